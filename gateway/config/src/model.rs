@@ -1,0 +1,240 @@
+//! The configuration as used: only valid values, nothing left to check.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sekisho_api::{Handler, IdentityRules, Persist, Probe, Transport};
+use sekisho_scheduler::{PoolSpec, TableSpec};
+
+/// A whole configuration. Immutable: a reload builds another one.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What concerns the whole process.
+    pub gateway: Gateway,
+    /// The VIPs, in the order of the file, names unique, no address listed twice.
+    pub vips: Vec<Arc<Vip>>,
+    /// The pools, in the order of the file, names unique.
+    pub pools: Vec<Arc<Pool>>,
+    /// The persistence domains; `default` is always there.
+    pub domains: Vec<Domain>,
+}
+
+/// What concerns the whole process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gateway {
+    /// Worker threads; none: one per core.
+    pub workers: Option<usize>,
+    /// Client connections over all VIPs.
+    pub max_connections: usize,
+    /// Where the persistence journal and the generated secret live; none: nothing survives a restart.
+    pub state_directory: Option<PathBuf>,
+    /// The file with the secret that cookies are made with, equal on all nodes.
+    pub secret_file: Option<PathBuf>,
+    /// How long a stopping gateway waits for its connections.
+    pub drain_timeout: Duration,
+    /// The log filter, e.g. `info` or `warn,sekisho_runtime=debug`.
+    pub log: String,
+    /// How the log looks.
+    pub log_format: LogFormat,
+    /// The access log; none: not written.
+    pub access_log: Option<AccessLog>,
+    /// Networks whose forwarding fields are believed: one list for all protocols.
+    pub trust: Trust,
+}
+
+/// Text for people, or JSON for machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where and how the access log is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// The file; none: standard output.
+    pub path: Option<PathBuf>,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// Networks that are trusted to name a client's address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Address and prefix length.
+    pub networks: Vec<(std::net::IpAddr, u8)>,
+}
+
+impl Trust {
+    /// Whether `address` is in one of the networks.
+    pub fn contains(&self, address: std::net::IpAddr) -> bool {
+        use std::net::IpAddr::{V4, V6};
+        self.networks.iter().any(|&(network, bits)| match (network, address.to_canonical()) {
+            (V4(n), V4(a)) => bits == 0 || (n.to_bits() ^ a.to_bits()) >> (32 - u32::from(bits.min(32))) == 0,
+            (V6(n), V6(a)) => {
+                bits == 0 || (n.to_bits() ^ a.to_bits()) >> (128 - u32::from(bits.min(128))) == 0
+            }
+            _ => false,
+        })
+    }
+}
+
+/// A listening address that the outside sees, ready to serve.
+#[derive(Clone, Debug)]
+pub struct Vip {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its addresses, port ranges spread out.
+    pub listen: Vec<SocketAddr>,
+    /// The protocol's name.
+    pub protocol: &'static str,
+    /// How it travels.
+    pub transport: Transport,
+    /// The protocol, configured for this VIP.
+    pub handler: Handler,
+    /// Names of the pools it may route to; index 0 is its `pool`. Never empty.
+    pub pools: Vec<Arc<str>>,
+    /// Its persistence list.
+    pub persist: Vec<Persist>,
+    /// The persistence domain whose table it shares.
+    pub domain: Arc<str>,
+    /// TLS that ends here.
+    pub tls: Option<ClientTls>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Its deadlines.
+    pub timeouts: Timeouts,
+    /// Whether it writes to the access log.
+    pub access_log: bool,
+}
+
+/// TLS towards clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTls {
+    /// Certificates with their keys: PEM files. The first is the default; the rest are found by their names.
+    pub certificates: Vec<CertificateFiles>,
+    /// The oldest version spoken.
+    pub min_version: TlsVersion,
+    /// Application protocols offered, most wanted first; empty: the protocol's own choice.
+    pub alpn: Vec<String>,
+    /// Whether clients show certificates.
+    pub client_auth: ClientAuth,
+    /// Refuse clients whose server name matches no certificate, instead of showing the default one.
+    pub strict_names: bool,
+    /// Session tickets.
+    pub tickets: bool,
+}
+
+/// A certificate chain and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The key; the same file if both stand in one.
+    pub key: PathBuf,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    #[default]
+    V1_2,
+    /// RFC 8446.
+    V1_3,
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// They are not asked.
+    #[default]
+    None,
+    /// They are asked and may decline; one that is shown must be signed by the authorities in this file.
+    Request(PathBuf),
+    /// Without one signed by the authorities in this file there is no connection.
+    Require(PathBuf),
+}
+
+/// TLS towards servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTls {
+    /// Authorities that sign the servers' certificates; none: those of the system.
+    pub ca: Option<PathBuf>,
+    /// The name to ask for and to check; none: the server's configured host or address.
+    pub server_name: Option<String>,
+    /// SHA-256 of the servers' public keys (SubjectPublicKeyInfo); with pins, no authority is asked.
+    pub pins: Vec<[u8; 32]>,
+    /// Whether the certificate is checked at all.
+    pub verify: bool,
+    /// The gateway's own certificate.
+    pub certificate: Option<CertificateFiles>,
+    /// Application protocols offered.
+    pub alpn: Vec<String>,
+}
+
+/// The limits of a VIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections (or UDP flows) at once.
+    pub max_connections: usize,
+    /// Connections at once from one client address; IPv6 by /64.
+    pub max_connections_per_client: usize,
+    /// The most bytes of one side kept while a conversation decides.
+    pub buffer: usize,
+    /// Servers tried for one client.
+    pub attempts: u32,
+}
+
+/// The deadlines of a VIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the client's TLS handshake.
+    pub handshake: Duration,
+    /// For what the protocol needs to choose a server, from the connection's first moment.
+    pub head: Duration,
+    /// For one connection attempt to a server, TLS included.
+    pub connect: Duration,
+    /// Without a byte either way.
+    pub idle: Duration,
+    /// For the other side to finish once one has.
+    pub half_closed: Duration,
+    /// Between TCP keepalive probes, both sides.
+    pub keepalive: Duration,
+}
+
+/// A pool with what its servers need.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// What the scheduler needs.
+    pub spec: PoolSpec,
+    /// Its probe; none: only traffic tells.
+    pub probe: Option<ProbeSpec>,
+    /// TLS to its servers.
+    pub tls: Option<ServerTls>,
+}
+
+/// The probe of a pool.
+#[derive(Clone, Debug)]
+pub struct ProbeSpec {
+    /// The kind's name.
+    pub kind: &'static str,
+    /// The probe, configured.
+    pub probe: Arc<dyn Probe>,
+    /// Probe this port instead of the server's.
+    pub port: Option<u16>,
+}
+
+/// A persistence domain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Domain {
+    /// Its table.
+    pub table: TableSpec,
+    /// How user names become identities in it.
+    pub identity: IdentityRules,
+}

@@ -1,0 +1,78 @@
+//! A health probe as a state machine without sockets.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::facts::TlsFacts;
+use crate::settings::Section;
+
+/// A kind of probe, found by the name that `probe = { kind = "..." }` gives.
+pub trait ProbeKind: fmt::Debug + Send + Sync {
+    /// The name in the configuration.
+    fn name(&self) -> &'static str;
+
+    /// Reads the probe's own keys. What is wrong is recorded in the section; `None` if it cannot be used.
+    fn configure(&self, options: &mut Section<'_>) -> Option<Arc<dyn Probe>>;
+}
+
+/// A configured probe of a pool; one value serves all its servers.
+pub trait Probe: fmt::Debug + Send + Sync {
+    /// Whether the core makes a TLS connection before the first step.
+    fn tls(&self) -> ProbeTls {
+        ProbeTls::AsPool
+    }
+
+    /// Whether it speaks over datagrams instead of a stream.
+    fn datagram(&self) -> bool {
+        false
+    }
+
+    /// Begins a probe of `server` (its name and address are for requests that carry them).
+    /// `nonce` is fresh randomness for ids.
+    fn open(&self, server: &str, address: std::net::SocketAddr, nonce: u64) -> Box<dyn ProbeRun>;
+}
+
+/// Which connection a probe wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeTls {
+    /// As traffic to the pool's servers goes.
+    AsPool,
+    /// TLS, always.
+    Always,
+    /// Plain, always.
+    Never,
+}
+
+/// One run of a probe.
+pub trait ProbeRun: fmt::Debug + Send {
+    /// Looks at what happened and answers with the next step. Total on all bytes.
+    fn step(&mut self, input: ProbeInput<'_>) -> ProbeStep;
+}
+
+/// What a probe is shown.
+#[derive(Clone, Copy, Debug)]
+pub enum ProbeInput<'a> {
+    /// The connection is up, and the TLS on it if there is one.
+    Connected(Option<&'a TlsFacts>),
+    /// Everything the server sent since the last consuming step.
+    Bytes(&'a [u8]),
+    /// The server will send nothing more.
+    Ended,
+}
+
+/// What a probe answers.
+#[derive(Debug)]
+pub enum ProbeStep {
+    /// More bytes are needed. At most 64 KiB are ever kept.
+    NeedMore,
+    /// Consume this many bytes and send these.
+    Send(usize, Bytes),
+    /// Consume this many bytes and start TLS.
+    StartTls(usize),
+    /// The server is well.
+    Up,
+    /// The server is not; the text says why, for the operator.
+    Down(String),
+}

@@ -1,0 +1,92 @@
+//! How a protocol presents itself to the core.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::conversation::Converse;
+use crate::exchange::Exchange;
+use crate::identity::IdentityRules;
+use crate::key::KeyKind;
+use crate::persist::Persist;
+use crate::probe::ProbeKind;
+use crate::service::Service;
+use crate::settings::Section;
+
+/// A protocol: the value that stands in the registration list.
+pub trait Protocol: fmt::Debug + Send + Sync {
+    /// What it is; constant.
+    fn descriptor(&self) -> Descriptor;
+
+    /// Reads the keys of its own in a VIP's `[vip.NAME.PROTOCOL]` table, which may be empty, and makes the handler
+    /// of that VIP. What is wrong is recorded in the section; `None` if no handler can be made.
+    fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler>;
+
+    /// The probes it brings, usually one of its own name.
+    fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
+        Vec::new()
+    }
+}
+
+/// What a protocol is.
+#[derive(Clone, Copy, Debug)]
+pub struct Descriptor {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// One sentence for `sekisho --help` and error messages.
+    pub summary: &'static str,
+    /// How its bytes travel.
+    pub transport: Transport,
+    /// The kinds of key that it can find. `source-ip` is the core's and need not be named.
+    pub keys: &'static [KeyKind],
+}
+
+/// How a protocol's bytes travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// TCP, with TLS where the VIP has it.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// Both, on the same addresses.
+    Both,
+}
+
+impl Transport {
+    /// Whether it listens on TCP.
+    pub const fn tcp(self) -> bool {
+        matches!(self, Self::Tcp | Self::Both)
+    }
+
+    /// Whether it listens on UDP.
+    pub const fn udp(self) -> bool {
+        matches!(self, Self::Udp | Self::Both)
+    }
+}
+
+/// What a protocol may know of the VIP it is configured for.
+#[derive(Clone, Copy, Debug)]
+pub struct VipContext<'a> {
+    /// The VIP's name.
+    pub name: &'a str,
+    /// Its persistence list, checked against [`Descriptor::keys`].
+    pub persist: &'a [Persist],
+    /// How user names become identities in its persistence domain.
+    pub identity: &'a IdentityRules,
+    /// Whether TLS ends at this VIP.
+    pub tls: bool,
+    /// The pools it may route to, by name: index 0 is its `pool`.
+    pub pools: &'a [Arc<str>],
+}
+
+/// A protocol configured for one VIP: one of the three ways to be a protocol.
+///
+/// Only the core matches on it, so that the compiler finds every place when a fourth way comes.
+#[derive(Clone, Debug)]
+pub enum Handler {
+    /// A state machine over a stream, or over the datagrams of one client.
+    Conversation(Arc<dyn Converse>),
+    /// Datagrams that carry a transaction id.
+    Exchange(Arc<dyn Exchange>),
+    /// The owner of the client's stream.
+    Service(Arc<dyn Service>),
+}

@@ -1,0 +1,74 @@
+//! What a protocol asks of the scheduler.
+
+use smallvec::SmallVec;
+
+use crate::key::{Key, KeyKind};
+
+/// The question a protocol puts to the scheduler: who is it, and which pool is meant.
+///
+/// An empty route is a valid one: the client is balanced by its address or by the method alone.
+#[derive(Clone, Debug, Default)]
+pub struct Route {
+    /// The pool to choose from: an index into the pools that the VIP's configuration names; 0 is the VIP's `pool`.
+    pub pool: usize,
+    /// A server that the client's words prefer.
+    pub prefer: Option<Prefer>,
+    /// The keys found, at most one of a kind. The VIP's `persist` list decides which of them counts.
+    pub keys: SmallVec<[Key; 2]>,
+    /// What the hashing methods hash instead of the first key or the client's address.
+    pub hash: Option<u64>,
+    /// Servers that must not be chosen, by [`crate::server::Server::id`]: those already tried for this client.
+    pub exclude: SmallVec<[u64; 4]>,
+}
+
+impl Route {
+    /// A route without anything known: balanced by address or method.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a key; `None`, the outcome of reading an unusable one, is no error and adds nothing.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<Key>) -> Self {
+        if let Some(key) = key
+            && !self.keys.iter().any(|k| k.kind() == key.kind())
+        {
+            self.keys.push(key);
+        }
+        self
+    }
+
+    /// The key of `kind`, if the protocol found one.
+    pub fn key(&self, kind: KeyKind) -> Option<&Key> {
+        self.keys.iter().find(|k| k.kind() == kind)
+    }
+}
+
+/// A server that a client's words prefer. It *selects* among configured servers and never addresses one: what
+/// matches no server of the pool is as if it had not been sent.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Prefer {
+    /// The opaque token of [`crate::server::Server::token`], as the gateway gave it out in a cookie.
+    Token(SmallVec<[u8; 24]>),
+    /// The server of this name, read from something the gateway itself signed or the operator configured.
+    Name(Box<str>),
+    /// The server with this address, read from a token of the protocol's own (a Remote Desktop routing token).
+    Address(std::net::SocketAddr),
+}
+
+impl Prefer {
+    /// A token from the wire; `None` if it is too short or too long to be one of ours.
+    pub fn token(raw: &[u8]) -> Option<Self> {
+        (raw.len() == crate::server::TOKEN_LEN).then(|| Self::Token(SmallVec::from_slice(raw)))
+    }
+}
+
+impl std::fmt::Debug for Prefer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Token(_) => f.write_str("Prefer::Token(..)"),
+            Self::Name(name) => write!(f, "Prefer::Name({name})"),
+            Self::Address(address) => write!(f, "Prefer::Address({address})"),
+        }
+    }
+}

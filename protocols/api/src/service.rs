@@ -1,0 +1,145 @@
+//! A protocol that owns the client's stream and asks for servers as often as it needs.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::facts::{Facts, TlsFacts};
+use crate::key::{Key, KeyKind};
+use crate::refusal::{End, Unavailable};
+use crate::route::Route;
+use crate::server::{Failure, Lease, Server, Why};
+
+/// A future of one worker: workers are single-threaded, nothing in them needs `Send`.
+pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A protocol that multiplexes several requests, perhaps to several servers, over one client connection.
+///
+/// One value per VIP serves all workers; what a worker keeps (pools of server connections, buffers) lives in the
+/// [`Worker`] that each of them makes for itself, so that nothing on the path of a request is shared.
+pub trait Service: fmt::Debug + Send + Sync {
+    /// The part that lives in one worker.
+    fn worker(&self, core: Rc<dyn Core>) -> Rc<dyn Worker>;
+}
+
+/// One worker's part of a [`Service`].
+#[async_trait(?Send)]
+pub trait Worker: fmt::Debug {
+    /// Serves one client connection to its end and says why it ended.
+    async fn serve(self: Rc<Self>, client: BoxStream, facts: Facts) -> End;
+}
+
+/// A stream of bytes, plain or TLS, that can also say when it would be worth reading.
+///
+/// The last three methods are what lets an idle connection hold nothing: a service drops its buffers, waits with
+/// [`Stream::poll_readable`], and builds them again.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + fmt::Debug {
+    /// The TLS on this stream.
+    fn tls(&self) -> Option<&Arc<TlsFacts>>;
+    /// Ready when a read would give bytes, the end or an error; reads nothing into any buffer of its own making.
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// The plain TCP socket below, for `splice(2)`; `None` where bytes pass through TLS.
+    fn plain(&mut self) -> Option<&mut tokio::net::TcpStream>;
+}
+
+/// Any [`Stream`].
+pub type BoxStream = Box<dyn Stream>;
+
+/// The core as one worker of one VIP sees it.
+pub trait Core: fmt::Debug {
+    /// The time, read once per turn of the worker's loop: cheap, and a few milliseconds old at the most.
+    fn now(&self) -> Instant;
+
+    /// Chooses a server. Never waits: `Full` says that [`Core::queue`] may help.
+    ///
+    /// # Errors
+    /// Why there is no server.
+    fn choose(&self, route: &Route, facts: &Facts) -> Result<Lease, Unavailable>;
+
+    /// Waits in the pool's queue until a server has room, for as long as the configuration allows.
+    fn queue<'a>(&'a self, route: &'a Route, facts: &'a Facts) -> Local<'a, Result<Lease, Unavailable>>;
+
+    /// Remembers that this client's key belongs to the lease's server, for a key learned after the choice
+    /// (a cookie of the application in a server's answer).
+    fn learn(&self, route: &Route, key: Key, lease: &Lease);
+
+    /// Connects to the lease's server: TCP, the PROXY header, TLS as its pool is configured. Reports the outcome to
+    /// the scheduler itself.
+    fn connect<'a>(&'a self, lease: &'a Lease, facts: &'a Facts) -> Local<'a, Result<BoxStream, Failure>>;
+
+    /// Runs a task beside this one in the same worker; it ends with the worker at the latest.
+    fn spawn(&self, task: Local<'static, ()>);
+
+    /// Ready at `deadline`, to within the worker's tick (about 100 ms); costs no timer of its own.
+    fn until(&self, deadline: Instant) -> Local<'static, ()>;
+
+    /// Whether the gateway, or this VIP, is draining: finish what runs, begin nothing.
+    fn draining(&self) -> bool;
+
+    /// Ready once [`Core::draining`] is true.
+    fn drained(&self) -> Local<'static, ()>;
+
+    /// The most servers to try for one request or connection.
+    fn attempts(&self) -> u32;
+
+    /// Whether anybody reads access records; false saves building them.
+    fn records(&self) -> bool;
+
+    /// Writes one line of the access log and counts the request.
+    fn record(&self, record: &Record<'_>);
+
+    /// Adds to the VIP's counters without a log line: bytes from and to clients.
+    fn moved(&self, received: u64, sent: u64);
+}
+
+/// One line of the access log: who, where, why there, how long, how many bytes, how it ended.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// The client and the address it reached.
+    pub facts: &'a Facts,
+    /// The server that served it.
+    pub server: Option<&'a Arc<dyn Server>>,
+    /// Why that server.
+    pub why: Option<Why>,
+    /// The kind of key that the client was known by; never the key.
+    pub key: Option<KeyKind>,
+    /// When the connection or request began.
+    pub began: Instant,
+    /// How long until the server's first byte.
+    pub answered: Option<Duration>,
+    /// How long in all.
+    pub took: Duration,
+    /// Bytes from the client.
+    pub received: u64,
+    /// Bytes to the client.
+    pub sent: u64,
+    /// Servers tried.
+    pub attempts: u32,
+    /// How it ended.
+    pub end: End,
+    /// The request line, for protocols that have one.
+    pub request: Option<RequestLine<'a>>,
+}
+
+/// The request line of a [`Record`].
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLine<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The host asked for.
+    pub host: &'a str,
+    /// Path and query as they came.
+    pub target: &'a str,
+    /// `HTTP/1.1` and the like.
+    pub version: &'a str,
+    /// The status answered; 0 if none was.
+    pub status: u16,
+}
