@@ -11,4 +11,4 @@ mod unit;
 pub use node::{Node, Span, Table, Value};
 pub use problem::{Problem, Problems};
 pub use section::{Found, Section, nearest};
-pub use unit::{parse_duration, parse_size};
+pub use unit::{parse_duration, parse_size, show_duration, show_size};

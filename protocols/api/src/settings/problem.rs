@@ -1,6 +1,7 @@
 //! Everything wrong with a configuration.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use super::node::Span;
 
@@ -33,7 +34,10 @@ impl Problem {
 
 /// The problems found so far. Shared by every [`super::Section`] of one file.
 #[derive(Debug, Default)]
-pub struct Problems(RefCell<Vec<Problem>>);
+pub struct Problems {
+    found: RefCell<Vec<Problem>>,
+    asked: RefCell<BTreeSet<&'static str>>,
+}
 
 impl Problems {
     /// None yet.
@@ -43,17 +47,31 @@ impl Problems {
 
     /// Adds one.
     pub fn push(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.found.borrow_mut().push(problem);
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.found.borrow().is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.found.borrow().len()
+    }
+
+    /// Every key that any section of this file was asked for: what a reference has to name.
+    pub fn asked(&self) -> Vec<&'static str> {
+        self.asked.borrow().iter().copied().collect()
+    }
+
+    pub(super) fn ask(&self, key: &'static str) {
+        self.asked.borrow_mut().insert(key);
     }
 
     /// All of them, in the order of the file.
     pub fn into_vec(self) -> Vec<Problem> {
-        let mut all = self.0.into_inner();
+        let mut all = self.found.into_inner();
         all.sort_by_key(|p| (p.span.start, p.span.end));
         all
     }

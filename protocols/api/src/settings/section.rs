@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::node::{Node, Span, Table, Value};
 use super::problem::{Problem, Problems};
-use super::unit::{parse_duration, parse_size};
+use super::unit::{parse_duration, parse_size, show_duration, show_size};
 
 /// A value that was found, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub struct Found<T> {
     /// Where it stands.
     pub span: Span,
 }
+
+/// What a section reads where no table is written.
+static EMPTY: Table = Table { entries: Vec::new() };
 
 /// One table of the configuration. Every getter records the key as known and, where the value is unusable, a
 /// problem; it then gives `None`, so that reading goes on and all problems are found at once.
@@ -32,6 +35,11 @@ impl<'a> Section<'a> {
     /// Begins reading `table`, which stands at `span` (its header or braces).
     pub fn new(table: &'a Table, span: Span, problems: &'a Problems) -> Self {
         Self { table, span, problems, known: Vec::new() }
+    }
+
+    /// Begins reading a table that is not written: `span` is where its problems point.
+    pub fn absent(span: Span, problems: &'a Problems) -> Self {
+        Self::new(&EMPTY, span, problems)
     }
 
     /// Where the table stands.
@@ -53,8 +61,25 @@ impl<'a> Section<'a> {
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         if !self.known.contains(&key) {
             self.known.push(key);
+            self.problems.ask(key);
         }
         self.table.get(key)
+    }
+
+    /// Whether `key` is written, without asking for it.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
+    /// Where the value of `key` stands, or the table if it is not written.
+    pub fn place(&self, key: &str) -> Span {
+        self.table.get(key).map_or_else(|| self.span(), |node| node.span.clone())
+    }
+
+    /// Records that `key` must be there; `help` says what to write.
+    pub fn missing(&self, key: &str, help: impl Into<String>) {
+        let problem = Problem::new(self.span(), format!("`{key}` is missing"), "needed here");
+        self.problems.push(problem.help(help));
     }
 
     /// All entries, for tables whose keys are names that the operator chose. They count as known.
@@ -103,11 +128,20 @@ impl<'a> Section<'a> {
         key: &'static str,
         range: RangeInclusive<Duration>,
     ) -> Option<Duration> {
+        if let Some(Node { span, value: Value::Integer(number) }) = self.node(key) {
+            let problem = Problem::new(span.clone(), format!("`{key}` has no unit"), "a number of what?");
+            self.problems.push(problem.help(format!("write a unit: \"{number}s\" or \"{number}ms\"")));
+            return None;
+        }
         let text = self.text(key)?;
         match parse_duration(text.value) {
             Ok(value) if range.contains(&value) => Some(value),
             Ok(_) => {
-                let label = format!("allowed are {:?} to {:?}", range.start(), range.end());
+                let label = format!(
+                    "allowed are {} to {}",
+                    show_duration(*range.start()),
+                    show_duration(*range.end())
+                );
                 self.problems.push(Problem::new(text.span, format!("`{key}` is out of range"), label));
                 None
             }
@@ -123,11 +157,17 @@ impl<'a> Section<'a> {
 
     /// A size in bytes within `range`, or `default`.
     pub fn size(&mut self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        if let Some(Node { span, value: Value::Integer(number) }) = self.node(key) {
+            let problem = Problem::new(span.clone(), format!("`{key}` has no unit"), "a number of what?");
+            self.problems.push(problem.help(format!("write a unit: \"{number} B\" or \"{number} KiB\"")));
+            return default;
+        }
         let Some(text) = self.text(key) else { return default };
         match parse_size(text.value) {
             Ok(value) if range.contains(&value) => return value,
             Ok(_) => {
-                let label = format!("allowed are {} to {} bytes", range.start(), range.end());
+                let label =
+                    format!("allowed are {} to {}", show_size(*range.start()), show_size(*range.end()));
                 self.problems.push(Problem::new(text.span, format!("`{key}` is out of range"), label));
             }
             Err(reason) => {
@@ -163,6 +203,22 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// A number within `range`, whole or not, or `default`.
+    pub fn number(&mut self, key: &'static str, default: f64, range: RangeInclusive<f64>) -> f64 {
+        let Some(node) = self.node(key) else { return default };
+        let number = match &node.value {
+            Value::Integer(number) => *number as f64,
+            Value::Float(number) => *number,
+            other => return self.wrong(key, node, "a number", other).unwrap_or(default),
+        };
+        if range.contains(&number) {
+            return number;
+        }
+        let label = format!("allowed are {} to {}", range.start(), range.end());
+        self.problems.push(Problem::new(node.span.clone(), format!("`{key}` is out of range"), label));
+        default
     }
 
     /// `true` or `false`, or `default`.
@@ -219,6 +275,32 @@ impl<'a> Section<'a> {
         match &node.value {
             Value::Table(table) => Some(Section::new(table, node.span.clone(), self.problems)),
             other => self.wrong(key, node, "a table", other),
+        }
+    }
+
+    /// A kind, written alone (`key = "name"`) or with keys of its own (`key = { kind = "name", … }`): its name, and
+    /// the section to read those keys in.
+    pub fn kind(&mut self, key: &'static str) -> Option<(Found<&'a str>, Section<'a>)> {
+        let node = self.node(key)?;
+        self.kind_of(key, node)
+    }
+
+    /// As [`Section::kind`], of one `node` found under `key`, such as an item of a list.
+    pub fn kind_of(&mut self, key: &'static str, node: &'a Node) -> Option<(Found<&'a str>, Section<'a>)> {
+        match &node.value {
+            Value::Text(text) => {
+                let name = Found { value: text.as_str(), span: node.span.clone() };
+                Some((name, Section::absent(node.span.clone(), self.problems)))
+            }
+            Value::Table(table) => {
+                let mut section = Section::new(table, node.span.clone(), self.problems);
+                if !section.has("kind") {
+                    section.missing("kind", format!("write `{key} = {{ kind = \"…\", … }}`"));
+                    return None;
+                }
+                Some((section.text("kind")?, section))
+            }
+            other => self.wrong(key, node, "a string, or a table with `kind`", other),
         }
     }
 

@@ -45,6 +45,27 @@ pub fn parse_size(text: &str) -> Result<u64, &'static str> {
     Ok(bytes as u64)
 }
 
+/// A duration in the largest unit that says it in whole numbers: what [`parse_duration`] reads.
+pub fn show_duration(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    for (unit, factor) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] {
+        if ms >= factor && ms.is_multiple_of(factor) {
+            return format!("{}{unit}", ms / factor);
+        }
+    }
+    if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") }
+}
+
+/// A size in the largest unit that says it in whole numbers: what [`parse_size`] reads.
+pub fn show_size(bytes: u64) -> String {
+    for (unit, shift) in [("GiB", 30), ("MiB", 20), ("KiB", 10)] {
+        if bytes >= 1 << shift && bytes.trailing_zeros() >= shift {
+            return format!("{} {unit}", bytes >> shift);
+        }
+    }
+    format!("{bytes} B")
+}
+
 fn number_and_unit(text: &str) -> Result<(f64, &str), &'static str> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -73,6 +94,16 @@ mod tests {
         assert_eq!(parse_size("1.5kB"), Ok(1500));
         for bad in ["64", "KiB", "1 Kib", "99999999999 GiB"] {
             assert!(parse_size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_back() {
+        for text in ["0s", "250ms", "90s", "5m", "8h", "3d"] {
+            assert_eq!(show_duration(parse_duration(text).unwrap()), text);
+        }
+        for text in ["0 B", "1000 B", "64 KiB", "3 MiB", "4 GiB"] {
+            assert_eq!(show_size(parse_size(text).unwrap()), text);
         }
     }
 }
