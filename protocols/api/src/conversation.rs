@@ -50,7 +50,8 @@ pub enum Input<'a> {
     Unavailable(Unavailable),
     /// TLS on this side is up. What was buffered in clear before it is gone.
     Secured(Side, &'a TlsFacts),
-    /// This side will send nothing more; everything it sent has been consumed or cannot be.
+    /// This side will send nothing more; everything it sent has been consumed or cannot be. A server that ends before
+    /// [`Step::Commit`] is a failing server: instead of this, `Connected` comes with another one.
     Ended(Side),
     /// The core would like the conversation to end at the next safe point. Not an order.
     Draining,
@@ -98,7 +99,8 @@ pub struct Connected {
 pub enum Step {
     /// More bytes of the offered side are needed. Only this verb can mean that a head is too large or too slow.
     NeedMore,
-    /// Nothing to do until the *other* side, or the core, has done something. The bytes stay.
+    /// Nothing to do until the *other* side, or the core, has done something. The bytes stay. As an answer to no bytes
+    /// at all it says nothing about those that come later: they are shown.
     Wait,
     /// Forward `n` bytes to the other side as they are.
     Pass(usize),
@@ -114,10 +116,12 @@ pub enum Step {
     /// From here on a failing server is not replaced by another. Implied by the first byte of a server that reaches
     /// the client, and by `Relay`.
     Commit,
-    /// Consume `n` bytes, give the server up and settle its lease; the conversation stays with the client.
+    /// Consume `n` bytes, give the server up and settle its lease; the conversation stays with the client, whose bytes
+    /// are shown next.
     Release(usize),
     /// Consume `n` bytes and start TLS on the offered side, after everything said to it has been written. All that
-    /// is buffered behind the `n` bytes is discarded: it was sent in clear and must never count as secured.
+    /// is buffered behind the `n` bytes is discarded: it was sent in clear and must never count as secured. Nothing is
+    /// shown before `Secured`.
     StartTls(usize),
     /// Both sides belong together from here on, byte for byte, what is buffered first. The conversation is over.
     Relay,
@@ -148,7 +152,7 @@ pub trait Conversation: fmt::Debug + Send {
     ///
     /// # Errors
     /// A [`Fault`] when one side broke the protocol's framing; the core tells the client what the fault carries
-    /// and closes.
+    /// and closes. A fault of the server before [`Step::Commit`] makes it a failing server: another one is tried.
     fn step(&mut self, input: Input<'_>) -> Result<Step, Fault>;
 }
 
