@@ -1,10 +1,23 @@
 //! From the text of a configuration file to a checked [`Config`], with every error explained at once.
+//!
+//! [`load`] and [`parse`] give the model or a [`Report`]; [`check_file`] and [`check`] give the warnings as well. What
+//! a file may say is described in `docs/reference.md`, which the tests keep in step with the code.
 
+mod defaults;
+mod load;
 mod model;
+mod read;
 mod registry;
+mod report;
+mod source;
 
+pub use load::{Loaded, check, check_file, load, parse};
 pub use model::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Gateway, Limits, LogFormat, Pool,
     ProbeSpec, ServerTls, Timeouts, TlsVersion, Trust, Vip,
 };
 pub use registry::Registry;
+pub use report::{Colour, Finding, Report, Severity};
+
+#[cfg(test)]
+mod tests;

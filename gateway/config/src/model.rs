@@ -1,5 +1,6 @@
 //! The configuration as used: only valid values, nothing left to check.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -166,8 +167,10 @@ pub enum ClientAuth {
 pub struct ServerTls {
     /// Authorities that sign the servers' certificates; none: those of the system.
     pub ca: Option<PathBuf>,
-    /// The name to ask for and to check; none: the server's configured host or address.
+    /// The name to ask for and to check; none: the server's host in `hosts`, or its address.
     pub server_name: Option<String>,
+    /// The hosts of servers that are configured by a host name, by the server's name.
+    pub hosts: BTreeMap<Arc<str>, String>,
     /// SHA-256 of the servers' public keys (SubjectPublicKeyInfo); with pins, no authority is asked.
     pub pins: Vec<[u8; 32]>,
     /// Whether the certificate is checked at all.

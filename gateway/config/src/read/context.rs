@@ -1,0 +1,95 @@
+//! What every reader needs at hand.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sekisho_api::settings::{Found, Problem, Problems, Section, Span, Value, nearest};
+
+use crate::defaults;
+use crate::registry::Registry;
+
+/// What every reader needs at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    /// The folder that relative paths start from.
+    pub(crate) base: &'a Path,
+    pub(crate) registry: &'a Registry,
+    pub(crate) now: SystemTime,
+    pub(crate) errors: &'a Problems,
+    pub(crate) warnings: &'a Problems,
+}
+
+impl Context<'_> {
+    pub(crate) fn error(&self, problem: Problem) {
+        self.errors.push(problem);
+    }
+
+    pub(crate) fn warn(&self, problem: Problem) {
+        self.warnings.push(problem);
+    }
+
+    pub(crate) fn path(&self, written: &str) -> PathBuf {
+        self.base.join(written)
+    }
+}
+
+/// The name of a VIP, pool, server or domain, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Name<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) span: Span,
+}
+
+/// The tables `[key.NAME]`, in the order of the file. What is not a table or not a name is a problem and left out.
+pub(crate) fn named<'a>(
+    section: &mut Section<'a>,
+    key: &'static str,
+    context: &Context<'a>,
+) -> Vec<(Name<'a>, Section<'a>)> {
+    let Some(tables) = section.table(key) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (name, span, node) in tables.entries() {
+        let name = Name { text: name, span };
+        name.check(key, context);
+        match &node.value {
+            Value::Table(table) => found.push((name, Section::new(table, node.span.clone(), context.errors))),
+            other => context.error(
+                Problem::new(
+                    node.span.clone(),
+                    format!("`{key}.{}` must be a table", name.text),
+                    format!("this is {}", other.kind()),
+                )
+                .help(format!("name it: `[{key}.NAME]`, and write its keys below")),
+            ),
+        }
+    }
+    found
+}
+
+impl Name<'_> {
+    /// Records a problem if it is no name.
+    pub(crate) fn check(&self, what: &str, context: &Context<'_>) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !self.text.is_empty() && self.text.len() <= defaults::NAME_MAX && self.text.chars().all(allowed) {
+            return;
+        }
+        let label = format!("letters, digits, `-`, `_` and `.`, at most {} of them", defaults::NAME_MAX);
+        let message = format!("`{}` cannot be the name of a {what}", self.text);
+        context.error(Problem::new(self.span.clone(), message, label));
+    }
+}
+
+/// A problem: `found` names no `what` among `known`.
+pub(crate) fn unknown(what: &str, found: &Found<&str>, label: &str, known: &[&str], listed: &str) -> Problem {
+    let mut known = known.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    let mut help = match known.is_empty() {
+        true => format!("{listed}: none"),
+        false => format!("{listed}: {}", known.join(", ")),
+    };
+    if let Some(near) = nearest(found.value, known.iter().copied()) {
+        help = format!("did you mean `{near}`? {help}");
+    }
+    Problem::new(found.span.clone(), format!("unknown {what} `{}`", found.value), label).help(help)
+}

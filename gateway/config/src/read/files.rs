@@ -1,0 +1,208 @@
+//! Files that the configuration names: read and checked at load, so that nothing is found out at the first client.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+
+use rustls::RootCertStore;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use sekisho_api::settings::{Found, Node, Problem, Section, Span, Value, show_duration};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::context::Context;
+use crate::defaults;
+use crate::load::bounded;
+use crate::model::CertificateFiles;
+
+/// `secret-file` of `[gateway]`.
+pub(super) fn secret(section: &mut Section<'_>, context: &Context<'_>) -> Option<PathBuf> {
+    let written = section.text("secret-file")?;
+    let secret = contents(&written, context)?;
+    if secret.trim_ascii().len() < defaults::SECRET_MIN {
+        let label = format!("at least {} bytes are needed", defaults::SECRET_MIN);
+        let problem = Problem::new(written.span.clone(), "the secret is too short", label);
+        context.error(problem.help("make one: `head -c 32 /dev/urandom | base64`"));
+    }
+    warn_if_others_can_read(&written, "secret", context);
+    Some(context.path(written.value))
+}
+
+/// A certificate with its key: a path, if both stand in one file, or `{ certificate = "…", key = "…" }`.
+pub(super) fn certificate(key: &'static str, node: &Node, context: &Context<'_>) -> Option<CertificateFiles> {
+    let (certificate, private) = match &node.value {
+        Value::Text(path) => {
+            let both = Found { value: path.as_str(), span: node.span.clone() };
+            (both.clone(), both)
+        }
+        Value::Table(table) => {
+            let mut section = Section::new(table, node.span.clone(), context.errors);
+            let certificate = section.text("certificate");
+            if !section.has("certificate") {
+                section.missing("certificate", "name the PEM file with the chain: certificate = \"web.pem\"");
+            }
+            let private = section.text("key").or_else(|| certificate.clone().filter(|_| !section.has("key")));
+            section.finish();
+            (certificate?, private?)
+        }
+        other => {
+            let message = format!("`{key}` must be a path or a table");
+            let problem = Problem::new(node.span.clone(), message, format!("this is {}", other.kind()));
+            context.error(problem.help("\"web.pem\", or { certificate = \"web.pem\", key = \"web.key\" }"));
+            return None;
+        }
+    };
+    pair(&certificate, &private, context)
+}
+
+/// A chain and its key, checked against each other.
+pub(super) fn pair(
+    certificate: &Found<&str>,
+    private: &Found<&str>,
+    context: &Context<'_>,
+) -> Option<CertificateFiles> {
+    let files =
+        CertificateFiles { certificate: context.path(certificate.value), key: context.path(private.value) };
+    let chain = certificates(certificate, context);
+    let key = private_key(private, context);
+    let (chain, key) = (chain?, key?);
+    if let Some(leaf) = chain.first() {
+        warn_of_expiry(leaf, &certificate.span, context);
+    }
+    match CertifiedKey::from_der(chain, key, &provider()) {
+        Ok(_) => Some(files),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            let problem = Problem::new(
+                private.span.clone(),
+                "the key does not belong to the certificate",
+                format!("not the key of the first certificate in `{}`", certificate.value),
+            );
+            context.error(
+                problem.help("the server's own certificate stands first in the chain, its issuers after it"),
+            );
+            None
+        }
+        Err(error) => {
+            context.error(Problem::new(private.span.clone(), "the key cannot be used", error.to_string()));
+            None
+        }
+    }
+}
+
+/// A file of certificate authorities: `key` of `section`.
+pub(super) fn authorities(
+    section: &mut Section<'_>,
+    key: &'static str,
+    context: &Context<'_>,
+) -> Option<PathBuf> {
+    let written = section.text(key)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&written, context)? {
+        warn_of_expiry(&certificate, &written.span, context);
+        if let Err(error) = roots.add(certificate) {
+            let message = format!("`{}` holds a certificate that is no authority", written.value);
+            context.error(Problem::new(written.span.clone(), message, error.to_string()));
+            return None;
+        }
+    }
+    Some(context.path(written.value))
+}
+
+fn provider() -> CryptoProvider {
+    aws_lc_rs::default_provider()
+}
+
+fn certificates(file: &Found<&str>, context: &Context<'_>) -> Option<Vec<CertificateDer<'static>>> {
+    let bytes = contents(file, context)?;
+    let read: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let refuse = |label: String| {
+        let problem =
+            Problem::new(file.span.clone(), format!("`{}` is not a certificate file", file.value), label);
+        context.error(problem.help("PEM is expected: `-----BEGIN CERTIFICATE-----`"));
+    };
+    match read {
+        Ok(chain) if chain.is_empty() => refuse("no certificate in it".to_owned()),
+        Ok(chain) => match chain.iter().try_for_each(|der| X509Certificate::from_der(der).map(drop)) {
+            Ok(()) => return Some(chain),
+            Err(error) => refuse(format!("a certificate in it is damaged: {error}")),
+        },
+        Err(error) => refuse(error.to_string()),
+    }
+    None
+}
+
+fn private_key(file: &Found<&str>, context: &Context<'_>) -> Option<PrivateKeyDer<'static>> {
+    let bytes = contents(file, context)?;
+    warn_if_others_can_read(file, "key", context);
+    match PrivateKeyDer::from_pem_slice(&bytes) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            let label = match error {
+                pem::Error::NoItemsFound => "no private key in it".to_owned(),
+                // The error may quote the file, which holds a secret.
+                _ => "its PEM is damaged".to_owned(),
+            };
+            let problem =
+                Problem::new(file.span.clone(), format!("`{}` is not a key file", file.value), label);
+            context.error(problem.help(
+                "a PEM key without a passphrase is expected, in the certificate's file or named by `key`",
+            ));
+            None
+        }
+    }
+}
+
+fn contents(file: &Found<&str>, context: &Context<'_>) -> Option<Vec<u8>> {
+    match bounded(&context.path(file.value), defaults::PEM_MAX) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            let label = match error.kind() {
+                io::ErrorKind::NotFound => "no such file".to_owned(),
+                io::ErrorKind::PermissionDenied => "the gateway's user may not read it".to_owned(),
+                io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+                _ => error.to_string(),
+            };
+            let problem = Problem::new(file.span.clone(), format!("cannot read `{}`", file.value), label);
+            context.error(problem.help("paths are relative to the folder of the configuration file"));
+            None
+        }
+    }
+}
+
+fn warn_of_expiry(certificate: &CertificateDer<'_>, span: &Span, context: &Context<'_>) {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return };
+    let now = context.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    let (from, until) = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
+    let left = until.saturating_sub(now);
+    let (message, label) = if from > now {
+        ("the certificate is not valid yet", format!("valid from {}", parsed.validity().not_before))
+    } else if left < 0 {
+        ("the certificate has expired", format!("on {}", parsed.validity().not_after))
+    } else if left <= defaults::EXPIRY_WARNING.as_secs() as i64 {
+        ("the certificate expires soon", format!("on {}", parsed.validity().not_after))
+    } else {
+        return;
+    };
+    let days = show_duration(defaults::EXPIRY_WARNING);
+    let help = format!("renew it; the gateway says so {days} ahead, and reads the new file by itself");
+    context.warn(Problem::new(span.clone(), message, label).help(help));
+}
+
+#[cfg(unix)]
+fn warn_if_others_can_read(file: &Found<&str>, what: &str, context: &Context<'_>) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let Ok(metadata) = context.path(file.value).metadata() else { return };
+    let mode = metadata.permissions().mode();
+    // World-readable only for keys would miss the common case of a group that everybody is in.
+    if mode & 0o044 != 0 {
+        let label = format!("its mode is {:03o}", mode & 0o777);
+        let problem = Problem::new(file.span.clone(), format!("others can read this {what}"), label);
+        context.warn(problem.help(format!("chmod 600 {}", file.value)));
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_others_can_read(_: &Found<&str>, _: &str, _: &Context<'_>) {}

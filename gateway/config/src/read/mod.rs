@@ -1,0 +1,51 @@
+//! From nodes to the model: one file for each table of the configuration.
+
+mod context;
+mod cross;
+mod domain;
+mod files;
+mod gateway;
+mod pool;
+mod vip;
+
+use std::sync::Arc;
+
+use sekisho_api::settings::{Section, Table};
+
+pub(crate) use context::Context;
+use context::named;
+
+use crate::model::Config;
+
+/// Reads the whole file. `None` only where a problem was recorded.
+pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
+    let mut section = Section::new(root, 0..0, context.errors);
+    let gateway = gateway::read(&mut section, context);
+    let domains = domain::read(&mut section, context);
+    // Names first: a VIP may stand before its pool, and a pool with mistakes in it is still known by name.
+    let pool_tables = named(&mut section, "pool", context);
+    let vip_tables = named(&mut section, "vip", context);
+    section.finish();
+
+    let pool_names: Vec<&str> = pool_tables.iter().map(|(name, _)| name.text).collect();
+    let names = Names { pools: &pool_names, domains: &domains };
+    let pools: Vec<_> = pool_tables
+        .into_iter()
+        .map(|(name, section)| (name.clone(), pool::read(&name, section, context)))
+        .collect();
+    let vips: Vec<_> = vip_tables
+        .into_iter()
+        .map(|(name, section)| (name.clone(), vip::read(&name, section, &names, &gateway, context)))
+        .collect();
+    cross::check(&vips, &pools, &gateway, context);
+
+    let pools = pools.into_iter().map(|(_, pool)| pool.map(Arc::new)).collect::<Option<_>>()?;
+    let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
+    Some(Config { gateway, vips, pools, domains })
+}
+
+/// What VIPs refer to by name.
+struct Names<'a> {
+    pools: &'a [&'a str],
+    domains: &'a [crate::model::Domain],
+}

@@ -1,0 +1,89 @@
+//! `probe` and `health`: how a server is found to be up.
+
+use std::time::Duration;
+
+use sekisho_api::settings::{Problem, Section};
+use sekisho_scheduler::{FlapSpec, HealthSpec, PassiveSpec};
+
+use super::super::context::{Context, unknown};
+use crate::defaults;
+use crate::model::ProbeSpec;
+
+/// The probe, if there is one, and how its results and those of traffic count.
+pub(super) fn read(pool: &mut Section<'_>, context: &Context<'_>) -> (Option<ProbeSpec>, HealthSpec) {
+    let (passive, flap) = rules(pool);
+    let mut health = HealthSpec {
+        active: pool.has("probe"),
+        interval: defaults::PROBE_INTERVAL,
+        fast_interval: defaults::PROBE_FAST_INTERVAL,
+        timeout: defaults::PROBE_TIMEOUT,
+        fall: defaults::PROBE_FALL as u32,
+        rise: defaults::PROBE_RISE as u32,
+        jitter: defaults::PROBE_JITTER as f64 / 100.0,
+        passive,
+        flap,
+    };
+    let probe = probe(pool, &mut health, context);
+    (probe, health)
+}
+
+fn probe(pool: &mut Section<'_>, health: &mut HealthSpec, context: &Context<'_>) -> Option<ProbeSpec> {
+    let (kind, mut section) = pool.kind("probe")?;
+    health.interval = section.duration("interval", health.interval, INTERVALS);
+    // A probe more frequent than the default's fast one is its own fast one.
+    health.fast_interval =
+        section.duration("fast-interval", health.fast_interval.min(health.interval), INTERVALS);
+    health.timeout = section.duration("timeout", health.timeout, defaults::DEADLINE);
+    health.fall = section.integer("fall", u64::from(health.fall), defaults::PROBE_COUNTS) as u32;
+    health.rise = section.integer("rise", u64::from(health.rise), defaults::PROBE_COUNTS) as u32;
+    let jitter = section.integer("jitter", defaults::PROBE_JITTER, defaults::PROBE_JITTERS);
+    health.jitter = jitter as f64 / 100.0;
+    let port = section.optional_integer("port", 1..=65_535).map(|port| port as u16);
+    if health.fast_interval > health.interval {
+        let place = if section.has("fast-interval") { "fast-interval" } else { "interval" };
+        let message = "`fast-interval` is longer than `interval`";
+        let problem =
+            Problem::new(section.place(place), message, "a suspect server would be probed less often");
+        context.error(problem.help("lower `fast-interval`, or raise `interval`"));
+    }
+
+    let kinds = context.registry.probes();
+    let Some(found) = kinds.iter().find(|known| known.name() == kind.value) else {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        context.error(unknown("probe", &kind, "no protocol brings a probe of this name", &names, "probes"));
+        return None;
+    };
+    let before = context.errors.len();
+    let probe = found.configure(&mut section);
+    if probe.is_none() && context.errors.len() == before {
+        let message = format!("probe `{}` cannot be used", found.name());
+        context.error(Problem::new(section.span(), message, "it gave no reason"));
+    }
+    section.finish();
+    Some(ProbeSpec { kind: found.name(), probe: probe?, port })
+}
+
+/// Ten probes a second are a load, one an hour finds nothing out.
+const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+
+fn rules(pool: &mut Section<'_>) -> (PassiveSpec, FlapSpec) {
+    let place = pool.place("health");
+    let problems = pool.problems();
+    let mut section = pool.table("health").unwrap_or_else(|| Section::absent(place, problems));
+    let mut count = |key, default| section.integer(key, default, defaults::COUNTS) as u32;
+    let suspect_after = count("suspect-after", defaults::SUSPECT_AFTER);
+    let down_after = count("down-after", defaults::DOWN_AFTER);
+    let changes = count("flap-changes", defaults::FLAP_CHANGES);
+    let passive = PassiveSpec {
+        suspect_after,
+        down_after,
+        retry_after: section.duration("retry-after", defaults::RETRY_AFTER, defaults::DEADLINE),
+    };
+    let flap = FlapSpec {
+        changes,
+        window: section.duration("flap-window", defaults::FLAP_WINDOW, defaults::DEADLINE),
+        hold: section.duration("flap-hold", defaults::FLAP_HOLD, defaults::DEADLINE),
+    };
+    section.finish();
+    (passive, flap)
+}

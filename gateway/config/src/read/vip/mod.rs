@@ -1,0 +1,170 @@
+//! `[vip.NAME]`: a listening address that the outside sees.
+
+mod listen;
+mod persist;
+mod rules;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sekisho_api::settings::{Found, Problem, Section, Span};
+use sekisho_api::{IdentityRules, Persist, Protocol, Transport, VipContext};
+
+pub(super) use tls::alpn;
+
+use super::Names;
+use super::context::{Context, Name, unknown};
+use super::domain;
+use crate::model::{Domain, Gateway, Vip};
+
+/// What was read of a VIP, for the checks over all VIPs.
+pub(super) struct Read {
+    /// The VIP; none where a problem was recorded.
+    pub(super) vip: Option<Vip>,
+    pub(super) transport: Option<Transport>,
+    pub(super) listen: Vec<(SocketAddr, Span)>,
+    pub(super) pools: Vec<Arc<str>>,
+    /// Where the inserted cookie is asked for.
+    pub(super) cookie: Option<Span>,
+}
+
+/// Reads one VIP.
+pub(super) fn read(
+    name: &Name<'_>,
+    mut section: Section<'_>,
+    names: &Names<'_>,
+    gateway: &Gateway,
+    context: &Context<'_>,
+) -> Read {
+    let protocol = protocol(&mut section, context);
+    let transport = protocol.map(|protocol| protocol.descriptor().transport);
+    let listen = listen::read(&mut section, context);
+    let pools = pools(&mut section, names, context);
+    let (persist, cookie) = persist::read(&mut section, protocol, context);
+    let domain = domain(&mut section, names, context);
+    let tls = tls::read(&mut section, transport, context);
+    let limits = rules::limits(&mut section, gateway);
+    let timeouts = rules::timeouts(&mut section);
+    let access_log = section.flag("access-log", true);
+
+    let default = IdentityRules::default();
+    let vip = VipContext {
+        name: name.text,
+        persist: persist.as_deref().unwrap_or_default(),
+        identity: domain.map_or(&default, |domain| &domain.identity),
+        tls: section.has("tls"),
+        pools: &pools,
+    };
+    let handler = protocol.and_then(|protocol| handler(&mut section, protocol, &vip, context));
+    if protocol.is_none() {
+        // Whose keys these are is not known: one problem is enough.
+        for protocol in context.registry.protocols() {
+            section.node(protocol.descriptor().name);
+        }
+    }
+    section.finish();
+
+    let addresses = listen.iter().map(|(address, _)| *address).collect();
+    let whole = || {
+        Some(Vip {
+            name: Arc::from(name.text),
+            listen: addresses,
+            protocol: protocol?.descriptor().name,
+            transport: transport?,
+            handler: handler?,
+            pools: Some(pools.clone()).filter(|pools| !pools.is_empty())?,
+            persist: persist?,
+            domain: domain?.table.name.clone(),
+            tls: tls?,
+            limits,
+            timeouts,
+            access_log,
+        })
+    };
+    Read { vip: whole(), transport, listen, pools, cookie }
+}
+
+fn protocol<'c>(section: &mut Section<'_>, context: &Context<'c>) -> Option<&'c dyn Protocol> {
+    let registered: Vec<&str> =
+        context.registry.protocols().iter().map(|protocol| protocol.descriptor().name).collect();
+    if !section.has("protocol") {
+        section.missing("protocol", format!("one of: {}", registered.join(", ")));
+    }
+    let written = section.text("protocol")?;
+    let found = context.registry.protocol(written.value);
+    if found.is_none() {
+        let label = "no protocol of this name is registered";
+        context.error(unknown("protocol", &written, label, &registered, "registered"));
+    }
+    found.map(|protocol| &**protocol)
+}
+
+/// The handler, from the VIP's table of the protocol's name.
+fn handler(
+    section: &mut Section<'_>,
+    protocol: &dyn Protocol,
+    vip: &VipContext<'_>,
+    context: &Context<'_>,
+) -> Option<sekisho_api::Handler> {
+    let name = protocol.descriptor().name;
+    let written = section.has(name);
+    let mut options = match section.table(name) {
+        Some(options) => options,
+        None if written => return None,
+        None => Section::absent(section.span(), context.errors),
+    };
+    let before = context.errors.len();
+    let handler = protocol.configure(&mut options, vip);
+    if handler.is_none() && context.errors.len() == before {
+        let message = format!("protocol `{name}` cannot serve this VIP");
+        options.problem(Problem::new(options.span(), message, "it gave no reason"));
+    }
+    options.finish();
+    handler
+}
+
+/// `pool`, then `pools` without repetition.
+fn pools(section: &mut Section<'_>, names: &Names<'_>, context: &Context<'_>) -> Vec<Arc<str>> {
+    if !section.has("pool") {
+        section.missing("pool", "name the pool that it sends clients to: pool = \"NAME\"");
+    }
+    let first = section.text("pool");
+    let further = section.texts("pools").unwrap_or_default();
+    let known = |pool: &Found<&str>| {
+        if names.pools.contains(&pool.value) {
+            return true;
+        }
+        context.error(unknown("pool", pool, "there is no such `[pool.NAME]`", names.pools, "pools"));
+        false
+    };
+    let mut pools: Vec<Arc<str>> = Vec::new();
+    let first_known = first.as_ref().is_some_and(known);
+    for pool in first.iter().filter(|_| first_known).chain(further.iter().filter(|pool| known(pool))) {
+        if !pools.iter().any(|known| **known == *pool.value) {
+            pools.push(Arc::from(pool.value));
+        }
+    }
+    pools
+}
+
+fn domain<'n>(section: &mut Section<'_>, names: &Names<'n>, context: &Context<'_>) -> Option<&'n Domain> {
+    let written = section.has("domain");
+    let wanted = match section.text("domain") {
+        Some(domain) => domain,
+        None if written => return None,
+        None => Found { value: domain::DEFAULT, span: section.span() },
+    };
+    let found = names.domains.iter().find(|domain| &*domain.table.name == wanted.value);
+    if found.is_none() {
+        let known: Vec<&str> = names.domains.iter().map(|domain| &*domain.table.name).collect();
+        let label = "there is no such `[domain.NAME]`";
+        context.error(unknown("persistence domain", &wanted, label, &known, "domains"));
+    }
+    found
+}
+
+/// Whether any entry inserts a cookie.
+fn inserts_cookie(persist: &Persist) -> bool {
+    matches!(persist, Persist::Cookie(_))
+}

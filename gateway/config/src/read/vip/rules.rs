@@ -1,0 +1,51 @@
+//! `limits` and `timeouts` of a VIP.
+
+use sekisho_api::settings::{Problem, Section};
+
+use crate::defaults;
+use crate::model::{Gateway, Limits, Timeouts};
+
+pub(super) fn limits(vip: &mut Section<'_>, gateway: &Gateway) -> Limits {
+    let mut section = inner(vip, "limits");
+    let most = gateway.max_connections as u64;
+    let connections = section.integer("max-connections", most, defaults::CONNECTIONS);
+    if connections > most {
+        let problem = Problem::new(
+            section.place("max-connections"),
+            "`max-connections` of a VIP is more than the gateway takes",
+            format!("the gateway takes {most}"),
+        );
+        section.problem(problem.help("raise `max-connections` of `[gateway]`, or lower this"));
+    }
+    // One address may be a whole office behind a NAT: there is no limit that fits all.
+    let per_client = section.integer("max-connections-per-client", connections, defaults::CONNECTIONS);
+    let limits = Limits {
+        max_connections: connections as usize,
+        max_connections_per_client: per_client as usize,
+        buffer: section.size("buffer", defaults::BUFFER, defaults::BUFFERS) as usize,
+        attempts: section.integer("attempts", defaults::ATTEMPTS, defaults::ATTEMPTS_ALLOWED) as u32,
+    };
+    section.finish();
+    limits
+}
+
+pub(super) fn timeouts(vip: &mut Section<'_>) -> Timeouts {
+    let mut section = inner(vip, "timeouts");
+    let timeouts = Timeouts {
+        handshake: section.duration("handshake", defaults::HANDSHAKE, defaults::DEADLINE),
+        head: section.duration("head", defaults::HEAD, defaults::DEADLINE),
+        connect: section.duration("connect", defaults::CONNECT, defaults::DEADLINE),
+        idle: section.duration("idle", defaults::IDLE, defaults::DEADLINE),
+        half_closed: section.duration("half-closed", defaults::HALF_CLOSED, defaults::DEADLINE),
+        keepalive: section.duration("keepalive", defaults::KEEPALIVE, defaults::DEADLINE),
+    };
+    section.finish();
+    timeouts
+}
+
+/// The table `key` of `section`, or an empty one.
+fn inner<'a>(section: &mut Section<'a>, key: &'static str) -> Section<'a> {
+    let place = section.place(key);
+    let problems = section.problems();
+    section.table(key).unwrap_or_else(|| Section::absent(place, problems))
+}

@@ -1,0 +1,190 @@
+//! Everything wrong with a configuration, as text that points at it.
+
+mod snippet;
+
+use std::fmt;
+
+use sekisho_api::settings::Problem;
+use snippet::Lines;
+
+/// Everything wrong, or worth a warning, in one configuration.
+///
+/// `Display` renders it for a terminal or a log without colours, one block for each problem in the order of the
+/// file:
+///
+/// ```text
+/// error: unknown protocol `htpp`
+///  --> gateway.toml:3:12
+///   |
+/// 3 | protocol = "htpp"
+///   |            ^^^^^^ no protocol of this name is registered
+///   = help: did you mean `http`? registered: http, tcp
+///
+/// 1 problem; nothing was changed
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    origin: String,
+    text: String,
+    // INVARIANT: in the order of the file.
+    findings: Vec<Finding>,
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can, but probably not as meant.
+    Warning,
+}
+
+/// Whether a terminal's colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colour {
+    /// Plain text.
+    #[default]
+    Plain,
+    /// ANSI escape sequences.
+    Ansi,
+}
+
+/// A problem and how bad it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, and where.
+    pub problem: Problem,
+}
+
+/// The most problems that are written out: whoever has more has one cause, and a log is no place for the rest.
+const SHOWN: usize = 100;
+
+impl Report {
+    pub(crate) fn new(origin: &str, text: &str, errors: Vec<Problem>, warnings: Vec<Problem>) -> Self {
+        let of = |severity| move |problem| Finding { severity, problem };
+        let mut findings: Vec<Finding> = errors.into_iter().map(of(Severity::Error)).collect();
+        findings.extend(warnings.into_iter().map(of(Severity::Warning)));
+        findings.sort_by_key(|f| (f.problem.span.start, f.problem.span.end));
+        Self { origin: origin.to_owned(), text: text.to_owned(), findings }
+    }
+
+    /// The problems, in the order of the file.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.findings.iter().filter(|f| f.severity == Severity::Error).count()
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.findings.len() - self.errors()
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Writes the report, with or without colours.
+    pub fn render(&self, colour: Colour) -> String {
+        let paint = Paint(colour);
+        let lines = Lines::new(&self.text);
+        let mut out = String::new();
+        for finding in self.findings.iter().take(SHOWN) {
+            finding.write(&mut out, &self.origin, &lines, paint);
+        }
+        if self.findings.len() > SHOWN {
+            out.push_str(&format!("and {} more\n\n", self.findings.len() - SHOWN));
+        }
+        out.push_str(&self.summary());
+        out
+    }
+
+    fn summary(&self) -> String {
+        let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+        let warnings = count(self.warnings(), "warning");
+        match (self.errors(), self.warnings()) {
+            (0, 0) => "no problems\n".to_owned(),
+            (0, _) => format!("{warnings}\n"),
+            (n, 0) => format!("{}; nothing was changed\n", count(n, "problem")),
+            (n, _) => format!("{} and {warnings}; nothing was changed\n", count(n, "problem")),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(Colour::Plain))
+    }
+}
+
+impl std::error::Error for Report {}
+
+impl Finding {
+    fn write(&self, out: &mut String, origin: &str, lines: &Lines<'_>, paint: Paint) {
+        let Problem { span, message, label, help } = &self.problem;
+        let (word, sgr) = match self.severity {
+            Severity::Error => ("error", RED),
+            Severity::Warning => ("warning", YELLOW),
+        };
+        out.push_str(&format!(
+            "{}{}\n",
+            paint.with(sgr, word),
+            paint.with(BOLD, &format!(": {}", clean(message)))
+        ));
+        let margin = match lines.snippet(span) {
+            Some(snippet) => {
+                let number = snippet.line.to_string();
+                let margin = " ".repeat(number.len());
+                let bar = paint.with(BLUE, "|");
+                let arrow = paint.with(BLUE, "-->");
+                out.push_str(&format!("{margin}{arrow} {origin}:{number}:{}\n", snippet.column));
+                out.push_str(&format!("{margin} {bar}\n"));
+                let line = format!("{} {bar} {}", paint.with(BLUE, &number), snippet.text);
+                out.push_str(&format!("{}\n", line.trim_end()));
+                let indent = " ".repeat(snippet.indent);
+                let carets = format!("{} {}", "^".repeat(snippet.carets), clean(label));
+                out.push_str(&format!("{margin} {bar} {indent}{}\n", paint.with(sgr, &carets)));
+                margin
+            }
+            // Nothing to point into: the file could not be read.
+            None => {
+                out.push_str(&format!(" {} {origin}\n", paint.with(BLUE, "-->")));
+                out.push_str(&format!("  {} {}\n", paint.with(BLUE, "="), clean(label)));
+                " ".to_owned()
+            }
+        };
+        if let Some(help) = help {
+            out.push_str(&format!("{margin} {} help: {}\n", paint.with(BLUE, "="), clean(help)));
+        }
+        out.push('\n');
+    }
+}
+
+/// Messages quote the file; its control characters must not reach a terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[derive(Clone, Copy)]
+struct Paint(Colour);
+
+impl Paint {
+    fn with(self, sgr: &str, text: &str) -> String {
+        match self.0 {
+            Colour::Plain => text.to_owned(),
+            Colour::Ansi => format!("\x1b[{sgr}m{text}\x1b[0m"),
+        }
+    }
+}
+
+// Select Graphic Rendition parameters (ECMA-48, section 8.3.117).
+const BOLD: &str = "1";
+const RED: &str = "1;31";
+const YELLOW: &str = "1;33";
+const BLUE: &str = "1;34";
