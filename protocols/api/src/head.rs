@@ -12,6 +12,7 @@ use crate::route::Route;
 
 /// The outcome of looking at a client's first bytes.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once per connection and taken apart at once")]
 pub enum Head {
     /// Cannot tell yet: the message is incomplete.
     Incomplete,
