@@ -1,1 +1,26 @@
-//! (being written)
+//! The rig: what tests across crates share. The tests themselves are the modules of the one integration binary,
+//! `tests/tests/main.rs`:
+//!
+//! | module | suite of `cargo xtask test` | what it is about |
+//! |---|---|---|
+//! | `tidy` | `tidy` | the repository's own rules |
+//! | `integration` | `integration` | a gateway in this process, between scripted clients and servers |
+//! | `real` | `real` | the binary between real programs |
+//!
+//! By hand: `cargo test -p sekisho-tests --test main tidy::`.
+//!
+//! A rig fails by panicking, where the failure is, with what it saw: its callers are tests.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "the rig's callers are tests"
+)]
+
+mod programs;
+mod repository;
+
+pub use programs::{program, sekisho};
+pub use repository::{Dependency, File, Member, files, members, root};
