@@ -1,0 +1,115 @@
+//! What can be wrong with TLS: with its files, and in a handshake.
+
+use std::io;
+use std::path::PathBuf;
+
+use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use sekisho_api::{Blame, End};
+
+/// TLS as configured cannot be used. The operator's to mend; every variant names the file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// A file is larger than any certificate file is.
+    #[error("{} is larger than {limit} bytes", path.display())]
+    TooLarge { path: PathBuf, limit: u64 },
+    /// A file that should hold certificates holds none, or a broken one.
+    #[error("{} holds no readable PEM certificate", path.display())]
+    NoCertificate { path: PathBuf },
+    /// A file that should hold a private key holds none.
+    #[error("{} holds no readable PEM private key", path.display())]
+    NoKey { path: PathBuf },
+    /// The private key is protected by a pass phrase, which nobody can type into a daemon.
+    #[error("the private key in {} is encrypted; store it without a pass phrase", path.display())]
+    EncryptedKey { path: PathBuf },
+    /// The certificate is not one that X.509 version 3 readers take.
+    #[error("the certificate in {} cannot be parsed", path.display())]
+    Unreadable { path: PathBuf },
+    /// rustls takes the certificate or the key not: usually a key that belongs to another certificate.
+    #[error("{} and its key cannot be used: {source}", path.display())]
+    Unusable { path: PathBuf, source: Error },
+    /// A file of authorities holds none that can be used.
+    #[error("{} holds no usable authority", path.display())]
+    NoAuthority { path: PathBuf },
+    /// No list of authorities was found on this system.
+    #[error("this system has no list of certificate authorities; name one with `ca`")]
+    NoSystemAuthorities,
+    /// The list of certificates is empty.
+    #[error("TLS towards clients needs a certificate")]
+    NoCertificates,
+    /// The name to check servers by is neither a DNS name nor an address.
+    #[error("`{name}` is neither a DNS name nor an address")]
+    ServerName { name: String },
+    /// rustls refuses the combination.
+    #[error("TLS settings cannot be used: {0}")]
+    Settings(#[from] Error),
+}
+
+/// A handshake that came to nothing. The peer has been told with an alert wherever TLS has one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    /// The peer closed before the handshake was complete: a port scan, a health check, or a client that gave up.
+    #[error("the peer closed during the handshake")]
+    Left,
+    /// The connection broke.
+    #[error("the connection failed during the handshake: {0}")]
+    Io(#[from] io::Error),
+    /// No certificate bears the name that the client asked for, and names are strict.
+    #[error("no certificate bears the name the client asked for")]
+    UnknownName,
+    /// Anything else that rustls refuses.
+    #[error("{0}")]
+    Tls(#[from] Error),
+}
+
+impl HandshakeError {
+    /// A constant phrase for logs and metrics.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Left => "tls-closed",
+            Self::Io(_) => "tls-connection",
+            Self::UnknownName => "tls-unknown-name",
+            Self::Tls(error) => tls_label(error),
+        }
+    }
+
+    /// How a client's connection ended by it.
+    pub(crate) fn end(&self) -> End {
+        match self {
+            Self::Left | Self::Io(_) => End::ClientLeft,
+            _ => End::Fault(Blame::Client, self.label()),
+        }
+    }
+}
+
+fn tls_label(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => "tls-not-tls",
+        Error::PeerIncompatible(
+            PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::SupportedVersionsExtensionRequired
+            // Clients older than TLS 1.2 do not know the extension.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
+        ) => "tls-version",
+        Error::PeerIncompatible(_) => "tls-nothing-in-common",
+        Error::NoApplicationProtocol => "tls-alpn",
+        Error::NoCertificatesPresented => "tls-certificate-required",
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "tls-certificate-expired"
+        }
+        Error::InvalidCertificate(_) => "tls-certificate-refused",
+        // The peer refused ours: a client that does not know the authority says so.
+        Error::AlertReceived(
+            AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired,
+        ) => "tls-peer-refused-certificate",
+        Error::AlertReceived(_) => "tls-peer-alert",
+        _ => "tls-failed",
+    }
+}

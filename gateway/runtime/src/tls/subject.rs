@@ -1,0 +1,149 @@
+//! The subject of a certificate as RFC 4514 text.
+
+use std::fmt::Write as _;
+
+use x509_parser::asn1_rs::Any;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// The subject of a certificate: `CN=alice,O=Example`, the most particular first.
+///
+/// `None` for what is no certificate, an empty subject, and one that is absurdly long.
+pub(super) fn subject(der: &[u8]) -> Option<Box<str>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let rdns: Vec<_> = certificate.subject().iter_rdn().collect();
+    let mut text = String::new();
+    for rdn in rdns.into_iter().rev() {
+        for (position, attribute) in rdn.iter().enumerate() {
+            if !text.is_empty() {
+                text.push(if position == 0 { ',' } else { '+' });
+            }
+            let oid = attribute.attr_type().to_id_string();
+            let value = attribute.attr_value();
+            match short_name(&oid).zip(string(value)) {
+                Some((name, value)) => {
+                    text.push_str(name);
+                    text.push('=');
+                    escape(&mut text, value);
+                }
+                None => hexadecimal(&mut text, &oid, value),
+            }
+        }
+    }
+    (!text.is_empty() && text.len() <= LONGEST).then(|| text.into())
+}
+
+/// The short names of RFC 4514, section 3.
+fn short_name(oid: &str) -> Option<&'static str> {
+    Some(match oid {
+        "2.5.4.3" => "CN",
+        "2.5.4.6" => "C",
+        "2.5.4.7" => "L",
+        "2.5.4.8" => "ST",
+        "2.5.4.9" => "STREET",
+        "2.5.4.10" => "O",
+        "2.5.4.11" => "OU",
+        "0.9.2342.19200300.100.1.25" => "DC",
+        "0.9.2342.19200300.100.1.1" => "UID",
+        _ => return None,
+    })
+}
+
+/// The text of a value whose type holds UTF-8 or a part of it.
+fn string<'a>(value: &Any<'a>) -> Option<&'a str> {
+    // UTF8String, NumericString, PrintableString, IA5String.
+    matches!(value.tag().0, 12 | 18 | 19 | 22).then(|| std::str::from_utf8(value.data).ok()).flatten()
+}
+
+/// RFC 4514, section 2.4; control characters are escaped as well, for the text goes to logs and headers.
+fn escape(text: &mut String, value: &str) {
+    let last = value.chars().count().saturating_sub(1);
+    for (position, c) in value.chars().enumerate() {
+        match c {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => {
+                text.push('\\');
+                text.push(c);
+            }
+            ' ' if position == 0 || position == last => text.push_str("\\ "),
+            '#' if position == 0 => text.push_str("\\#"),
+            c if c.is_control() => {
+                let mut utf8 = [0; 4];
+                for byte in c.encode_utf8(&mut utf8).bytes() {
+                    let _ = write!(text, "\\{byte:02x}");
+                }
+            }
+            c => text.push(c),
+        }
+    }
+}
+
+/// A type without a short name: its number, and the value as BER in hexadecimal (section 2.4, first case).
+fn hexadecimal(text: &mut String, oid: &str, value: &Any<'_>) {
+    let _ = write!(text, "{oid}=#{:02x}", value.tag().0 & 0x1f);
+    match value.data.len() {
+        short @ 0..=0x7f => {
+            let _ = write!(text, "{short:02x}");
+        }
+        long @ 0x80..=0xff => {
+            let _ = write!(text, "81{long:02x}");
+        }
+        longer => {
+            let _ = write!(text, "82{:04x}", longer & 0xffff);
+        }
+    }
+    for byte in value.data {
+        let _ = write!(text, "{byte:02x}");
+    }
+}
+
+/// A longer subject is not handed on: headers have limits.
+const LONGEST: usize = 2048;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject_of(pairs: &[(rcgen::DnType, &str)]) -> Option<Box<str>> {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        for (kind, value) in pairs {
+            params.distinguished_name.push(kind.clone(), *value);
+        }
+        let key = rcgen::KeyPair::generate().unwrap();
+        subject(params.self_signed(&key).unwrap().der())
+    }
+
+    #[test]
+    fn subject_stands_most_particular_first() {
+        use rcgen::DnType::{CommonName, CountryName, OrganizationName};
+        let text = subject_of(&[(CountryName, "AT"), (OrganizationName, "Example"), (CommonName, "alice")]);
+        assert_eq!(text.as_deref(), Some("CN=alice,O=Example,C=AT"));
+    }
+
+    #[test]
+    fn special_characters_are_escaped() {
+        use rcgen::DnType::CommonName;
+        for (raw, expected) in [
+            ("Smith, John", "CN=Smith\\, John"),
+            ("a+b=c", "CN=a\\+b=c"),
+            ("#1", "CN=\\#1"),
+            (" edge ", "CN=\\ edge\\ "),
+            ("line\r\nbreak", "CN=line\\0d\\0abreak"),
+            ("Jörg", "CN=Jörg"),
+            ("a\"b\\c<d>;", "CN=a\\\"b\\\\c\\<d\\>\\;"),
+        ] {
+            assert_eq!(subject_of(&[(CommonName, raw)]).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn unnamed_types_are_hexadecimal() {
+        let kind = rcgen::DnType::CustomDnType(vec![2, 5, 4, 5]);
+        assert_eq!(subject_of(&[(kind, "42")]).as_deref(), Some("2.5.4.5=#0c023432"));
+    }
+
+    #[test]
+    fn what_is_no_certificate_or_empty_has_no_subject() {
+        assert_eq!(subject(b"garbage"), None);
+        assert_eq!(subject_of(&[]), None);
+    }
+}
