@@ -1,1 +1,34 @@
-//! (being written)
+//! Workers, listeners, TLS, timers, dialling, relaying, draining: the crate that knows sockets.
+//!
+//! [`start`] takes a checked configuration and gives a running [`Gateway`]. Inside there is one thread per core, each
+//! with an event loop, listeners, buffers and server connections of its own, and one control thread for everything
+//! that no client waits for.
+
+mod accept;
+mod access;
+mod connection;
+mod control;
+mod converse;
+
+mod dial;
+mod gateway;
+mod health;
+mod io;
+mod limits;
+mod listen;
+mod live;
+mod names;
+mod plain;
+mod relay;
+#[cfg(test)]
+mod scratch;
+mod slot;
+mod sockets;
+mod store;
+mod ticker;
+mod tls;
+mod udp;
+mod vip;
+mod worker;
+
+pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};

@@ -1,0 +1,127 @@
+//! Accepting TCP connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+use sekisho_api::Facts;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
+
+use crate::connection;
+use crate::limits::{Admission, Gauge, Place};
+use crate::slot::{Serving, Slot};
+use crate::worker::Worker;
+
+/// How long a worker rests when the kernel has no descriptor or memory for another connection.
+const REST: Duration = Duration::from_millis(100);
+
+/// Starts the accept loop of a listening address.
+///
+/// # Errors
+/// If the listener cannot be registered with the worker.
+pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: std::net::TcpListener) -> io::Result<()> {
+    let listener = AsyncFd::with_interest(listener, Interest::READABLE)?;
+    let (worker, slot) = (worker.clone(), slot.clone());
+    tokio::task::spawn_local(async move {
+        while !slot.is_closed() {
+            tokio::select! {
+                () = slot.closed() => break,
+                _ = turn(&worker, &slot, &listener) => {}
+            }
+        }
+        // What the kernel accepted before the address was closed is served, not reset.
+        let serving = slot.serving();
+        while let Ok((stream, client)) = accept(listener.get_ref()) {
+            if let Some(places) = places_now(&serving) {
+                admit(&worker, &slot, serving.clone(), stream, client, places);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Waits for a client, then for room, and only then accepts: what there is no room for waits in the kernel.
+async fn turn(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: &AsyncFd<std::net::TcpListener>) {
+    let Ok(mut ready) = listener.readable().await else { return };
+    loop {
+        let serving = slot.serving();
+        let places = match places_now(&serving) {
+            Some(places) => places,
+            None => places(&serving).await,
+        };
+        match accept(ready.get_inner()) {
+            Ok((stream, client)) => admit(worker, slot, serving, stream, client, places),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready.clear_ready();
+                return;
+            }
+            Err(error) if gone_again(&error) => {}
+            Err(error) => {
+                tracing::error!(vip = slot.vip(), %error, "No connection can be accepted");
+                tokio::time::sleep(REST).await;
+            }
+        }
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+/// One place of the VIP's and one of the gateway's.
+type Places = (Place, Place);
+
+fn gauges(serving: &Serving) -> (&Arc<Gauge>, &Arc<Gauge>) {
+    (&serving.live.counts.connections, serving.core.connections())
+}
+
+fn places_now(serving: &Serving) -> Option<Places> {
+    let (vip, gateway) = gauges(serving);
+    Some((vip.enter()?, gateway.enter()?))
+}
+
+async fn places(serving: &Serving) -> Places {
+    let (vip, gateway) = gauges(serving);
+    (vip.entered().await, gateway.entered().await)
+}
+
+fn admit(
+    worker: &Rc<Worker>,
+    slot: &Slot,
+    serving: Rc<Serving>,
+    stream: std::net::TcpStream,
+    client: SocketAddr,
+    (vip, gateway): Places,
+) {
+    let began = Instant::now();
+    let client = SocketAddr::new(client.ip().to_canonical(), client.port());
+    let Some(place) = serving.live.counts.clients.enter(client.ip()) else {
+        let facts = Facts::plain(client, slot.bound);
+        return connection::refused(worker, &serving, &facts, began);
+    };
+    // The listener's own address, unless it is a wildcard: one system call less for each connection.
+    let local = if slot.bound.ip().is_unspecified() { stream.local_addr().ok() } else { Some(slot.bound) };
+    let local = local.map_or(slot.bound, |local| SocketAddr::new(local.ip().to_canonical(), local.port()));
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let admission = Admission { _gateway: gateway, _vip: vip, _client: place };
+    let facts = Facts::plain(client, local);
+    worker.serve(connection::serve(worker.clone(), serving, stream, facts, admission, began));
+}
+
+/// accept4(2), which saves setting the socket non-blocking afterwards.
+fn accept(listener: &std::net::TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+    let (socket, client) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    let client = client.and_then(|client: SocketAddrAny| SocketAddr::try_from(client).ok());
+    Ok((socket.into(), client.ok_or(io::ErrorKind::ConnectionAborted)?))
+}
+
+/// Errors of the connection, not of the listener (accept(2), "Error handling").
+fn gone_again(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NetworkUnreachable, TimedOut};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted | NetworkUnreachable | TimedOut
+    ) || matches!(error.raw_os_error(), Some(libc::EPROTO | libc::ENETDOWN | libc::EHOSTUNREACH))
+}

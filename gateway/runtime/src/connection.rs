@@ -1,0 +1,139 @@
+//! One client connection from acceptance to its one named end.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Instant;
+
+use sekisho_api::{Core, Deadline, End, Facts, Lease, Record, Stream};
+use tokio::net::TcpStream;
+
+use crate::converse::{self, Front};
+use crate::dial::within;
+use crate::io::Io;
+use crate::limits::Admission;
+use crate::plain::PlainStream;
+use crate::relay::{Patience, Relay};
+use crate::slot::{Serve, Serving};
+use crate::tls::HandshakeError;
+use crate::worker::Worker;
+
+/// Serves one connection. Nothing of an earlier stage is kept in a later one: a relay holds two sockets and a lease.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    serving: Rc<Serving>,
+    stream: TcpStream,
+    mut facts: Facts,
+    admission: Admission,
+    began: Instant,
+) {
+    let _admission = admission;
+    let io = match &serving.live.acceptor {
+        None => Io::Plain(PlainStream::new(stream)),
+        Some(_) => match Box::pin(secure(&worker, &serving, stream, began)).await {
+            Ok(io) => {
+                facts.tls = io.tls().cloned();
+                io
+            }
+            Err(end) => {
+                let took = began.elapsed();
+                return serving.core.record(&Record { took, end, ..blank(&facts, began) });
+            }
+        },
+    };
+    let converse = match &serving.handler {
+        Serve::Service(service) => {
+            service.clone().serve(Box::new(io), facts).await;
+            return;
+        }
+        Serve::Conversation(converse) => converse,
+        // Datagrams only: configured on UDP, and never listened for here.
+        Serve::Exchange(_) => return,
+    };
+    let conversation = converse.open(&facts);
+    let front = Box::pin(converse::run(&worker, &serving, conversation, io, &facts, began)).await;
+    let (ended, lease) = match front {
+        Front::Ended(ended, lease) => (ended, lease),
+        Front::Relay(mut ended, related) => {
+            let timeouts = &serving.live.vip.timeouts;
+            let patience = Patience { idle: timeouts.idle, half_closed: timeouts.half_closed };
+            let (related, lease) = *related;
+            let target = lease.server().clone();
+            let relay = Relay::new(
+                worker.shared.clone(),
+                related.client,
+                related.server,
+                (related.to_server, related.to_client),
+                target,
+                patience,
+            );
+            let outcome = relay.await;
+            ended.end = outcome.end;
+            ended.received += outcome.received;
+            ended.sent += outcome.sent;
+            (ended, Some(lease))
+        }
+    };
+    finish(&serving, &facts, began, &ended, lease);
+}
+
+/// What a conversation's record says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) end: End,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) attempts: u32,
+    pub(crate) key: Option<sekisho_api::KeyKind>,
+}
+
+fn finish(serving: &Serving, facts: &Facts, began: Instant, ended: &Ended, lease: Option<Lease>) {
+    let now = Instant::now();
+    serving.core.record(&Record {
+        server: lease.as_ref().map(Lease::server),
+        why: lease.as_ref().map(Lease::why),
+        key: ended.key,
+        took: now.saturating_duration_since(began),
+        received: ended.received,
+        sent: ended.sent,
+        attempts: ended.attempts,
+        end: ended.end,
+        ..blank(facts, began)
+    });
+    if let Some(lease) = lease {
+        lease.settle(now);
+    }
+}
+
+/// Records a connection that its client's limit refused.
+pub(crate) fn refused(_: &Rc<Worker>, serving: &Serving, facts: &Facts, began: Instant) {
+    let end = End::Limited("max-connections-per-client");
+    serving.core.record(&Record { end, ..blank(facts, began) });
+}
+
+async fn secure(worker: &Rc<Worker>, serving: &Serving, stream: TcpStream, began: Instant) -> Result<Io, End> {
+    let Some(acceptor) = &serving.live.acceptor else { return Ok(Io::Plain(PlainStream::new(stream))) };
+    let handshake = pin!(acceptor.accept(stream));
+    let deadline = began + serving.live.vip.timeouts.handshake;
+    match within(worker.ticker(), deadline, handshake).await {
+        Some(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
+        Some(Err(error)) => Err(HandshakeError::end(&error)),
+        None => Err(End::Expired(Deadline::Handshake)),
+    }
+}
+
+fn blank<'a>(facts: &'a Facts, began: Instant) -> Record<'a> {
+    Record {
+        facts,
+        server: None,
+        why: None,
+        key: None,
+        began,
+        answered: None,
+        took: std::time::Duration::ZERO,
+        received: 0,
+        sent: 0,
+        attempts: 0,
+        end: End::Done,
+        request: None,
+    }
+}

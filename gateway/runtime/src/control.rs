@@ -1,0 +1,206 @@
+//! The control thread: reloads, probes, certificates, the journal, and stopping. No client waits for it.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use sekisho_config::Config;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use crate::access::AccessLog;
+use crate::gateway::{Board, Options, ReloadSummary, StartError};
+use crate::health;
+use crate::live::Live;
+use crate::sockets::Addresses;
+use crate::store::Store;
+use crate::worker::{self, NewSocket, Order};
+
+/// How often the journal is written, and certificate files are looked at.
+const CHORES: Duration = Duration::from_secs(1);
+
+/// What the program asks of the control thread.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Reload(Box<Config>, oneshot::Sender<Result<ReloadSummary, StartError>>),
+    ReopenLogs,
+    Stop,
+    StopNow,
+}
+
+/// A started gateway, from the inside.
+#[derive(Debug)]
+pub(crate) struct Control {
+    board: Arc<Board>,
+    workers: Vec<Running>,
+    /// Gives none once every worker has ended.
+    ended: mpsc::Receiver<()>,
+    access: AccessLog,
+    store: Store,
+}
+
+#[derive(Debug)]
+struct Running {
+    orders: mpsc::UnboundedSender<Order>,
+    thread: JoinHandle<()>,
+}
+
+impl Control {
+    /// Binds, spawns the workers and hands them their sockets.
+    pub(crate) fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        let now = Instant::now();
+        let mut store = Store::open(&config.gateway).map_err(|e| StartError::Secret(e.to_string()))?;
+        let access = AccessLog::open(config.gateway.access_log.as_ref(), options.access)
+            .map_err(StartError::AccessLog)?;
+        let live = Arc::new(Live::build(config, store.secret(), seed(), None, now)?);
+        store.replay(&live.scheduler, now);
+        let count = live.config.gateway.workers.unwrap_or_else(cores).max(1);
+        let changes = Addresses::default().change(&live, count)?;
+        let (end, ended) = mpsc::channel(1);
+        let mut workers = Vec::with_capacity(count);
+        for (index, sockets) in changes.sockets.into_iter().enumerate() {
+            workers.push(spawn(index, live.clone(), sockets, access.writer(), end.clone())?);
+        }
+        let board = Board { live: ArcSwap::new(live), addresses: ArcSwap::from_pointee(changes.addresses) };
+        Ok(Self { board: Arc::new(board), workers, ended, access, store })
+    }
+
+    pub(crate) fn board(&self) -> Arc<Board> {
+        self.board.clone()
+    }
+
+    /// Runs until the gateway has stopped.
+    pub(crate) fn run(mut self, commands: mpsc::UnboundedReceiver<Command>) {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => {
+                let local = LocalSet::new();
+                let board = self.board.clone();
+                local.spawn_local(async move { health::run(move || targets(&board)).await });
+                local.block_on(&runtime, self.serve(commands));
+            }
+            Err(error) => tracing::error!(%error, "The control thread gets no event loop"),
+        }
+        for worker in &self.workers {
+            let _ = worker.orders.send(Order::Quit);
+        }
+        for worker in self.workers {
+            if worker.thread.join().is_err() {
+                tracing::error!("A worker panicked");
+            }
+        }
+        self.store.tick(&self.board.live.load().scheduler, Instant::now());
+        self.access.close();
+    }
+
+    async fn serve(&mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut chores = tokio::time::interval(CHORES);
+        chores.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut deadline: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                _ = chores.tick() => {
+                    self.chores();
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        tracing::warn!("The drain timeout is over: what is left is cut");
+                        return;
+                    }
+                }
+                _ = self.ended.recv() => return,
+                command = commands.recv() => match command {
+                    Some(Command::Reload(config, answer)) => {
+                        let result = if deadline.is_some() { Err(StartError::Stopped) } else { self.reload(*config) };
+                        match &result {
+                            Ok(summary) => tracing::info!(%summary, "Reloaded"),
+                            Err(error) => tracing::error!(%error, "Not reloaded, nothing has changed"),
+                        }
+                        let _ = answer.send(result);
+                    }
+                    Some(Command::ReopenLogs) => self.access.reopen(),
+                    Some(Command::Stop) if deadline.is_none() => {
+                        let patience = self.board.live.load().config.gateway.drain_timeout;
+                        tracing::info!(?patience, "Stopping: connections have time to end");
+                        deadline = Some(Instant::now() + patience);
+                        for worker in &self.workers {
+                            let _ = worker.orders.send(Order::Drain);
+                        }
+                    }
+                    // A handle that is gone cannot stop the gateway any more, and a second word means it.
+                    Some(Command::Stop | Command::StopNow) | None => return,
+                },
+            }
+        }
+    }
+
+    fn chores(&mut self) {
+        let live = self.board.live.load();
+        self.store.tick(&live.scheduler, Instant::now());
+        for vip in &live.vips {
+            if let Some(acceptor) = &vip.acceptor {
+                _ = acceptor.reload_changed(std::time::SystemTime::now());
+            }
+        }
+    }
+
+    fn reload(&mut self, config: Config) -> Result<ReloadSummary, StartError> {
+        let before = self.board.live.load_full();
+        if config.gateway.workers.unwrap_or_else(cores).max(1) != self.workers.len() {
+            tracing::warn!("`workers` takes effect at the next start");
+        }
+        let live = Live::build(config, self.store.secret(), seed(), Some(&before), Instant::now())?;
+        let live = Arc::new(live);
+        let changes = self.board.addresses.load().change(&live, self.workers.len())?;
+        // From here on nothing can fail.
+        live.enforce();
+        for (worker, sockets) in self.workers.iter().zip(changes.sockets) {
+            let _ = worker.orders.send(Order::Adopt(live.clone(), sockets));
+        }
+        let summary = ReloadSummary { opened: changes.opened, closed: changes.closed, epoch: live.epoch };
+        self.board.addresses.store(Arc::new(changes.addresses));
+        self.board.live.store(live);
+        Ok(summary)
+    }
+}
+
+fn spawn(
+    index: usize,
+    live: Arc<Live>,
+    sockets: Vec<NewSocket>,
+    access: crate::access::AccessWriter,
+    end: mpsc::Sender<()>,
+) -> Result<Running, StartError> {
+    let (orders, received) = mpsc::unbounded_channel();
+    let _ = orders.send(Order::Adopt(live.clone(), sockets));
+    let thread = std::thread::Builder::new().name(format!("sekisho-worker-{index}")).spawn(move || {
+        if let Err(error) = worker::run(live, access, received) {
+            tracing::error!(%error, "A worker gets no event loop");
+        }
+        drop(end);
+    })?;
+    Ok(Running { orders, thread })
+}
+
+fn targets(board: &Board) -> Vec<health::Target> {
+    let live = board.live.load();
+    let probes = |pool: &str| live.config.pools.iter().find(|p| &*p.spec.name == pool).and_then(|p| p.probe.clone());
+    live.servers()
+        .map(|side| health::Target {
+            pool: side.pool.clone(),
+            server: side.state.clone(),
+            probe: probes(&side.pool),
+            connector: side.connector.clone(),
+        })
+        .collect()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Where the kernel has no randomness yet, the time of day does: it spreads load, it hides nothing.
+fn seed() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(1, |now| now.as_nanos() as u64)
+    })
+}

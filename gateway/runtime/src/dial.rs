@@ -1,0 +1,101 @@
+//! Connecting to a server.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use sekisho_api::{Failure, Observation, Server};
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::listen::keep_alive;
+use crate::live::ServerSide;
+use crate::io::Io;
+use crate::plain::PlainStream;
+use crate::ticker::Ticker;
+
+/// Connects to a server, TLS included, within `patience`, and tells the scheduler how it went.
+pub(crate) async fn dial(
+    side: &ServerSide,
+    patience: Duration,
+    keepalive: Duration,
+    ticker: &Rc<Ticker>,
+) -> Result<Io, Failure> {
+    let began = Instant::now();
+    let attempt = pin!(attempt(side, keepalive));
+    let result = within(ticker, began + patience, attempt).await.unwrap_or(Err(Problem::Server(Failure::ConnectTimeout)));
+    let now = Instant::now();
+    match result {
+        Ok(stream) => {
+            side.state.observe(Observation::Connected(now.saturating_duration_since(began)), now);
+            Ok(stream)
+        }
+        Err(Problem::Server(failure)) => {
+            side.state.observe(Observation::Failed(failure), now);
+            Err(failure)
+        }
+        Err(Problem::Gateway(error)) => {
+            tracing::error!(server = %side.state.name(), %error, "No socket for a server connection");
+            Err(Failure::Refused)
+        }
+    }
+}
+
+enum Problem {
+    /// Counts against the server.
+    Server(Failure),
+    /// Descriptors or ports have run out here: the server is not to blame.
+    Gateway(io::Error),
+}
+
+async fn attempt(side: &ServerSide, keepalive: Duration) -> Result<Io, Problem> {
+    let address = side.state.address();
+    let stream = tcp(address, keepalive).await?;
+    match &side.connector {
+        None => Ok(Io::Plain(PlainStream::new(stream))),
+        Some(connector) => match connector.connect(stream, side.state.name(), address).await {
+            Ok(stream) => Ok(Io::Tls(Box::new(stream))),
+            Err(error) => {
+                tracing::warn!(pool = %side.pool, server = %side.state.name(), %error, "TLS to a server failed");
+                Err(Problem::Server(Failure::Tls))
+            }
+        },
+    }
+}
+
+async fn tcp(address: std::net::SocketAddr, keepalive: Duration) -> Result<TcpStream, Problem> {
+    let socket = match address {
+        std::net::SocketAddr::V4(_) => TcpSocket::new_v4(),
+        std::net::SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .map_err(Problem::Gateway)?;
+    let _ = socket.set_nodelay(true);
+    let _ = keep_alive(&SockRef::from(&socket), keepalive);
+    socket.connect(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrNotAvailable | io::ErrorKind::ResourceBusy => Problem::Gateway(error),
+        io::ErrorKind::TimedOut => Problem::Server(Failure::ConnectTimeout),
+        _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) => {
+            Problem::Gateway(error)
+        }
+        _ => Problem::Server(Failure::Refused),
+    })
+}
+
+/// The future's output, or none if `deadline` comes first.
+pub(crate) async fn within<F: Future + Unpin>(
+    ticker: &Rc<Ticker>,
+    deadline: Instant,
+    mut future: F,
+) -> Option<F::Output> {
+    let mut deadline = pin!(ticker.until(deadline));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = std::pin::Pin::new(&mut future).poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        deadline.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}

@@ -1,0 +1,157 @@
+//! The gateway as the program that runs it sees it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use sekisho_config::Config;
+use sekisho_scheduler::Scheduler;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::control::{self, Command};
+use crate::live::Live;
+use crate::sockets::Addresses;
+
+/// What the program may ask for beside the configuration.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Gets a copy of every line of the access log, as JSON, whatever the configuration says about the log.
+    pub access: Option<Sender<String>>,
+}
+
+/// Why a gateway did not start, or why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be listened on: in use, not of this machine, or below 1024 without the right to it.
+    #[error("vip `{vip}` cannot listen on {address}: {source}")]
+    Listen {
+        /// The VIP.
+        vip: String,
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// TLS of a VIP or a pool cannot be set up.
+    #[error("TLS of `{0}`: {1}")]
+    Tls(String, String),
+    /// A VIP names something that is not there; the configuration's check makes this impossible.
+    #[error("vip `{0}` names `{1}`, which does not exist")]
+    Missing(String, String),
+    /// The secret that cookies are made with cannot be read.
+    #[error("the secret: {0}")]
+    Secret(String),
+    /// The access log cannot be opened.
+    #[error("the access log: {0}")]
+    AccessLog(std::io::Error),
+    /// A thread or its event loop cannot be had.
+    #[error("no thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The gateway has stopped.
+    #[error("the gateway has stopped")]
+    Stopped,
+}
+
+/// What a reload did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReloadSummary {
+    /// Addresses that are listened on from now on.
+    pub opened: Vec<SocketAddr>,
+    /// Addresses that are not listened on any more.
+    pub closed: Vec<SocketAddr>,
+    /// Which configuration of this process it is, counted from 1.
+    pub epoch: u64,
+}
+
+impl fmt::Display for ReloadSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration {}", self.epoch)?;
+        for (word, addresses) in [("opened", &self.opened), ("closed", &self.closed)] {
+            if !addresses.is_empty() {
+                let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                write!(f, ", {word} {}", list.join(" "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the program shares with the control thread.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) live: ArcSwap<Live>,
+    pub(crate) addresses: ArcSwap<Addresses>,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    board: Arc<Board>,
+    commands: mpsc::UnboundedSender<Command>,
+    control: JoinHandle<()>,
+}
+
+/// Starts a gateway and returns once every listener is bound.
+///
+/// # Errors
+/// Why it cannot start; nothing is left behind then.
+pub fn start(config: Config, options: Options) -> Result<Gateway, StartError> {
+    let (commands, orders) = mpsc::unbounded_channel();
+    let started = control::Control::start(config, options)?;
+    let board = started.board();
+    let control =
+        std::thread::Builder::new().name("sekisho-control".to_owned()).spawn(move || started.run(orders))?;
+    Ok(Gateway { board, commands, control })
+}
+
+impl Gateway {
+    /// The addresses that a VIP listens on, with the ports that the kernel chose where 0 was configured.
+    pub fn addresses(&self, vip: &str) -> Vec<SocketAddr> {
+        self.board.addresses.load().of(vip)
+    }
+
+    /// The scheduler in force.
+    pub fn scheduler(&self) -> Arc<Scheduler> {
+        self.board.live.load().scheduler.clone()
+    }
+
+    /// Takes another configuration into force. Listeners that stay are not touched, connections go on.
+    ///
+    /// # Errors
+    /// Why it cannot; nothing has changed then.
+    pub fn reload(&self, config: Config) -> Result<ReloadSummary, StartError> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Reload(Box::new(config), answer)).map_err(|_| StartError::Stopped)?;
+        answered.blocking_recv().unwrap_or(Err(StartError::Stopped))
+    }
+
+    /// Opens the log files anew, after something moved them away.
+    pub fn reopen_logs(&self) {
+        let _ = self.commands.send(Command::ReopenLogs);
+    }
+
+    /// Begins to stop: no new connections, and those that there are have the drain timeout to end.
+    pub fn stop(&self) {
+        let _ = self.commands.send(Command::Stop);
+    }
+
+    /// Stops at once; connections are cut.
+    pub fn stop_now(&self) {
+        let _ = self.commands.send(Command::StopNow);
+    }
+
+    /// Waits until the gateway has stopped.
+    pub fn wait(self) {
+        // A control thread that panicked has been logged by the panic itself, and the gateway is down all the same.
+        let _ = self.control.join();
+    }
+
+    /// Whether the gateway has stopped.
+    pub fn stopped(&self) -> bool {
+        self.control.is_finished()
+    }
+}

@@ -1,0 +1,132 @@
+//! Listening sockets: one per worker and address.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+/// The kernel cuts it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// Bound sockets for one address: `sockets` has one for each worker.
+#[derive(Debug)]
+pub(crate) struct Bound<S> {
+    /// The address, with the port that the kernel chose if 0 was asked for.
+    pub(crate) address: SocketAddr,
+    /// One socket for each worker.
+    pub(crate) sockets: Vec<S>,
+}
+
+/// Binds `address` for TCP, once for each of `workers`.
+///
+/// # Errors
+/// What the kernel says; `AddrInUse` also where another process listens with SO_REUSEPORT, which would otherwise
+/// silently take a share of the connections.
+pub(crate) fn tcp(address: SocketAddr, workers: usize, keepalive: Duration) -> io::Result<Bound<TcpListener>> {
+    let listen = |address| {
+        let socket = socket(address, Type::STREAM, Protocol::TCP)?;
+        // Accepted sockets inherit these from the listener: two system calls less for each connection.
+        socket.set_tcp_nodelay(true)?;
+        keep_alive(&SockRef::from(&socket), keepalive)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    bind(address, workers, Type::STREAM, Protocol::TCP, listen, TcpListener::local_addr)
+}
+
+/// Binds `address` for UDP, once for each of `workers`.
+///
+/// # Errors
+/// As [`tcp`].
+pub(crate) fn udp(address: SocketAddr, workers: usize) -> io::Result<Bound<UdpSocket>> {
+    let open = |address| {
+        let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+        // As much as the kernel allows: bursts outlast a worker's turn. What it cuts off is no error.
+        let _ = socket.set_recv_buffer_size(4 << 20);
+        let _ = socket.set_send_buffer_size(4 << 20);
+        crate::udp::ask_for_destination(&socket, address)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    };
+    bind(address, workers, Type::DGRAM, Protocol::UDP, open, UdpSocket::local_addr)
+}
+
+/// Turns on TCP keepalive: first probe after `interval`, six more a sixth of it apart.
+pub(crate) fn keep_alive(socket: &SockRef<'_>, interval: Duration) -> io::Result<()> {
+    if interval.is_zero() {
+        return Ok(());
+    }
+    let apart = (interval / 6).max(Duration::from_secs(1));
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(interval).with_interval(apart).with_retries(6))
+}
+
+fn bind<S>(
+    address: SocketAddr,
+    workers: usize,
+    kind: Type,
+    protocol: Protocol,
+    open: impl Fn(SocketAddr) -> io::Result<S>,
+    local: impl Fn(&S) -> io::Result<SocketAddr>,
+) -> io::Result<Bound<S>> {
+    if address.port() != 0 {
+        // Without SO_REUSEPORT, so that any other listener on the address is found.
+        let alone = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+        if kind == Type::STREAM {
+            alone.set_reuse_address(true)?;
+        }
+        dual(&alone, address)?;
+        alone.bind(&address.into())?;
+        if kind == Type::STREAM {
+            alone.listen(1)?;
+        }
+    }
+    let mut bound = Bound { address, sockets: Vec::with_capacity(workers) };
+    for _ in 0..workers {
+        let socket = open(bound.address)?;
+        bound.address = local(&socket)?;
+        bound.sockets.push(socket);
+    }
+    Ok(bound)
+}
+
+fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    socket.set_reuse_address(kind == Type::STREAM)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    dual(&socket, address)?;
+    Ok(socket)
+}
+
+/// `[::]` takes IPv4 clients as well; every other IPv6 address takes its own only.
+fn dual(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    match address.ip() {
+        IpAddr::V6(ip) => socket.set_only_v6(!ip.is_unspecified()),
+        IpAddr::V4(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_worker_gets_a_socket_on_the_same_port() {
+        let bound = tcp("127.0.0.1:0".parse().unwrap(), 3, Duration::from_secs(60)).unwrap();
+        assert_eq!(bound.sockets.len(), 3);
+        for socket in &bound.sockets {
+            assert_eq!(socket.local_addr().unwrap(), bound.address);
+        }
+    }
+
+    #[test]
+    fn address_of_another_gateway_is_refused_although_it_shares_its_port() {
+        let first = tcp("127.0.0.1:0".parse().unwrap(), 1, Duration::ZERO).unwrap();
+        let second = tcp(first.address, 1, Duration::ZERO);
+        assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let first = udp("127.0.0.1:0".parse().unwrap(), 1).unwrap();
+        assert_eq!(udp(first.address, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}

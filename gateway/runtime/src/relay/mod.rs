@@ -1,0 +1,157 @@
+//! Two streams that belong together, byte for byte.
+
+mod buffers;
+mod direction;
+mod pipes;
+
+pub(crate) use buffers::Buffers;
+pub(crate) use pipes::Pipes;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use sekisho_api::{Deadline, End, Observation, Server, Side, Stream};
+use socket2::SockRef;
+
+use crate::io::Io;
+use crate::ticker::{Ticker, Until};
+use direction::{Direction, Failed};
+
+/// What relays of one worker share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) ticker: Rc<Ticker>,
+    pub(crate) buffers: Buffers,
+    pub(crate) pipes: Pipes,
+}
+
+/// The deadlines of a relay; both count from the last byte either way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// While both sides are open.
+    pub(crate) idle: Duration,
+    /// Once one side has ended.
+    pub(crate) half_closed: Duration,
+}
+
+/// Bytes that a bulk transfer moves between two reports to the scheduler.
+const REPORT: u64 = 256 * 1024;
+
+/// Relays until both sides have ended, one fails, or nothing moves any more. Holds no buffer while nothing moves.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    client: Io,
+    server: Io,
+    up: Direction,
+    down: Direction,
+    shared: Rc<Shared>,
+    target: Arc<dyn Server>,
+    patience: Patience,
+    active: Instant,
+    deadline: Until,
+    reported: u64,
+}
+
+/// How a relay ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    /// The reason.
+    pub(crate) end: End,
+    /// Bytes from the client to the server.
+    pub(crate) received: u64,
+    /// Bytes from the server to the client.
+    pub(crate) sent: u64,
+}
+
+impl Relay {
+    /// A relay of two connected streams. `to_server` and `to_client` are sent first.
+    pub(crate) fn new(
+        shared: Rc<Shared>,
+        client: Io,
+        server: Io,
+        (to_server, to_client): (BytesMut, BytesMut),
+        target: Arc<dyn Server>,
+        patience: Patience,
+    ) -> Self {
+        let active = shared.ticker.coarse();
+        let deadline = shared.ticker.until(active + patience.idle);
+        let (up, down) = (Direction::new(to_server), Direction::new(to_client));
+        Self { client, server, up, down, shared, target, patience, active, deadline, reported: 0 }
+    }
+
+    fn outcome(&mut self, end: End) -> Poll<Outcome> {
+        self.report(0);
+        Poll::Ready(Outcome { end, received: self.up.moved(), sent: self.down.moved() })
+    }
+
+    fn report(&mut self, at_least: u64) {
+        let moved = self.up.moved() + self.down.moved() - self.reported;
+        if moved > at_least {
+            self.reported += moved;
+            self.target.observe(Observation::Moved(moved), self.shared.ticker.coarse());
+        }
+    }
+
+    /// A reset of one side becomes a reset of the other, so that it does not take a cut for a clean end.
+    fn pass_reset_on(&mut self, failed: &Failed) {
+        let other = match failed.side {
+            Side::Client => &mut self.server,
+            Side::Server => &mut self.client,
+        };
+        if let Some(socket) = other.plain() {
+            let _ = SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+impl Future for Relay {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let this = self.get_mut();
+        let before = this.up.moved() + this.down.moved();
+        let up = this.up.poll(cx, &mut this.client, &mut this.server, Side::Client, &this.shared);
+        let down = this.down.poll(cx, &mut this.server, &mut this.client, Side::Server, &this.shared);
+        for failed in [&up, &down] {
+            if let Poll::Ready(Err(failed)) = failed {
+                this.pass_reset_on(failed);
+                return this.outcome(match failed.side {
+                    Side::Client => End::ClientLeft,
+                    Side::Server => End::ServerLeft,
+                });
+            }
+        }
+        if up.is_ready() && down.is_ready() {
+            return this.outcome(End::Done);
+        }
+        if this.up.moved() + this.down.moved() != before {
+            this.active = this.shared.ticker.coarse();
+            this.report(REPORT);
+        }
+        let (patience, name) = if up.is_ready() || down.is_ready() {
+            (this.patience.half_closed, Deadline::HalfClosed)
+        } else {
+            (this.patience.idle, Deadline::Idle)
+        };
+        let at = this.active + patience;
+        // A deadline that only moved away needs no new place in the ticker: it is looked at again when it fires.
+        if at < this.deadline.deadline() {
+            this.deadline.reset(at);
+        }
+        while Pin::new(&mut this.deadline).poll(cx).is_ready() {
+            if this.shared.ticker.coarse() >= at {
+                return this.outcome(End::Expired(name));
+            }
+            this.deadline.reset(at);
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! What the core offers to a protocol, for one VIP in one worker.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use sekisho_api::{
+    BoxStream, Core, Facts, Failure, Key, Lease, Local, Record, Route, Server, Unavailable,
+};
+use sekisho_scheduler::{Ask, Pool, Table};
+
+use crate::access::Place;
+use crate::dial::{dial, within};
+use crate::io::Io;
+use crate::limits::Gauge;
+use crate::live::{LiveVip, ServerSide};
+use crate::slot::Drain;
+use crate::worker::Worker;
+
+/// The core as one worker's part of a VIP sees it.
+///
+/// A reload does not end what runs: a VIP's handler, limits and deadlines stay those it began under, while each
+/// choice is made among the servers that are configured at that moment.
+pub(crate) struct VipCore {
+    worker: Rc<Worker>,
+    live: Arc<LiveVip>,
+    connections: Arc<Gauge>,
+    drain: Rc<Drain>,
+}
+
+impl VipCore {
+    pub(crate) fn new(worker: Rc<Worker>, live: Arc<LiveVip>, drain: Rc<Drain>) -> Self {
+        let connections = worker.with_live(|live| live.connections.clone());
+        Self { worker, live, connections, drain }
+    }
+
+    pub(crate) fn drain(&self) -> &Rc<Drain> {
+        &self.drain
+    }
+
+    pub(crate) fn connections(&self) -> &Arc<Gauge> {
+        &self.connections
+    }
+
+    /// Runs `look` on the pool that `index` means now, and on the table.
+    fn with_pool<T>(&self, index: usize, look: impl FnOnce(&Arc<Pool>, &Arc<Table>) -> T) -> Option<T> {
+        let own = self.live.pools.get(index).or_else(|| self.live.pools.first())?;
+        self.worker.with_live(|live| {
+            if live.epoch == self.live.epoch {
+                return Some(look(own, &self.live.table));
+            }
+            let pool = live.scheduler.pool(own.name()).unwrap_or(own);
+            let table = live.scheduler.table(&self.live.vip.domain).unwrap_or(&self.live.table);
+            Some(look(pool, table))
+        })
+    }
+
+    fn ask<'a>(&'a self, route: &'a Route, facts: &Facts, table: &'a Arc<Table>) -> Ask<'a> {
+        Ask { route, client: facts.client.ip(), persist: &self.live.vip.persist, table }
+    }
+
+    /// As [`Core::choose`], and in the pool's queue where all servers are full.
+    pub(crate) async fn lease(&self, route: &Route, facts: &Facts) -> Result<Lease, Unavailable> {
+        match self.choose(route, facts) {
+            Err(Unavailable::Full) => self.queue(route, facts).await,
+            other => other,
+        }
+    }
+
+    /// How to reach the lease's server: by the configuration in force, or by that under which it was chosen.
+    fn side(&self, lease: &Lease) -> Option<ServerSide> {
+        self.worker.with_live(|live| live.server(lease.server().id()).cloned())
+    }
+
+    /// As [`Core::connect`].
+    pub(crate) async fn dial(&self, lease: &Lease) -> Result<Io, Failure> {
+        let Some(side) = self.side(lease) else { return Err(Failure::Refused) };
+        let timeouts = &self.live.vip.timeouts;
+        dial(&side, timeouts.connect, timeouts.keepalive, self.worker.ticker()).await
+    }
+
+    /// Starts TLS on a connection to a server that was made in clear.
+    pub(crate) async fn start_tls(&self, io: Io, lease: &Lease, deadline: Instant) -> Result<Io, Failure> {
+        let side = self.side(lease).ok_or(Failure::Refused)?;
+        let (Some(connector), Io::Plain(plain)) = (&side.connector, io) else { return Err(Failure::Tls) };
+        let handshake = Box::pin(connector.connect(plain.into_inner(), lease.server().name(), lease.server().address()));
+        match within(self.worker.ticker(), deadline, handshake).await {
+            Some(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
+            Some(Err(_)) => Err(Failure::Tls),
+            None => Err(Failure::ConnectTimeout),
+        }
+    }
+}
+
+impl Core for VipCore {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn choose(&self, route: &Route, facts: &Facts) -> Result<Lease, Unavailable> {
+        self.with_pool(route.pool, |pool, table| pool.choose(&self.ask(route, facts, table), Instant::now()))
+            .unwrap_or(Err(Unavailable::AllDown))
+    }
+
+    fn queue<'a>(&'a self, route: &'a Route, facts: &'a Facts) -> Local<'a, Result<Lease, Unavailable>> {
+        Box::pin(async move {
+            let found = self.with_pool(route.pool, |pool, table| (pool.enqueue(Instant::now()), table.clone()));
+            let (waiting, table) = found.ok_or(Unavailable::AllDown)?;
+            let mut waiting = waiting?;
+            let deadline = waiting.deadline();
+            let leased = pin!(poll_fn(|cx| waiting.poll(cx, &self.ask(route, facts, &table), Instant::now())));
+            within(self.worker.ticker(), deadline, leased).await.unwrap_or(Err(Unavailable::QueueTimeout))
+        })
+    }
+
+    fn learn(&self, route: &Route, key: Key, lease: &Lease) {
+        self.with_pool(route.pool, |pool, table| pool.learn(&key, lease, table, Instant::now()));
+    }
+
+    fn connect<'a>(&'a self, lease: &'a Lease, _: &'a Facts) -> Local<'a, Result<BoxStream, Failure>> {
+        Box::pin(async move { self.dial(lease).await.map(|io| Box::new(io) as BoxStream) })
+    }
+
+    fn spawn(&self, task: Local<'static, ()>) {
+        tokio::task::spawn_local(task);
+    }
+
+    fn until(&self, deadline: Instant) -> Local<'static, ()> {
+        Box::pin(self.worker.ticker().until(deadline))
+    }
+
+    fn draining(&self) -> bool {
+        self.drain.on()
+    }
+
+    fn drained(&self) -> Local<'static, ()> {
+        let drain = self.drain.clone();
+        Box::pin(async move { drain.begun().await })
+    }
+
+    fn attempts(&self) -> u32 {
+        self.live.vip.limits.attempts
+    }
+
+    fn records(&self) -> bool {
+        self.live.vip.access_log && self.worker.access.borrow().enabled()
+    }
+
+    fn record(&self, record: &Record<'_>) {
+        if !self.records() {
+            return;
+        }
+        self.worker.with_live(|live| {
+            let side = record.server.and_then(|server| live.server(server.id()));
+            let pool = side.map(|side| &*side.pool);
+            let place = Place { vip: &self.live.vip.name, pool };
+            self.worker.access.borrow_mut().write(&place, record);
+        });
+    }
+
+    fn moved(&self, _received: u64, _sent: u64) {}
+}
+
+/// Waits until `poll` is ready, the VIP drains (once) or `deadline` passes.
+pub(crate) enum Waited<T> {
+    Done(T),
+    Draining,
+    Expired,
+}
+
+/// Waits for `poll`, for `deadline`, and, with `drain`, for the beginning of draining.
+pub(crate) async fn wait<T>(
+    worker: &Worker,
+    drain: Option<&Drain>,
+    deadline: Instant,
+    mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>,
+) -> Waited<T> {
+    let mut until = pin!(worker.ticker().until(deadline));
+    let mut draining = pin!(async {
+        match drain {
+            Some(drain) => drain.begun().await,
+            None => std::future::pending().await,
+        }
+    });
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = poll(cx) {
+            return Poll::Ready(Waited::Done(done));
+        }
+        if draining.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Waited::Draining);
+        }
+        until.as_mut().poll(cx).map(|()| Waited::Expired)
+    })
+    .await
+}
+
+impl fmt::Debug for VipCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VipCore").field("vip", &self.live.vip.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,186 @@
+//! One thread that serves: its own listeners, timers, buffers and log, shared with nobody.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::LocalSet;
+
+use crate::access::AccessWriter;
+use crate::live::Live;
+use crate::relay::{Buffers, Pipes, Shared};
+use crate::slot::Slot;
+use crate::ticker::{TICK, Ticker};
+
+/// What the control thread tells a worker.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Serve from this configuration from now on. New sockets come along; those of addresses that are no longer in
+    /// it close.
+    Adopt(Arc<Live>, Vec<NewSocket>),
+    /// Close the listeners and ask every conversation to end.
+    Drain,
+    /// End now.
+    Quit,
+}
+
+/// A bound socket for a worker.
+#[derive(Debug)]
+pub(crate) struct NewSocket {
+    /// The VIP that it belongs to.
+    pub(crate) vip: Arc<str>,
+    /// The address as configured.
+    pub(crate) configured: SocketAddr,
+    /// The address as bound.
+    pub(crate) bound: SocketAddr,
+    pub(crate) socket: Socket,
+}
+
+/// A TCP listener or a UDP socket.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(std::net::TcpListener),
+    Udp(std::net::UdpSocket),
+}
+
+/// One worker, as everything that runs in it sees it.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    live: RefCell<Arc<Live>>,
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) access: RefCell<AccessWriter>,
+    pub(crate) tasks: Cell<usize>,
+    drained: Notify,
+}
+
+impl Worker {
+    /// The configuration in force.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.borrow().clone()
+    }
+
+    /// Looks at the configuration in force without counting a reference.
+    pub(crate) fn with_live<T>(&self, look: impl FnOnce(&Live) -> T) -> T {
+        look(&self.live.borrow())
+    }
+
+    /// The coarse clock.
+    pub(crate) fn ticker(&self) -> &Rc<Ticker> {
+        &self.shared.ticker
+    }
+
+    /// Starts a task that counts as a client being served until it ends, be it by a panic.
+    pub(crate) fn serve(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        self.tasks.set(self.tasks.get() + 1);
+        let count = Served(self.clone());
+        tokio::task::spawn_local(async move {
+            let _count = count;
+            task.await;
+        });
+    }
+}
+
+struct Served(Rc<Worker>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let left = self.0.tasks.get() - 1;
+        self.0.tasks.set(left);
+        if left == 0 {
+            self.0.drained.notify_one();
+        }
+    }
+}
+
+/// Runs a worker until it is told to quit, or has drained.
+///
+/// # Errors
+/// If the thread gets no event loop.
+pub(crate) fn run(
+    live: Arc<Live>,
+    access: AccessWriter,
+    orders: mpsc::UnboundedReceiver<Order>,
+) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(61).build()?;
+    let worker = Rc::new(Worker {
+        live: RefCell::new(live),
+        shared: Rc::new(Shared {
+            ticker: Ticker::new(Instant::now()),
+            buffers: Buffers::default(),
+            pipes: Pipes::default(),
+        }),
+        access: RefCell::new(access),
+        tasks: Cell::new(0),
+        drained: Notify::new(),
+    });
+    let local = LocalSet::new();
+    local.block_on(&runtime, main_loop(worker.clone(), orders));
+    // Everything still open ends with the set: the sockets close.
+    drop(local);
+    worker.access.borrow_mut().tick();
+    Ok(())
+}
+
+async fn main_loop(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
+    let mut slots: Vec<Rc<Slot>> = Vec::new();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                worker.ticker().sweep(Instant::now());
+                worker.access.borrow_mut().tick();
+            }
+            () = worker.drained.notified(), if draining => {}
+            order = orders.recv() => match order {
+                Some(Order::Adopt(live, sockets)) => adopt(&worker, &mut slots, live, sockets),
+                Some(Order::Drain) => {
+                    draining = true;
+                    for slot in slots.drain(..) {
+                        slot.close();
+                        slot.drain();
+                    }
+                }
+                Some(Order::Quit) | None => return,
+            },
+        }
+        if draining && worker.tasks.get() == 0 {
+            // One more turn for what the kernel had accepted before the listeners closed.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            if worker.tasks.get() == 0 {
+                return;
+            }
+        }
+    }
+}
+
+fn adopt(worker: &Rc<Worker>, slots: &mut Vec<Rc<Slot>>, live: Arc<Live>, sockets: Vec<NewSocket>) {
+    *worker.live.borrow_mut() = live.clone();
+    let mut shared = Vec::new();
+    slots.retain(|slot| {
+        let vip = live.vip(slot.vip());
+        match vip.filter(|vip| vip.vip.listen.contains(&slot.configured())) {
+            Some(vip) => slot.change(worker, vip, &mut shared),
+            None => {
+                slot.close();
+                // An address that went leaves its conversations alone; a VIP that went asks them to end.
+                if vip.is_none() {
+                    slot.drain();
+                }
+                return false;
+            }
+        }
+        true
+    });
+    for new in sockets {
+        let Some(vip) = live.vip(&new.vip) else { continue };
+        match Slot::open(worker, vip, slots, new) {
+            Ok(slot) => slots.push(slot),
+            Err(error) => tracing::error!(vip = %vip.vip.name, %error, "A listener could not be registered"),
+        }
+    }
+}
