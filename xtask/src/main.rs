@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool reports on its terminal")]
 
 mod artifacts;
+mod bench;
 mod ci;
 mod error;
 mod libtest;
@@ -43,6 +44,8 @@ enum Chore {
     Tidy,
     /// Licences, sources, bans and advisories of every dependency, offline
     Licences,
+    /// Sekisho beside HAProxy and nginx: CPU time per unit of work
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,15 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run(),
         Chore::Tidy => test::run(&[suite::Suite::Tidy]),
         Chore::Licences => licences::run(),
+        Chore::Bench(options) => {
+            return match bench::main(&options) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(problem) => {
+                    eprintln!("error: {problem}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
     };
     println!("{tally}");
     tally.exit_code()

@@ -17,11 +17,13 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 8] = [
+const NEEDED: [Package; 9] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
     Package { program: "nginx", package: "nginx-light" },
+    // It relays TCP with a module that some packages of it lack.
+    Package { program: "/usr/lib/nginx/modules/ngx_stream_module.so", package: "libnginx-mod-stream" },
     // A peer of the benchmark.
     Package { program: "haproxy", package: "haproxy" },
     // Real clients.

@@ -1,0 +1,143 @@
+//! The clients: bare protocols, enough to see that the job is done.
+
+mod hold;
+mod http;
+mod meter;
+mod rate;
+mod relay;
+mod response;
+mod target;
+
+pub(super) use hold::hold;
+pub(super) use http::Http;
+pub(super) use meter::Meter;
+pub(super) use rate::at_rate;
+pub(super) use relay::Relay;
+pub(super) use target::{Target, Tls};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Outcome;
+use super::load::{Load, Work};
+use super::places::Front;
+
+/// Clients at work. Dropping them ends them.
+#[derive(Debug)]
+pub(super) struct Crew {
+    /// What they count.
+    pub(super) meter: Arc<Meter>,
+    tasks: JoinSet<()>,
+}
+
+impl Crew {
+    /// Sends the clients of `load` to `target`; returns when each has done its first unit.
+    pub(super) async fn start(load: &Load, target: &Target) -> Outcome<Self> {
+        let meter = Arc::new(Meter::default());
+        let mut tasks = JoinSet::new();
+        // Not all at once: a full accept queue would make some wait a second for their SYN to be sent again.
+        let gate = Arc::new(Semaphore::new(32));
+        for index in 0..load.clients {
+            let (meter, target, gate) = (Arc::clone(&meter), target.clone(), Arc::clone(&gate));
+            let work = load.work;
+            if let Work::Rate { per_second } = work {
+                let clients = load.clients;
+                tasks
+                    .spawn_blocking(move || meter.note(at_rate(index, clients, per_second, &target, &meter)));
+            } else {
+                tasks.spawn_local(async move { meter.note(client(work, &target, &meter, &gate).await) });
+            }
+        }
+        let crew = Self { meter, tasks };
+        let all_ready = async {
+            while crew.meter.ready() < load.clients {
+                crew.meter.faultless()?;
+                sleep(Duration::from_millis(5)).await;
+            }
+            Ok(())
+        };
+        timeout(PATIENCE, all_ready).await.unwrap_or_else(|_| {
+            Err(format!("only {} of {} clients were served", crew.meter.ready(), load.clients))
+        })?;
+        Ok(crew)
+    }
+
+    /// Ends them and hands out what they counted, if all went well.
+    pub(super) async fn end(mut self) -> Outcome<Arc<Meter>> {
+        self.meter.stop();
+        self.tasks.abort_all();
+        while self.tasks.join_next().await.is_some() {}
+        self.meter.faultless()?;
+        Ok(Arc::clone(&self.meter))
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.meter.stop();
+    }
+}
+
+/// One client. It ends only with an error, or because the crew does.
+async fn client(work: Work, target: &Target, meter: &Meter, gate: &Semaphore) -> Outcome {
+    let permit = gate.acquire().await.map_err(|_| "the gate is closed".to_owned())?;
+    match work {
+        Work::Requests { front: Front::Https, path } => {
+            let mut http = Http::new(target.tls().await?, path);
+            http.exchange(None).await?;
+            meter.arrive();
+            drop(permit);
+            loop {
+                http.exchange(None).await?;
+                meter.count();
+            }
+        }
+        Work::Requests { path, .. } => {
+            let mut http = Http::new(target.plain(Front::Http).await?, path);
+            http.exchange(None).await?;
+            meter.arrive();
+            drop(permit);
+            loop {
+                http.exchange(None).await?;
+                meter.count();
+            }
+        }
+        Work::TlsConnections => {
+            let mut http = Http::new(target.tls().await?, "/small");
+            http.exchange(None).await?;
+            meter.arrive();
+            drop(permit);
+            loop {
+                http.reconnect(target.tls().await?).await?;
+                http.exchange(None).await?;
+                meter.count();
+            }
+        }
+        Work::Messages { answer } => {
+            let mut relay = Relay::new(target.plain(Front::Relay).await?);
+            relay.exchange(answer, None).await?;
+            meter.arrive();
+            drop(permit);
+            loop {
+                relay.exchange(answer, None).await?;
+                meter.count();
+            }
+        }
+        Work::RelayConnections => {
+            meter.arrive();
+            drop(permit);
+            loop {
+                Relay::new(target.plain(Front::Relay).await?).exchange(64, None).await?;
+                meter.count();
+            }
+        }
+        Work::Rate { .. } | Work::Idle(_) => Err("this load has no such client".to_owned()),
+    }
+}
+
+/// How long all clients together may take for their first unit.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,93 @@
+//! CPU time from process accounting.
+
+use std::fs;
+use std::time::Instant;
+
+use super::{Outcome, failed};
+
+/// The clocks at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    at: Instant,
+    subject: u64,
+    own: u64,
+    machine: u64,
+}
+
+/// What passed between two readings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spent {
+    /// CPU time of the subject, in µs.
+    pub(super) subject_micros: f64,
+    /// Cores kept busy by others than the subject and this process.
+    pub(super) foreign_cores: f64,
+}
+
+impl Reading {
+    /// Reads the clocks of the processes in `subject`, of this process and of the machine.
+    pub(super) fn take(subject: &[u32]) -> Outcome<Self> {
+        let read = |path: &str| fs::read_to_string(path).map_err(failed(format!("cannot read {path}")));
+        let process = |path: &str| {
+            process_ticks(&read(path)?).ok_or_else(|| format!("{path} does not look like proc_pid_stat(5)"))
+        };
+        let mut ticks = 0;
+        for id in subject {
+            ticks += process(&format!("/proc/{id}/stat"))?;
+        }
+        Ok(Self {
+            at: Instant::now(),
+            subject: ticks,
+            own: process("/proc/self/stat")?,
+            machine: busy_ticks(&read("/proc/stat")?).ok_or("/proc/stat does not look like proc_stat(5)")?,
+        })
+    }
+
+    /// What passed since `before`.
+    pub(super) fn since(&self, before: &Self) -> Spent {
+        #[expect(clippy::cast_precision_loss, reason = "ticks of a run are far below 2^52")]
+        let seconds = |ticks: u64| ticks as f64 / rustix::param::clock_ticks_per_second() as f64;
+        let subject = self.subject.saturating_sub(before.subject);
+        let known = subject + self.own.saturating_sub(before.own);
+        let foreign = self.machine.saturating_sub(before.machine).saturating_sub(known);
+        Spent {
+            subject_micros: seconds(subject) * 1e6,
+            foreign_cores: seconds(foreign) / (self.at - before.at).as_secs_f64().max(1e-3),
+        }
+    }
+}
+
+/// User and system ticks of a process with all its threads, ended ones too: fields 14 and 15 of proc_pid_stat(5).
+fn process_ticks(stat: &str) -> Option<u64> {
+    // The name in field 2 may hold spaces and brackets; what follows its last bracket begins with field 3.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+/// Ticks that the machine was not idle: user, nice, system, irq, softirq and stolen time of proc_stat(5).
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    let (user, nice, system) = (next()?, next()?, next()?);
+    let (_idle, _waiting) = (next()?, next()?);
+    let (irq, softirq, stolen) = (next()?, next()?, next()?);
+    Some(user + nice + system + irq + softirq + stolen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_name_with_brackets_does_not_shift_the_fields() {
+        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194304 100 0 0 0 21 34 5 5 20 0 1 0 9 1 1";
+        assert_eq!(process_ticks(stat), Some(55));
+    }
+
+    #[test]
+    fn idle_and_waiting_time_is_not_busy() {
+        assert_eq!(busy_ticks("cpu  1 2 4 1000 1000 8 16 32 0 0\ncpu0 1"), Some(63));
+    }
+}

@@ -1,0 +1,172 @@
+//! The loads: what the clients do, in which unit it is counted, and what Sekisho must reach.
+
+use super::places::Front;
+
+/// One load.
+#[derive(Debug)]
+pub(super) struct Load {
+    /// Its name on the command line and in the table.
+    pub(super) name: &'static str,
+    /// What it is, for the page.
+    pub(super) what: &'static str,
+    /// What is counted.
+    pub(super) unit: &'static str,
+    /// What each client does.
+    pub(super) work: Work,
+    /// Clients at once; for idle loads, the plan says how many.
+    pub(super) clients: usize,
+    /// What Sekisho must reach.
+    pub(super) goals: &'static [Goal],
+}
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Requests one after the other over one connection.
+    Requests {
+        /// Plain or TLS.
+        front: Front,
+        /// What is asked for.
+        path: &'static str,
+    },
+    /// Requests at fixed moments, whether the answers before have come or not.
+    Rate {
+        /// Requests per second over all clients.
+        per_second: u32,
+    },
+    /// TLS connections one after the other, without resumption, each with one request.
+    TlsConnections,
+    /// Messages one after the other over one relayed connection.
+    Messages {
+        /// The size of the answer; the message itself has 64 bytes.
+        answer: u32,
+    },
+    /// Relayed connections one after the other, each with one message.
+    RelayConnections,
+    /// Connections that rest after one exchange.
+    Idle(Front),
+}
+
+impl Work {
+    /// The front of the subject that it needs.
+    pub(super) fn front(self) -> Front {
+        match self {
+            Self::Requests { front, .. } | Self::Idle(front) => front,
+            Self::Rate { .. } => Front::Http,
+            Self::TlsConnections => Front::Https,
+            Self::Messages { .. } | Self::RelayConnections => Front::Relay,
+        }
+    }
+}
+
+/// A figure that Sekisho must not exceed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goal {
+    /// Times the figure of this subject.
+    Ratio(&'static str, f64),
+    /// In the load's own unit.
+    Absolute(f64),
+}
+
+/// One megabyte, as counted here.
+pub(super) const MEGABYTE: u32 = 1_000_000;
+
+/// All loads, in the order of the table.
+pub(super) const LOADS: &[Load] = &[
+    Load {
+        name: "h1-small",
+        what: "HTTP/1.1 keep-alive, 128-byte bodies, 64 connections, cookie inserted and honoured",
+        unit: "µs/request",
+        work: Work::Requests { front: Front::Http, path: "/small" },
+        clients: 64,
+        goals: &[Goal::Ratio("haproxy", 1.05)],
+    },
+    Load {
+        name: "h1-1000",
+        what: "the same with 1,000 connections",
+        unit: "µs/request",
+        work: Work::Requests { front: Front::Http, path: "/small" },
+        clients: 1_000,
+        goals: &[],
+    },
+    Load {
+        name: "h1-rate",
+        what: "the same at a fixed 8,000 requests per second over 64 connections; latency from the planned moment",
+        unit: "µs/request",
+        work: Work::Rate { per_second: 8_000 },
+        clients: 64,
+        goals: &[],
+    },
+    Load {
+        name: "h1-1m",
+        what: "HTTP/1.1 keep-alive, 1 MB bodies, 16 connections",
+        unit: "µs/MB",
+        work: Work::Requests { front: Front::Http, path: "/1m" },
+        clients: 16,
+        goals: &[Goal::Ratio("haproxy", 0.75)],
+    },
+    Load {
+        name: "https-small",
+        what: "HTTP/1.1 over TLS 1.3, keep-alive, 128-byte bodies, 64 connections",
+        unit: "µs/request",
+        work: Work::Requests { front: Front::Https, path: "/small" },
+        clients: 64,
+        goals: &[Goal::Ratio("haproxy", 0.90)],
+    },
+    Load {
+        name: "tls-new",
+        what: "new TLS 1.3 connection with a full handshake (ECDSA P-256, X25519) and one request",
+        unit: "µs/connection",
+        work: Work::TlsConnections,
+        clients: 16,
+        goals: &[Goal::Ratio("haproxy", 0.50)],
+    },
+    Load {
+        name: "tcp-bulk",
+        what: "layer-4 relay, answers of 1 MB, 16 connections",
+        unit: "µs/MB",
+        work: Work::Messages { answer: MEGABYTE },
+        clients: 16,
+        goals: &[Goal::Ratio("haproxy", 0.60), Goal::Ratio("haproxy-splice", 1.00)],
+    },
+    Load {
+        name: "tcp-small",
+        what: "layer-4 relay, ping-pong of 64 bytes, 64 connections",
+        unit: "µs/exchange",
+        work: Work::Messages { answer: 64 },
+        clients: 64,
+        goals: &[Goal::Ratio("haproxy", 1.05)],
+    },
+    Load {
+        name: "tcp-new",
+        what: "layer-4 relay, new connection with one exchange of 64 bytes",
+        unit: "µs/connection",
+        work: Work::RelayConnections,
+        clients: 32,
+        goals: &[Goal::Ratio("haproxy", 1.05)],
+    },
+    Load {
+        name: "idle-http",
+        what: "memory of an HTTP connection at rest after one request",
+        unit: "KiB/connection",
+        work: Work::Idle(Front::Http),
+        clients: 32,
+        goals: &[Goal::Absolute(6.0)],
+    },
+    Load {
+        name: "idle-tls",
+        what: "memory of an HTTPS connection at rest after one request",
+        unit: "KiB/connection",
+        work: Work::Idle(Front::Https),
+        clients: 32,
+        goals: &[Goal::Absolute(20.0)],
+    },
+    Load {
+        name: "idle-tcp",
+        what: "memory of a relayed connection at rest after one exchange",
+        unit: "KiB/connection",
+        work: Work::Idle(Front::Relay),
+        clients: 32,
+        goals: &[Goal::Absolute(6.0)],
+    },
+];

@@ -1,0 +1,59 @@
+//! `cargo xtask bench`: Sekisho beside HAProxy and nginx, doing the same job, in one run.
+//!
+//! The figure is CPU time per unit of work (a request, a connection, a megabyte) of the subject's process tree, and
+//! its ratio to HAProxy's. It hardly depends on which part of a small machine is the bottleneck; throughput does.
+//! The subjects have one worker on one core; the clients and the servers behind share another, in this process.
+
+mod certificate;
+mod check;
+mod child;
+mod client;
+mod cpu;
+mod load;
+mod machine;
+mod memory;
+mod options;
+mod origin;
+mod places;
+mod report;
+mod results;
+mod run;
+mod sample;
+mod scratch;
+mod subject;
+mod syscalls;
+
+use std::fmt::Display;
+
+pub(crate) use options::Options;
+
+/// What can fail here is said in words, to the person who started the run.
+type Outcome<T = ()> = Result<T, String>;
+
+/// Measures what `options` ask for, prints a table and, after a complete run, writes `docs/performance.md`.
+///
+/// # Errors
+///
+/// A peer is not installed, a port is busy, a subject did not do its job, or the machine refused something.
+pub(crate) fn main(options: &Options) -> Result<(), String> {
+    let plan = options.plan()?;
+    machine::raise_descriptor_limit()?;
+    let runtime = tokio::runtime::LocalRuntime::new().map_err(failed("cannot start a runtime"))?;
+    let results = runtime.block_on(async {
+        tokio::select! {
+            results = run::run(&plan) => results,
+            // Guards end the children and remove the folder on the way out.
+            _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+        }
+    })?;
+    report::print(&results)?;
+    if plan.complete {
+        report::write_page(&results)?;
+    }
+    Ok(())
+}
+
+/// Puts what was attempted in front of an error.
+fn failed<E: Display>(attempt: impl Display) -> impl FnOnce(E) -> String {
+    move |error| format!("{attempt}: {error}")
+}

@@ -1,0 +1,65 @@
+//! Who listens where. All on loopback addresses of our own and on ports that no client socket is given.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use super::{Outcome, failed};
+
+/// What a subject offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Front {
+    /// HTTP/1.1 with persistence by cookie.
+    Http,
+    /// The same over TLS.
+    Https,
+    /// A layer-4 relay.
+    Relay,
+}
+
+impl Front {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Http, Self::Https, Self::Relay];
+
+    /// The port it listens on, on the subject's address.
+    pub(super) fn port(self) -> u16 {
+        match self {
+            Self::Http => 7080,
+            Self::Https => 7443,
+            Self::Relay => 7000,
+        }
+    }
+}
+
+/// A server behind the subjects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Server {
+    /// Its name in configurations, and what it says of itself.
+    pub(super) name: char,
+    /// Where it answers HTTP.
+    pub(super) http: SocketAddr,
+    /// Where it answers messages.
+    pub(super) messages: SocketAddr,
+}
+
+/// The two servers behind every subject.
+pub(super) const SERVERS: [Server; 2] = [server('a', 1), server('b', 2)];
+
+const fn server(name: char, host: u8) -> Server {
+    let address = std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 77, host));
+    Server { name, http: SocketAddr::new(address, 7001), messages: SocketAddr::new(address, 7002) }
+}
+
+/// The address of the subject at this place of the list.
+pub(super) fn subject_address(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 77, 10_u8.saturating_add(u8::try_from(index).unwrap_or(u8::MAX)))
+}
+
+/// Refuses to start beside somebody who listens already: with SO_REUSEPORT a left-over gateway would silently take
+/// its share of the load.
+pub(super) fn refuse_busy(subjects: usize) -> Outcome {
+    let fronts = (0..subjects)
+        .flat_map(|index| Front::ALL.map(|front| SocketAddr::from((subject_address(index), front.port()))));
+    for address in SERVERS.iter().flat_map(|server| [server.http, server.messages]).chain(fronts) {
+        TcpListener::bind(address).map_err(failed(format!("{address} is needed, and busy")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! One sample of one subject under one load.
+
+use tokio::time::sleep;
+
+use super::Outcome;
+use super::client::{Crew, hold};
+use super::cpu::Reading;
+use super::load::{Load, Work};
+use super::memory::proportional_set;
+use super::options::Plan;
+use super::run::Running;
+
+/// What was measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    /// The figure, in the load's unit.
+    pub(super) figure: f64,
+    /// Cores kept busy by others meanwhile.
+    pub(super) foreign_cores: f64,
+    /// Median and ninth decile of the latency in ms, where it was measured.
+    pub(super) latency: Option<(f64, f64)>,
+}
+
+/// Takes a sample; again, twice at the most, while others disturb it.
+pub(super) async fn undisturbed(load: &Load, running: &mut Running<'_>, plan: &Plan) -> Outcome<Sample> {
+    let mut sample = once(load, running, plan).await?;
+    for _ in 0..2 {
+        if !plan.repeat_disturbed || sample.foreign_cores <= DISTURBED {
+            break;
+        }
+        sample = once(load, running, plan).await?;
+    }
+    Ok(sample)
+}
+
+async fn once(load: &Load, running: &mut Running<'_>, plan: &Plan) -> Outcome<Sample> {
+    let sample = match load.work {
+        Work::Idle(_) => memory(load, running, plan).await,
+        _ => cpu(load, running, plan).await,
+    };
+    running.alive()?;
+    // What the subject does to clean up must not fall into the next sample.
+    sleep(plan.warm_up).await;
+    sample
+}
+
+async fn cpu(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample> {
+    let crew = Crew::start(load, &running.target).await?;
+    sleep(plan.warm_up).await;
+    let subject = running.tree();
+    crew.meter.take_latencies();
+    let (before, units_before) = (Reading::take(&subject)?, crew.meter.units());
+    sleep(plan.window).await;
+    let (after, units) = (Reading::take(&subject)?, crew.meter.units() - units_before);
+    let latencies = crew.end().await?.take_latencies();
+    let spent = after.since(&before);
+    if units == 0 {
+        return Err("nothing was done within a sample".to_owned());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "units of a run are far below 2^52")]
+    let figure = spent.subject_micros / units as f64;
+    Ok(Sample { figure, foreign_cores: spent.foreign_cores, latency: quantiles(latencies) })
+}
+
+/// What resting connections add to the memory of the subject, which has served some before.
+async fn memory(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample> {
+    drop(hold(load, load.clients, &running.target).await?);
+    sleep(plan.warm_up).await;
+    let before = proportional_set(&running.tree())?;
+    let held = hold(load, plan.idle_connections, &running.target).await?;
+    sleep(plan.idle_pause).await;
+    let after = proportional_set(&running.tree())?;
+    drop(held);
+    #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
+    let figure = (after as f64 - before as f64) / plan.idle_connections as f64;
+    Ok(Sample { figure, foreign_cores: 0.0, latency: None })
+}
+
+fn quantiles(mut micros: Vec<u32>) -> Option<(f64, f64)> {
+    micros.sort_unstable();
+    let at = |tenths: usize| micros.get(micros.len() * tenths / 10).map(|&micros| f64::from(micros) / 1e3);
+    Some((at(5)?, at(9)?))
+}
+
+/// More foreign load than this, in cores, and a sample counts as disturbed.
+pub(super) const DISTURBED: f64 = 0.25;

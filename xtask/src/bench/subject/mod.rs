@@ -1,0 +1,69 @@
+//! The programs that are measured. Each does the same job: two servers behind, a cookie inserted and honoured,
+//! X-Forwarded-For, connections to the servers kept, deadlines on, no access log, one worker.
+
+mod haproxy;
+mod nginx;
+mod sekisho;
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::load::Work;
+use super::{Outcome, failed};
+
+/// A program that can be measured.
+pub(super) trait Subject {
+    /// Its name on the command line and in the table.
+    fn name(&self) -> &'static str;
+
+    /// Its name and version, for people. Fails if it is not there; Sekisho is built here.
+    fn version(&self) -> Outcome<String>;
+
+    /// Whether it is of interest under this work.
+    fn takes(&self, work: Work) -> bool;
+
+    /// Writes what it needs into the folder of `site` and says how to start it, in the foreground.
+    fn command(&self, site: &Site<'_>) -> Outcome<Command>;
+}
+
+/// Where a subject runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site<'a> {
+    /// A folder of its own.
+    pub(super) folder: &'a Path,
+    /// The address that its fronts listen on.
+    pub(super) address: Ipv4Addr,
+    /// Certificate and key.
+    pub(super) pem: &'a Path,
+}
+
+/// All subjects, HAProxy first: the others are compared with it.
+pub(super) fn all(quick: bool, sekisho: Option<PathBuf>) -> Vec<Box<dyn Subject>> {
+    vec![
+        Box::new(haproxy::Haproxy { splice: false }),
+        Box::new(haproxy::Haproxy { splice: true }),
+        Box::new(nginx::Nginx),
+        Box::new(sekisho::Sekisho { quick, given: sekisho }),
+    ]
+}
+
+/// Connections that every subject is told to allow: more than any load makes.
+const MOST_CONNECTIONS: u32 = 4_000;
+
+/// A peer's program: on the path, or where administrators' programs are, which is on root's path only.
+fn peer(program: &str) -> Outcome<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let found = places.map(|place| place.join(program)).find(|file| file.is_file());
+    found.ok_or_else(|| format!("there is no {program}; `cargo xtask test` installs the peers"))
+}
+
+/// What a program prints when asked for its version.
+fn ask(program: &Path, argument: &str) -> Outcome<String> {
+    let answer = Command::new(program).arg(argument).output();
+    let answer = answer.map_err(failed(format!("cannot run {}", program.display())))?;
+    // nginx answers on standard error.
+    let text = [answer.stdout, answer.stderr].concat();
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,127 @@
+//! Sekisho.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::super::load::Work;
+use super::super::places::{Front, SERVERS, Server};
+use super::super::{Outcome, failed, scratch};
+use super::{MOST_CONNECTIONS, Site, Subject, ask};
+
+/// The gateway, built from this tree unless one is given.
+#[derive(Debug)]
+pub(super) struct Sekisho {
+    /// Build with the profile that compiles in half the time.
+    pub(super) quick: bool,
+    /// A program to be measured instead.
+    pub(super) given: Option<PathBuf>,
+}
+
+impl Subject for Sekisho {
+    fn name(&self) -> &'static str {
+        "sekisho"
+    }
+
+    fn version(&self) -> Outcome<String> {
+        if self.given.is_none() {
+            self.build()?;
+        }
+        let text = ask(&self.program()?, "--version")?;
+        let number = text.split_whitespace().nth(1).unwrap_or_default();
+        Ok(format!("Sekisho {number} (rustls, AWS-LC)"))
+    }
+
+    fn takes(&self, _: Work) -> bool {
+        true
+    }
+
+    fn command(&self, site: &Site<'_>) -> Outcome<Command> {
+        let file = site.folder.join("sekisho.toml");
+        scratch::write(&file, &configuration(site))?;
+        let mut command = Command::new(self.program()?);
+        command.arg("run").arg(file);
+        Ok(command)
+    }
+}
+
+impl Sekisho {
+    fn profile(&self) -> &'static str {
+        if self.quick { "quick" } else { "release" }
+    }
+
+    fn build(&self) -> Outcome {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let status = Command::new(cargo)
+            .args(["build", "--package", "sekisho", "--profile", self.profile()])
+            .current_dir(root()?)
+            .status()
+            .map_err(failed("cannot run cargo"))?;
+        if status.success() { Ok(()) } else { Err("Sekisho does not build".to_owned()) }
+    }
+
+    fn program(&self) -> Outcome<PathBuf> {
+        if let Some(given) = &self.given {
+            return given.canonicalize().map_err(failed(format!("no program {}", given.display())));
+        }
+        let target = match std::env::var_os("CARGO_TARGET_DIR") {
+            Some(folder) => root()?.join(folder),
+            None => root()?.join("target"),
+        };
+        Ok(target.join(self.profile()).join("sekisho"))
+    }
+}
+
+fn root() -> Outcome<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().map(Path::to_path_buf).ok_or_else(|| "the workspace has no root".to_owned())
+}
+
+fn configuration(site: &Site<'_>) -> String {
+    let (address, pem) = (site.address, site.pem.display());
+    let servers = |address: fn(&Server) -> String| {
+        let all = SERVERS.iter().map(|server| format!("{} = \"{}\"", server.name, address(server)));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    let web = servers(|server| server.http.to_string());
+    let relayed = servers(|server| server.messages.to_string());
+    // All clients come from one address here.
+    let limits = format!("limits = {{ max_connections_per_client = {MOST_CONNECTIONS} }}");
+    format!(
+        "[gateway]
+workers = 1
+drain_timeout = \"1s\"
+
+[vip.web]
+listen = [\"{address}:{http}\"]
+protocol = \"http\"
+pool = \"web\"
+persist = [\"cookie\"]
+{limits}
+
+[vip.secure]
+listen = [\"{address}:{https}\"]
+protocol = \"http\"
+pool = \"web\"
+persist = [\"cookie\"]
+tls = {{ certificates = [\"{pem}\"] }}
+{limits}
+
+[vip.relay]
+listen = [\"{address}:{relay}\"]
+protocol = \"tcp\"
+pool = \"relayed\"
+{limits}
+
+[pool.web]
+method = \"round-robin\"
+servers = {{ {web} }}
+
+[pool.relayed]
+method = \"round-robin\"
+servers = {{ {relayed} }}
+",
+        http = Front::Http.port(),
+        https = Front::Https.port(),
+        relay = Front::Relay.port(),
+    )
+}
