@@ -20,12 +20,19 @@ pub(crate) struct TestBinary {
     pub(crate) folder: PathBuf,
 }
 
-/// Builds every test binary of the workspace. One build with one set of features serves all suites; cargo invoked
-/// per package would settle features, and so build dependencies, differently each time.
-pub(crate) fn tests() -> Result<Vec<TestBinary>> {
+/// Builds the test binaries of the workspace: all of them, or the one of the `tests` crate alone.
+///
+/// Always for the whole workspace, so that one build with one set of features serves all suites; cargo invoked per
+/// package would settle features, and so build dependencies, differently each time.
+pub(crate) fn tests(rig_only: bool) -> Result<Vec<TestBinary>> {
     shell::announce("building the tests");
     let mut build = shell::cargo();
-    build.args(["test", "--workspace", "--tests", "--no-run", "--message-format=json-render-diagnostics"]);
+    build.args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
+    if rig_only {
+        build.args(["--test", "main"]);
+    } else {
+        build.arg("--tests");
+    }
     Ok(executables(&shell::read(&mut build)?)
         .filter(|message| message.profile.test)
         .map(TestBinary::from)

@@ -39,7 +39,7 @@ impl Built {
         }
         let mut built = Self::default();
         if suites.iter().any(|suite| suite.runs_tests()) {
-            built.tests = artifacts::tests()?;
+            built.tests = artifacts::tests(!suites.contains(&Suite::Unit))?;
         }
         if suites.iter().any(|suite| suite.runs_sekisho()) {
             built.sekisho = artifacts::sekisho()?;

@@ -1,0 +1,121 @@
+//! The gateway.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+
+use sekisho_config::Config;
+use sekisho_runtime::{Gateway, Options, ReloadSummary, StartError};
+use serde_json::Value;
+
+use super::until;
+
+/// A running gateway and what it logs. Dropping it stops it.
+#[derive(Debug)]
+pub struct Rig {
+    gateway: Option<Gateway>,
+    lines: Receiver<String>,
+    folder: PathBuf,
+}
+
+impl Rig {
+    /// Starts a gateway with the builtin protocols.
+    ///
+    /// # Panics
+    /// If the configuration is not accepted or the gateway does not start.
+    pub fn start(configuration: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("sekisho-rig-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self::start_in(configuration, folder)
+    }
+
+    /// Starts a gateway whose configuration's relative paths are in `folder`, which is removed with it.
+    ///
+    /// # Panics
+    /// As [`Rig::start`].
+    pub fn start_in(configuration: &str, folder: PathBuf) -> Self {
+        let (sender, lines) = channel();
+        let config = parse(configuration, &folder);
+        let gateway = sekisho_runtime::start(config, Options { access: Some(sender) }).unwrap();
+        Self { gateway: Some(gateway), lines, folder }
+    }
+
+    /// The one address of a VIP.
+    ///
+    /// # Panics
+    /// If the VIP has none.
+    pub fn address(&self, vip: &str) -> SocketAddr {
+        self.addresses(vip)[0]
+    }
+
+    /// The addresses of a VIP.
+    pub fn addresses(&self, vip: &str) -> Vec<SocketAddr> {
+        self.gateway().addresses(vip)
+    }
+
+    /// The gateway.
+    ///
+    /// # Panics
+    /// Once it was stopped.
+    pub fn gateway(&self) -> &Gateway {
+        self.gateway.as_ref().unwrap()
+    }
+
+    /// Takes another configuration into force.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn reload(&self, configuration: &str) -> Result<ReloadSummary, StartError> {
+        self.gateway().reload(parse(configuration, &self.folder))
+    }
+
+    /// The next line of the access log for which `wanted` holds.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub fn line(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        until("a line of the access log", || {
+            self.lines.try_iter().map(|line| serde_json::from_str(&line).unwrap()).find(|line| wanted(line))
+        })
+    }
+
+    /// Waits until the probes see a server in this state.
+    ///
+    /// # Panics
+    /// If they never do.
+    pub fn until_state(&self, pool: &str, server: &str, state: &str) {
+        until(&format!("{server} {state}"), || {
+            let scheduler = self.gateway().scheduler();
+            let server = scheduler.pool(pool).unwrap().server(server).unwrap().clone();
+            (server.state().to_string() == state).then_some(())
+        });
+    }
+
+    /// Begins to stop and gives the gateway away, to be waited for.
+    ///
+    /// # Panics
+    /// If it was stopped before.
+    pub fn stop(&mut self) -> Gateway {
+        let gateway = self.gateway.take().unwrap();
+        gateway.stop();
+        gateway
+    }
+}
+
+fn parse(configuration: &str, folder: &std::path::Path) -> Config {
+    sekisho_config::parse(configuration, "rig.toml", folder, &sekisho::builtin())
+        .unwrap_or_else(|report| panic!("{report}"))
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop_now();
+            gateway.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

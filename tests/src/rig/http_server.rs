@@ -1,0 +1,142 @@
+//! An HTTP/1.1 server that says its name and remembers what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// What arrived: the head's lines and the body.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The request line and the fields, as they came.
+    pub head: Vec<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    /// The values of a field, in order.
+    pub fn field(&self, name: &str) -> Vec<&str> {
+        let fields = self.head.iter().skip(1).filter_map(|line| line.split_once(':'));
+        fields.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
+    }
+}
+
+/// An HTTP/1.1 server that answers each request with its name, and `/slow` after two seconds. `/healthz` is
+/// answered and not remembered.
+#[derive(Debug)]
+pub struct HttpServer {
+    name: &'static str,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    stopping: AtomicBool,
+    seen: Mutex<Vec<Seen>>,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl HttpServer {
+    /// A server on a port of its own.
+    pub fn start(name: &'static str) -> Self {
+        Self::start_at(name, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// A server on a given address.
+    ///
+    /// # Panics
+    /// If the address is taken.
+    pub fn start_at(name: &'static str, address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared::default());
+        let thread = std::thread::spawn({
+            let shared = shared.clone();
+            move || {
+                for stream in listener.incoming() {
+                    if shared.stopping.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let Ok(stream) = stream else { continue };
+                    shared.open.lock().unwrap().push(stream.try_clone().unwrap());
+                    let shared = shared.clone();
+                    std::thread::spawn(move || _ = serve(name, stream, &shared));
+                }
+            }
+        });
+        Self { name, address, shared, thread: Some(thread) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it was asked so far.
+    ///
+    /// # Panics
+    /// If one of its threads did.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// Stops listening and closes what is open.
+    pub fn kill(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        thread.join().unwrap();
+        for stream in self.shared.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Listens again where it did.
+    pub fn restart(&mut self) {
+        *self = Self::start_at(self.name, self.address);
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn serve(name: &str, mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    loop {
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            match line.trim_end() {
+                "" => break,
+                line => head.push(line.to_owned()),
+            }
+        }
+        let mut seen = Seen { head, body: Vec::new() };
+        let length = seen.field("content-length").first().and_then(|n| n.parse().ok()).unwrap_or(0);
+        seen.body.resize(length, 0);
+        reader.read_exact(&mut seen.body)?;
+        let request = seen.head.first().cloned().unwrap_or_default();
+        if request.contains(" /slow ") {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
+        if !request.contains(" /healthz ") {
+            shared.seen.lock().unwrap().push(seen);
+        }
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nx-server: {name}\r\n\r\n{name}", name.len())?;
+    }
+}

@@ -1,0 +1,92 @@
+//! Certificates made for one test, and a client that trusts them.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+/// An authority of this test's own.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority")
+    }
+}
+
+impl Authority {
+    /// A new one.
+    ///
+    /// # Panics
+    /// If there is no randomness.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// Writes a certificate for `names` with its key to one PEM file in `folder` and gives its path.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn issue(&self, names: &[&str], folder: &Path) -> PathBuf {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let path = folder.join(format!("{}.pem", names[0].replace('*', "any")));
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        std::fs::write(&path, certificate.pem() + &key.serialize_pem()).unwrap();
+        path
+    }
+
+    /// Writes the authority's own certificate and gives its path.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn write(&self, folder: &Path) -> PathBuf {
+        let path = folder.join("authority.pem");
+        std::fs::write(&path, self.0.pem()).unwrap();
+        path
+    }
+
+    /// A client configuration that trusts this authority alone.
+    ///
+    /// # Panics
+    /// Never in practice: the authority's certificate is well formed.
+    pub fn client(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Connects and does the handshake.
+///
+/// # Errors
+/// What the handshake says.
+///
+/// # Panics
+/// If nothing listens.
+pub fn tls_client(
+    config: &Arc<ClientConfig>,
+    name: &'static str,
+    address: SocketAddr,
+) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let name = ServerName::try_from(name).unwrap();
+    let mut tcp = TcpStream::connect(address)?;
+    let mut session = ClientConnection::new(config.clone(), name).map_err(std::io::Error::other)?;
+    while session.is_handshaking() {
+        session.complete_io(&mut tcp)?;
+    }
+    Ok(StreamOwned::new(session, tcp))
+}
