@@ -1,0 +1,22 @@
+//! The one list of the protocols that the `sekisho` command is built with.
+
+use sekisho_config::Registry;
+
+/// The protocols of the `sekisho` command, one line each.
+pub fn builtin() -> Registry {
+    Registry::new()
+        .with(sekisho_http::Http)
+        .with(sekisho_tcp::Tcp)
+        .with(sekisho_udp::Udp)
+        .with(sekisho_sni::Sni)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_protocol_of_the_command_is_registered_once() {
+        let registry = super::builtin();
+        let names: Vec<&str> = registry.protocols().iter().map(|p| p.descriptor().name).collect();
+        assert_eq!(names, ["http", "tcp", "udp", "sni"]);
+    }
+}

@@ -1,0 +1,291 @@
+//! The command line: what can be asked, and the way from there to the command that answers.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use sekisho_config::Registry;
+
+use crate::command::{check, explain, new_protocol, run};
+use crate::demo;
+use crate::failure::Failure;
+use crate::help;
+
+/// Runs the command line of this process with these protocols, and says how the process should exit.
+///
+/// This is all that a binary with more protocols has to call.
+pub fn main(registry: Registry) -> ExitCode {
+    let arguments = match parse(std::env::args_os(), &registry) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            // Help and version are answers, everything else is a mistake: clap knows the stream and the code.
+            let printed = answer.print();
+            let code = if printed.is_ok() { u8::try_from(answer.exit_code()).unwrap_or(2) } else { 1 };
+            return ExitCode::from(code);
+        }
+    };
+    match dispatch(&arguments, &registry) {
+        Ok(code) => code,
+        Err(failure) => failure.report(&mut io::stderr().lock()),
+    }
+}
+
+fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    match &arguments.command {
+        Command::Run(options) => {
+            // Nothing but the access log writes to standard output from here on, and it comes from other threads.
+            drop(out);
+            run::run(options, registry)
+        }
+        Command::Check(options) => check::run(options, registry, &mut out),
+        Command::Demo(options) => demo::run(options, registry, &mut out),
+        Command::Explain(options) => explain::run(options, registry, &mut out),
+        Command::NewProtocol(options) => new_protocol::run(options, &mut out),
+    }
+}
+
+/// Reads a command line. Separate from [`main`] so that it can be tested.
+fn parse<I>(line: I, registry: &Registry) -> Result<Arguments, clap::Error>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let command = Arguments::command().after_long_help(help::overview(registry));
+    Arguments::from_arg_matches(&command.try_get_matches_from(line)?)
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// A load balancer that reads who is connecting, in the protocol's own words, and keeps that user on the same
+/// server.
+///
+/// One program, one configuration file, one scheduler and one persistence table for HTTP, TCP, UDP and every
+/// protocol that somebody adds by writing a crate. New here? `sekisho demo` shows it at work in a few seconds and
+/// needs nothing but this program.
+#[derive(Debug, Parser)]
+#[command(name = "sekisho", version, styles = STYLES, max_term_width = 100)]
+#[command(propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve what a configuration file describes.
+    ///
+    /// Binds every address of every VIP, then runs in the foreground until a signal stops it. A file with an error
+    /// starts nothing: all its problems are printed, each with its place and remedy. While the gateway runs, the
+    /// file can be changed and loaded again without losing a connection; a file that does not load changes nothing.
+    #[command(after_long_help = help::RUN)]
+    Run(RunOptions),
+
+    /// Say whether a configuration file is right, and what it makes.
+    ///
+    /// Prints every problem at once, each with its place, the reason and the remedy; or, if there is none, what the
+    /// gateway would serve: VIPs, pools, and certificates with the day they expire. Opens no socket.
+    #[command(after_long_help = help::CHECK)]
+    Check(CheckOptions),
+
+    /// Show the gateway at work, with servers and clients of its own.
+    ///
+    /// Starts sample servers and a gateway in this process, on free ports of 127.0.0.1 only, and sends clients
+    /// through it over HTTP, HTTPS and TCP. Tables show who landed where and why; then a server is killed, its clients
+    /// move and nobody else does, and it comes back. Each claim is checked while it is made. Afterwards everything
+    /// stays up, to be tried with curl.
+    #[command(after_long_help = help::DEMO)]
+    Demo(DemoOptions),
+
+    /// Say which server a client would get, and why.
+    ///
+    /// Asks the scheduler that the configuration describes, without any traffic: all servers are taken to be up,
+    /// idle and never measured, and the persistence table to be empty. The answer names the server, the reason and
+    /// every candidate with its score.
+    #[command(after_long_help = help::EXPLAIN)]
+    Explain(ExplainOptions),
+
+    /// Begin a protocol of your own from the template.
+    ///
+    /// Writes a crate with the smallest protocol that compiles, its tests included, named as you say; then tells the
+    /// one line that adds it to a gateway.
+    #[command(after_long_help = help::NEW_PROTOCOL)]
+    NewProtocol(NewProtocolOptions),
+}
+
+/// `sekisho run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What is logged, e.g. `debug` or `warn,sekisho_runtime=debug`; beats RUST_LOG and the file
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How the log looks; beats the file
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// `sekisho check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Exit with 1 for warnings as well
+    #[arg(long)]
+    pub(crate) warnings_are_errors: bool,
+}
+
+/// `sekisho demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Exit after the tables: 0 if every claim held, 1 otherwise
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// `sekisho explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainOptions {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The VIP that the client connects to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) vip: String,
+    /// The client's address
+    #[arg(long, value_name = "ADDRESS", default_value = "192.0.2.1")]
+    pub(crate) client: IpAddr,
+    /// Something the protocol reads from the client, e.g. `user=alice`; may be given several times
+    #[arg(long = "key", value_name = "KIND=VALUE", value_parser = key_value)]
+    pub(crate) keys: Vec<(String, String)>,
+    /// The value of the gateway's own cookie
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) cookie: Option<String>,
+    /// One of the VIP's pools [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pool: Option<String>,
+    /// A server that is taken to be down; may be given several times
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) down: Vec<String>,
+}
+
+/// `sekisho new-protocol`.
+#[derive(Debug, Args)]
+pub(crate) struct NewProtocolOptions {
+    /// The protocol's name in a configuration: lower-case letters, digits and hyphens
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Where to write the crate [default: plugins/NAME in Sekisho's sources]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Where Sekisho's sources are [default: found upwards from the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) source: Option<PathBuf>,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One readable line an event
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((kind, value)) if !kind.is_empty() && !value.is_empty() => {
+            Ok((kind.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected a kind and a value, such as user=alice".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &[&str]) -> Result<Command, clap::Error> {
+        let line = std::iter::once(&"sekisho").chain(line).map(OsString::from);
+        parse(line, &crate::builtin()).map(|arguments| arguments.command)
+    }
+
+    fn refused(line: &[&str]) -> (i32, String) {
+        let error = parsed(line).unwrap_err();
+        (error.exit_code(), error.to_string())
+    }
+
+    #[test]
+    fn definition_of_the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_reads_its_options() {
+        let Ok(Command::Run(run)) = parsed(&["run", "a.toml", "--log", "debug", "--log-format", "json"])
+        else {
+            panic!("run")
+        };
+        assert_eq!((run.log.as_deref(), run.log_format), (Some("debug"), Some(LogFormat::Json)));
+        let Ok(Command::Check(check)) = parsed(&["check", "a.toml", "--warnings-are-errors"]) else {
+            panic!("check")
+        };
+        assert!(check.warnings_are_errors);
+        let Ok(Command::Demo(demo)) = parsed(&["demo", "--once"]) else { panic!("demo") };
+        assert!(demo.once);
+        let line =
+            ["explain", "a.toml", "--vip", "web", "--key", "user=a=b", "--down", "www1", "--down", "www2"];
+        let Ok(Command::Explain(explain)) = parsed(&line) else { panic!("explain") };
+        assert_eq!(explain.keys, [("user".to_owned(), "a=b".to_owned())]);
+        assert_eq!(explain.down, ["www1", "www2"]);
+        let Ok(Command::NewProtocol(new)) = parsed(&["new-protocol", "greet", "--path", "x"]) else {
+            panic!("new-protocol")
+        };
+        assert_eq!(new.name, "greet");
+    }
+
+    #[test]
+    fn mistaken_command_line_exits_with_two_and_suggests() {
+        let (code, text) = refused(&["chek", "a.toml"]);
+        assert_eq!(code, 2);
+        assert!(text.contains("'check'"), "{text}");
+        for line in
+            [&["run"][..], &["explain", "a.toml"], &["explain", "a.toml", "--vip", "w", "--key", "user"]]
+        {
+            assert_eq!(refused(line).0, 2, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_no_failure() {
+        for line in [&["--help"][..], &["--version"], &["run", "--help"]] {
+            assert_eq!(refused(line).0, 0, "{line:?}");
+        }
+        assert_eq!(refused(&["--version"]).1, format!("sekisho {}\n", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn help_mentions_every_command_every_protocol_and_every_exit_code() {
+        let (_, text) = refused(&["--help"]);
+        for command in Arguments::command().get_subcommands() {
+            assert!(text.contains(command.get_name()), "{} in {text}", command.get_name());
+            let (_, long) = refused(&[command.get_name(), "--help"]);
+            assert!(long.contains("Examples:"), "{long}");
+            assert!(long.contains("Exit status:"), "{long}");
+        }
+        for protocol in crate::builtin().protocols() {
+            assert!(text.contains(protocol.descriptor().summary), "{text}");
+        }
+        assert!(text.contains("SIGHUP") && text.contains("SIGTERM"), "{text}");
+    }
+}

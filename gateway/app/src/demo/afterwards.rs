@@ -1,0 +1,141 @@
+//! After the tour: everything stays up, the access log is shown as it is written, servers die and live on request.
+
+use std::io::{self, BufRead};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
+
+use super::DemoError;
+use super::access::Entry;
+use super::page::Page;
+use super::scene;
+use super::stage::Stage;
+use crate::failure::Failure;
+use crate::signals;
+use crate::table::Table;
+
+/// Between two looks at what the operator typed.
+const LOOK: Duration = Duration::from_millis(100);
+/// The longest line that is read from the operator, in bytes.
+const LINE_MAX: usize = 256;
+
+/// What the operator wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wish {
+    Kill(String),
+    Start(String),
+    Quit,
+    Unknown,
+}
+
+/// Stays up until the operator types `quit` or sends a signal.
+pub(super) fn stay(mut stage: Stage, page: &mut Page<'_>) -> Result<(), Failure> {
+    let (send, wishes) = mpsc::channel();
+    let interrupted = send.clone();
+    signals::listen(move |_| interrupted.send(Wish::Quit).is_ok()).map_err(Failure::Signals)?;
+    listen_to_the_operator(send)?;
+    invite(&stage, page).map_err(Failure::Demo)?;
+    stage.access().forget();
+    let outcome = serve(&mut stage, page, &wishes);
+    stage.leave();
+    outcome.map_err(Failure::Demo)
+}
+
+fn serve(stage: &mut Stage, page: &mut Page<'_>, wishes: &Receiver<Wish>) -> Result<(), DemoError> {
+    loop {
+        if let Some(entry) = stage.access().next(LOOK) {
+            page.line(&shown(&entry))?;
+        }
+        match wishes.try_recv() {
+            Ok(Wish::Quit) => return Ok(()),
+            Ok(Wish::Kill(name)) => match stage.kill(&name) {
+                Ok(()) => page.line(&format!("{name} is killed"))?,
+                Err(error) => page.line(&error.to_string())?,
+            },
+            Ok(Wish::Start(name)) => match stage.revive(&name) {
+                Ok(()) => page.line(&format!("{name} runs"))?,
+                Err(error) => page.line(&error.to_string())?,
+            },
+            Ok(Wish::Unknown) => page.line("understood are: kill SERVER, start SERVER, quit")?,
+            // The senders live as long as the process; an empty channel is the usual case.
+            Err(_) => {}
+        }
+    }
+}
+
+/// What there is, and what to try with it.
+fn invite(stage: &Stage, page: &mut Page<'_>) -> Result<(), DemoError> {
+    page.title("Try it")?;
+    page.say("Everything stays up. In another terminal:")?;
+    let mut hints = Table::new(["command", "shows"]);
+    for scene in scene::all() {
+        for hint in scene.hints(stage)? {
+            hints.row([hint.command, hint.shows.to_owned()]);
+        }
+    }
+    let file = stage.configuration_file();
+    let file = file.display();
+    hints.row([format!("sekisho check {file}"), "what this configuration makes".to_owned()]);
+    hints.row([
+        format!("sekisho explain {file} --vip web"),
+        "which server a new client would get, and why".to_owned(),
+    ]);
+    page.table(&hints)?;
+    let servers: Vec<&str> = stage.servers().map(|server| &**server.name()).collect();
+    page.say(&format!(
+        "Here, type `kill SERVER` or `start SERVER` to end one and bring it back ({}), and `quit` or Ctrl-C to end. \
+         What the gateway does is shown as it happens:",
+        servers.join(", ")
+    ))?;
+    page.line("")?;
+    Ok(())
+}
+
+fn shown(entry: &Entry) -> String {
+    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let (server, why, key) = (word(&entry.server), word(&entry.why), word(&entry.key));
+    let (vip, client, end) = (&entry.vip, entry.client, &entry.end);
+    format!("{vip:10}  {client:21}  key {key:9}  {server:5}  {why:9}  {end}")
+}
+
+/// Reads the operator's lines on a thread of its own, which ends with the process at the latest.
+fn listen_to_the_operator(send: Sender<Wish>) -> io::Result<()> {
+    let listen = move || {
+        for line in io::stdin().lock().split(b'\n') {
+            let Ok(line) = line else { return };
+            let Some(wish) = understand(&line) else { continue };
+            if send.send(wish).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("operator".to_owned()).spawn(listen).map(drop)
+}
+
+/// Reads a line; `None` for an empty one.
+fn understand(line: &[u8]) -> Option<Wish> {
+    let text = String::from_utf8_lossy(line.get(..LINE_MAX).unwrap_or(line));
+    let mut words = text.split_whitespace();
+    Some(match (words.next()?, words.next(), words.next()) {
+        ("kill", Some(name), None) => Wish::Kill(name.to_owned()),
+        ("start", Some(name), None) => Wish::Start(name.to_owned()),
+        ("quit" | "exit" | "q", None, None) => Wish::Quit,
+        _ => Wish::Unknown,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operator_is_understood_and_everything_else_is_said_to_be_unknown() {
+        assert_eq!(understand(b"kill www2"), Some(Wish::Kill("www2".to_owned())));
+        assert_eq!(understand(b"  start www2 \r"), Some(Wish::Start("www2".to_owned())));
+        assert_eq!(understand(b"quit"), Some(Wish::Quit));
+        assert_eq!(understand(b" "), None);
+        for line in [&b"kill"[..], b"kill a b", b"\xff\xfe", b"die"] {
+            assert_eq!(understand(line), Some(Wish::Unknown), "{line:?}");
+        }
+    }
+}

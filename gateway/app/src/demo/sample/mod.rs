@@ -1,0 +1,147 @@
+//! Sample servers: each on a thread of its own, says its name, can be killed and started again.
+
+mod lines;
+mod website;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::thread::JoinHandle;
+
+use socket2::{Domain, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+/// What a sample server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// HTTP/1.1: a page that names the server.
+    Website,
+    /// Lines of text: a greeting, then every line comes back with the server's name before it.
+    Lines,
+}
+
+/// A server that the demo balances onto.
+#[derive(Debug)]
+pub(super) struct Sample {
+    name: Rc<str>,
+    kind: Kind,
+    address: SocketAddr,
+    /// Bound and never listening: keeps the port for this server while it is dead, and has connections refused.
+    _reservation: Socket,
+    running: Option<Running>,
+}
+
+/// Dropping it kills the server, as a power cut would: its listener and all its connections are gone.
+#[derive(Debug)]
+struct Running {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sample {
+    /// Starts a server on a free port of 127.0.0.1.
+    pub(super) fn start(name: &str, kind: Kind) -> io::Result<Self> {
+        let reservation = socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = reservation.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let mut sample =
+            Self { name: Rc::from(name), kind, address, _reservation: reservation, running: None };
+        sample.revive()?;
+        Ok(sample)
+    }
+
+    pub(super) fn name(&self) -> &Rc<str> {
+        &self.name
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it and every connection to it. Nothing is said to anybody.
+    pub(super) fn kill(&mut self) {
+        self.running = None;
+    }
+
+    /// Starts it again, on the same port.
+    pub(super) fn revive(&mut self) -> io::Result<()> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let listener = socket(self.address)?;
+        listener.listen(128)?;
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let (name, kind) = (self.name.to_string(), self.kind);
+        let serve = move || {
+            let served = LocalSet::new();
+            served.block_on(&runtime, async {
+                let Ok(listener) = TcpListener::from_std(listener.into()) else { return };
+                tokio::select! {
+                    _ = stopped => {}
+                    () = accept(&listener, Rc::from(name), kind) => {}
+                }
+            });
+        };
+        let thread = std::thread::Builder::new().name(format!("demo-{}", self.name)).spawn(serve)?;
+        self.running = Some(Running { stop: Some(stop), thread: Some(thread) });
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in a sample server was printed already and shows in the claims.
+            _ = thread.join();
+        }
+    }
+}
+
+/// Reusable, so that a server comes back on its reserved port at once.
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+async fn accept(listener: &TcpListener, name: Rc<str>, kind: Kind) {
+    // An error of `accept` itself (no file descriptors left) ends the server, which the probes then see.
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::task::spawn_local(serve(stream, name.clone(), kind));
+    }
+}
+
+async fn serve(mut stream: TcpStream, name: Rc<str>, kind: Kind) {
+    // A client that leaves is nothing to report.
+    _ = match kind {
+        Kind::Website => website::serve(&mut stream, &name).await,
+        Kind::Lines => lines::serve(&mut stream, &name).await,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn killed_server_drops_its_connections_and_refuses_new_ones_until_it_is_back() {
+        let mut sample = Sample::start("s1", Kind::Lines).unwrap();
+        let mut connected = BufReader::new(TcpStream::connect(sample.address()).unwrap());
+        connected.read_line(&mut String::new()).unwrap();
+        sample.kill();
+        assert!(connected.read(&mut [0; 8]).unwrap_or(0) == 0);
+        let refused = TcpStream::connect(sample.address()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        sample.revive().unwrap();
+        TcpStream::connect(sample.address()).unwrap();
+    }
+}

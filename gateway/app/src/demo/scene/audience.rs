@@ -1,0 +1,260 @@
+//! A group of clients that a scene watches: where each belongs, who moves and who does not.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::super::DemoError;
+use super::super::client::{Browser, ClientError, Cookies, Liner, Place, Reply};
+use super::super::page::Page;
+use super::super::stage::Stage;
+use super::super::visit::{self, Visit};
+
+/// A client that comes more than once.
+pub(super) trait Visitor: fmt::Debug {
+    /// Who it is.
+    fn name(&self) -> &str;
+
+    /// Comes, is served and goes. What it brings (a cookie, its address) is what it kept from before.
+    fn visit(&mut self, stage: &mut Stage) -> Result<Visit, DemoError>;
+}
+
+/// Clients of one VIP, each with the server where it was last.
+#[derive(Debug)]
+pub(super) struct Audience<V> {
+    members: Vec<Member<V>>,
+    /// The pool's balancing method, to explain choices with.
+    method: &'static str,
+}
+
+#[derive(Debug)]
+struct Member<V> {
+    visitor: V,
+    home: String,
+}
+
+impl<V: Visitor> Audience<V> {
+    /// Everybody comes for the first time, one after the other.
+    pub(super) fn arrive(
+        visitors: Vec<V>,
+        method: &'static str,
+        stage: &mut Stage,
+    ) -> Result<(Self, Vec<Visit>), DemoError> {
+        let mut visits = Vec::with_capacity(visitors.len());
+        let mut members = Vec::with_capacity(visitors.len());
+        for mut visitor in visitors {
+            let visit = visitor.visit(stage)?;
+            members.push(Member { visitor, home: visit.server.clone() });
+            visits.push(visit);
+        }
+        Ok((Self { members, method }, visits))
+    }
+
+    /// A group that came before.
+    pub(super) fn at(members: Vec<(V, String)>, method: &'static str) -> Self {
+        let members = members.into_iter().map(|(visitor, home)| Member { visitor, home }).collect();
+        Self { members, method }
+    }
+
+    /// Everybody comes `times` more, and belongs where it was before.
+    pub(super) fn stay(
+        &mut self,
+        times: usize,
+        stage: &mut Stage,
+        page: &mut Page<'_>,
+    ) -> Result<(), DemoError> {
+        let mut visits = Vec::new();
+        let mut strayed = Ok(());
+        for member in &mut self.members {
+            for _ in 0..times {
+                let visit = member.visitor.visit(stage)?;
+                if visit.server != member.home && strayed.is_ok() {
+                    strayed =
+                        Err(format!("{} was on {} and got {}", visit.client, member.home, visit.server));
+                }
+                visits.push(visit);
+            }
+        }
+        page.table(&visit::table(&visits, self.method))?;
+        page.claim(&format!("everybody met the same server again, {times} times out of {times}"), strayed)?;
+        page.claim("the gateway's access log and the servers' own words agree", visit::log_agrees(&visits))?;
+        Ok(())
+    }
+
+    /// The server `victim` dies; everybody comes again, at once and once more; then it is started again.
+    pub(super) fn failover(
+        &mut self,
+        victim: &str,
+        stage: &mut Stage,
+        page: &mut Page<'_>,
+    ) -> Result<(), DemoError> {
+        let bereaved: Vec<&str> =
+            self.members.iter().filter(|m| m.home == victim).map(|m| m.visitor.name()).collect();
+        page.say(&format!(
+            "Now {victim} is killed: its port refuses, its connections are gone, nobody tells the gateway. All clients \
+             come again at once. Those of {victim} ({}) have to move; nobody else may.",
+            bereaved.join(", ")
+        ))?;
+        stage.kill(victim)?;
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let (mut rescued, mut faithful, mut settled) = (Ok(()), Ok(()), Ok(()));
+        for member in &mut self.members {
+            let visit = member.visitor.visit(stage)?;
+            let bereaved = member.home == victim;
+            if bereaved && visit.server == victim && rescued.is_ok() {
+                rescued = Err(format!("{} is still said to be on {victim}", visit.client));
+            }
+            if !bereaved && visit.server != member.home && faithful.is_ok() {
+                faithful = Err(format!("{} was on {} and got {}", visit.client, member.home, visit.server));
+            }
+            member.home.clone_from(&visit.server);
+            first.push(visit);
+        }
+        page.table(&visit::table(&first, self.method))?;
+        for member in &mut self.members {
+            let visit = member.visitor.visit(stage)?;
+            if visit.server != member.home && settled.is_ok() {
+                settled =
+                    Err(format!("{} moved again, from {} to {}", visit.client, member.home, visit.server));
+            }
+            second.push(visit);
+        }
+        page.claim(
+            &format!("every client of {victim} was served by another server, without an error"),
+            rescued,
+        )?;
+        page.claim("nobody else moved", faithful)?;
+        page.claim("a second visit finds everybody where the first one did", settled)?;
+        let all = [first, second].concat();
+        page.claim("the gateway's access log and the servers' own words agree", visit::log_agrees(&all))?;
+        let noticed = stage.await_health(victim, false)?;
+        stage.revive(victim)?;
+        let back = stage.await_health(victim, true)?;
+        page.say(&format!(
+            "{victim} is started again. (Its probe had taken it out {}, and takes it in again after {} ms.)",
+            if noticed.as_millis() == 0 {
+                "by now".to_owned()
+            } else {
+                format!("{} ms later", noticed.as_millis())
+            },
+            back.as_millis()
+        ))?;
+        Ok(())
+    }
+
+    /// Nobody goes back to a server only because it is there again.
+    pub(super) fn remain(
+        &mut self,
+        victim: &str,
+        stage: &mut Stage,
+        page: &mut Page<'_>,
+    ) -> Result<(), DemoError> {
+        let mut restless = Ok(());
+        for member in &mut self.members {
+            let visit = member.visitor.visit(stage)?;
+            if visit.server != member.home && restless.is_ok() {
+                restless = Err(format!("{} went from {} to {}", visit.client, member.home, visit.server));
+            }
+        }
+        page.claim(&format!("nobody moves again only because {victim} is back"), restless)?;
+        Ok(())
+    }
+
+    /// The members.
+    pub(super) fn visitors(&mut self) -> impl Iterator<Item = (&mut V, &str)> {
+        self.members.iter_mut().map(|member| (&mut member.visitor, member.home.as_str()))
+    }
+}
+
+/// Somebody with a browser, reading one VIP's web site.
+#[derive(Debug)]
+pub(super) struct Reader {
+    name: String,
+    browser: Browser,
+    /// The VIP and whether it is HTTPS; may be changed, as a person opens another site.
+    pub(super) vip: &'static str,
+    pub(super) tls: bool,
+    /// The last reply.
+    pub(super) last: Option<Reply>,
+}
+
+impl Reader {
+    /// A reader at 127.0.0.1.
+    pub(super) fn new(name: &str, vip: &'static str, tls: bool, cookies: Cookies, stage: &Stage) -> Self {
+        let browser = Browser::new(IpAddr::from([127, 0, 0, 1]), cookies, stage.tls());
+        Self { name: name.to_owned(), browser, vip, tls, last: None }
+    }
+
+    /// Reads the page several times over one connection.
+    pub(super) fn read(&mut self, times: usize, stage: &mut Stage) -> Result<Vec<Visit>, DemoError> {
+        let place: Place<'_> = stage.place(self.vip, self.tls)?;
+        let replies = self.browser.get(place, times).map_err(|error| self.failed(error))?;
+        let mut visits = Vec::with_capacity(replies.len());
+        for reply in replies {
+            let entry = stage.logged(reply.local)?;
+            if reply.status != 200 {
+                return Err(self.failed(ClientError::Status(reply.status)));
+            }
+            visits.push(Visit { client: self.name.clone(), server: reply.server.clone(), entry });
+            self.last = Some(reply);
+        }
+        Ok(visits)
+    }
+
+    fn failed(&self, error: ClientError) -> DemoError {
+        DemoError::Client { client: self.name.clone(), vip: self.vip, error }
+    }
+}
+
+impl Visitor for Reader {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn visit(&mut self, stage: &mut Stage) -> Result<Visit, DemoError> {
+        let visits = self.read(1, stage)?;
+        visits.into_iter().next().ok_or_else(|| self.failed(ClientError::Response("no answer")))
+    }
+}
+
+/// Somebody with a line client, known by the address.
+#[derive(Debug)]
+pub(super) struct Caller {
+    name: String,
+    address: IpAddr,
+    vip: &'static str,
+}
+
+impl Caller {
+    /// A caller at 127.0.0.`host`.
+    pub(super) fn new(host: u8, vip: &'static str) -> Self {
+        let address = IpAddr::from([127, 0, 0, host]);
+        Self { name: address.to_string(), address, vip }
+    }
+
+    /// Connects and stays connected.
+    pub(super) fn call(&self, stage: &Stage) -> Result<Liner, DemoError> {
+        Liner::connect(self.address, stage.address(self.vip)?).map_err(|error| self.failed(error))
+    }
+
+    /// Ends a call.
+    pub(super) fn hang_up(&self, liner: Liner, stage: &mut Stage) -> Result<Visit, DemoError> {
+        let (server, local) = (liner.server().to_owned(), liner.local());
+        liner.close().map_err(|error| self.failed(error))?;
+        Ok(Visit { client: self.name.clone(), server, entry: stage.logged(local)? })
+    }
+
+    fn failed(&self, error: ClientError) -> DemoError {
+        DemoError::Client { client: self.name.clone(), vip: self.vip, error }
+    }
+}
+
+impl Visitor for Caller {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn visit(&mut self, stage: &mut Stage) -> Result<Visit, DemoError> {
+        let liner = self.call(stage)?;
+        self.hang_up(liner, stage)
+    }
+}

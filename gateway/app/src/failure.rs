@@ -1,0 +1,97 @@
+//! What ends a command early, and what the operator is told.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use sekisho_config::Report;
+use sekisho_runtime::StartError;
+
+/// Why a command could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Failure {
+    /// The configuration has errors; the report explains each.
+    #[error("{0}")]
+    Configuration(Report),
+    /// The gateway could not start. The system's or the operator's fault: an address in use, a permission.
+    #[error("the gateway could not start: {0}")]
+    Start(#[from] StartError),
+    /// A log filter, from the command line, the environment or the configuration, that cannot be read.
+    #[error("the log filter `{filter}` cannot be read: {reason}")]
+    LogFilter {
+        /// The filter.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A program that embeds Sekisho started a log of its own before.
+    #[error("a log was started before")]
+    LogStarted,
+    /// The signal handlers could not be installed.
+    #[error("signals cannot be handled: {0}")]
+    Signals(io::Error),
+    /// Standard output is gone, or the disk is full.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+    /// The VIP of `--vip` is not in the configuration.
+    #[error("there is no VIP `{name}`; the file has {known}")]
+    NoSuchVip {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The pool of `--pool` is none of the VIP's.
+    #[error("the VIP does not use a pool `{name}`; it uses {known}")]
+    NoSuchPool {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The server of `--down` is not in the pool.
+    #[error("there is no server `{name}` in this pool; it has {known}")]
+    NoSuchServer {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The kind of `--key` is none that the VIP could find.
+    #[error("the VIP finds no key of kind `{kind}`; it can find {known}")]
+    NoSuchKey {
+        /// What was asked for.
+        kind: String,
+        /// What there is.
+        known: String,
+    },
+    /// A new protocol could not be written.
+    #[error(transparent)]
+    NewProtocol(#[from] crate::command::new_protocol::Refused),
+    /// The demo could not be played to its end.
+    #[error("the demo could not go on: {0}")]
+    Demo(#[from] crate::demo::DemoError),
+    /// A file that the configuration names cannot be used.
+    #[error("{}: {reason}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Failure {
+    /// Tells the operator, and the process how to exit.
+    pub(crate) fn report(&self, errors: &mut dyn Write) -> ExitCode {
+        // A report speaks for itself, with `error:` before each problem. Nobody is left to hear a failed write.
+        _ = match self {
+            Self::Configuration(report) => write!(errors, "{report}"),
+            // `sekisho check FILE | head`: the reader has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => writeln!(errors, "error: {other}"),
+        };
+        ExitCode::from(1)
+    }
+}
