@@ -326,3 +326,16 @@ impl Engine {
         }
     }
 }
+
+/// The labels of the gateway's faults that mean: the conversation broke the contract.
+pub const BREACHES: &[&str] = &[
+    "overdraw",
+    "no-progress",
+    "output-flood",
+    "conversation-stuck",
+    "pass-without-server",
+    "relay-without-server",
+    "commit-without-server",
+    "tls-without-server",
+    "tls-twice",
+];

@@ -27,4 +27,4 @@ mod turn;
 mod tests;
 
 pub use action::{Action, Need, Retry};
-pub use engine::{Engine, EngineLimits};
+pub use engine::{BREACHES, Engine, EngineLimits};
