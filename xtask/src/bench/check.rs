@@ -1,6 +1,9 @@
 //! Whether a subject does its job. A ratio of one that does not is worth nothing.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 use super::Outcome;
 use super::client::{Http, Relay, Target};
@@ -10,11 +13,14 @@ use super::places::{Front, SERVERS};
 
 /// Checks one front of a subject.
 pub(super) async fn front(front: Front, target: &Target) -> Outcome {
-    match front {
-        Front::Http => web(front, || target.plain(Front::Http)).await,
-        Front::Https => web(front, || target.tls()).await,
-        Front::Relay => relay(target).await,
-    }
+    let check = async {
+        match front {
+            Front::Http => web(front, || target.plain(Front::Http)).await,
+            Front::Https => web(front, || target.tls()).await,
+            Front::Relay => relay(target).await,
+        }
+    };
+    timeout(PATIENCE, check).await.unwrap_or_else(|_| Err(format!("{front:?}: no answer")))
 }
 
 /// Clients without a cookie are spread and given one; with it they stay; the server hears of the client; bodies are
@@ -71,3 +77,6 @@ async fn relay(target: &Target) -> Outcome {
     }
     Ok(())
 }
+
+/// A subject that works needs a small part of it.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -25,6 +25,8 @@ mod syscalls;
 
 use std::fmt::Display;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 pub(crate) use options::Options;
 
 /// What can fail here is said in words, to the person who started the run.
@@ -43,7 +45,7 @@ pub(crate) fn main(options: &Options) -> Result<(), String> {
         tokio::select! {
             results = run::run(&plan) => results,
             // Guards end the children and remove the folder on the way out.
-            _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+            interrupted = interrupted() => Err(interrupted),
         }
     })?;
     report::print(&results)?;
@@ -51,6 +53,18 @@ pub(crate) fn main(options: &Options) -> Result<(), String> {
         report::write_page(&results)?;
     }
     Ok(())
+}
+
+/// Ends when somebody wants the run to, and says so; or why that cannot be seen.
+async fn interrupted() -> String {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    match (interrupt, terminate) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            "interrupted".to_owned()
+        }
+        (Err(error), _) | (_, Err(error)) => format!("cannot watch for signals: {error}"),
+    }
 }
 
 /// Puts what was attempted in front of an error.

@@ -1,6 +1,8 @@
 //! One sample of one subject under one load.
 
-use tokio::time::sleep;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
 
 use super::Outcome;
 use super::client::{Crew, hold};
@@ -34,10 +36,14 @@ pub(super) async fn undisturbed(load: &Load, running: &mut Running<'_>, plan: &P
 }
 
 async fn once(load: &Load, running: &mut Running<'_>, plan: &Plan) -> Outcome<Sample> {
-    let sample = match load.work {
-        Work::Idle(_) => memory(load, running, plan).await,
-        _ => cpu(load, running, plan).await,
+    let sample = async {
+        match load.work {
+            Work::Idle(_) => memory(load, running, plan).await,
+            _ => cpu(load, running, plan).await,
+        }
     };
+    let sample = timeout(plan.window + plan.idle_pause + STALLED, sample).await;
+    let sample = sample.unwrap_or_else(|_| Err("its clients wait for ever".to_owned()));
     running.alive()?;
     // What the subject does to clean up must not fall into the next sample.
     sleep(plan.warm_up).await;
@@ -48,7 +54,6 @@ async fn cpu(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample>
     let crew = Crew::start(load, &running.target).await?;
     sleep(plan.warm_up).await;
     let subject = running.tree();
-    crew.meter.take_latencies();
     let (before, units_before) = (Reading::take(&subject)?, crew.meter.units());
     sleep(plan.window).await;
     let (after, units) = (Reading::take(&subject)?, crew.meter.units() - units_before);
@@ -84,3 +89,6 @@ fn quantiles(mut micros: Vec<u32>) -> Option<(f64, f64)> {
 
 /// More foreign load than this, in cores, and a sample counts as disturbed.
 pub(super) const DISTURBED: f64 = 0.25;
+
+/// Longer than any client waits for a subject that works.
+const STALLED: Duration = Duration::from_secs(60);

@@ -18,7 +18,8 @@ pub(super) use target::{Target, Tls};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -87,30 +88,15 @@ async fn client(work: Work, target: &Target, meter: &Meter, gate: &Semaphore) ->
     let permit = gate.acquire().await.map_err(|_| "the gate is closed".to_owned())?;
     match work {
         Work::Requests { front: Front::Https, path } => {
-            let mut http = Http::new(target.tls().await?, path);
-            http.exchange(None).await?;
-            meter.arrive();
-            drop(permit);
-            loop {
-                http.exchange(None).await?;
-                meter.count();
-            }
+            requests(Http::new(target.tls().await?, path), meter, permit).await
         }
-        Work::Requests { path, .. } => {
-            let mut http = Http::new(target.plain(Front::Http).await?, path);
-            http.exchange(None).await?;
-            meter.arrive();
-            drop(permit);
-            loop {
-                http.exchange(None).await?;
-                meter.count();
-            }
+        Work::Requests { front, path } => {
+            requests(Http::new(target.plain(front).await?, path), meter, permit).await
         }
         Work::TlsConnections => {
             let mut http = Http::new(target.tls().await?, "/small");
             http.exchange(None).await?;
-            meter.arrive();
-            drop(permit);
+            served(meter, permit);
             loop {
                 http.reconnect(target.tls().await?).await?;
                 http.exchange(None).await?;
@@ -120,16 +106,14 @@ async fn client(work: Work, target: &Target, meter: &Meter, gate: &Semaphore) ->
         Work::Messages { answer } => {
             let mut relay = Relay::new(target.plain(Front::Relay).await?);
             relay.exchange(answer, None).await?;
-            meter.arrive();
-            drop(permit);
+            served(meter, permit);
             loop {
                 relay.exchange(answer, None).await?;
                 meter.count();
             }
         }
         Work::RelayConnections => {
-            meter.arrive();
-            drop(permit);
+            served(meter, permit);
             loop {
                 Relay::new(target.plain(Front::Relay).await?).exchange(64, None).await?;
                 meter.count();
@@ -137,6 +121,24 @@ async fn client(work: Work, target: &Target, meter: &Meter, gate: &Semaphore) ->
         }
         Work::Rate { .. } | Work::Idle(_) => Err("this load has no such client".to_owned()),
     }
+}
+
+async fn requests<S>(mut http: Http<S>, meter: &Meter, permit: SemaphorePermit<'_>) -> Outcome
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    http.exchange(None).await?;
+    served(meter, permit);
+    loop {
+        http.exchange(None).await?;
+        meter.count();
+    }
+}
+
+/// This client works; the next may come.
+fn served(meter: &Meter, permit: SemaphorePermit<'_>) {
+    meter.arrive();
+    drop(permit);
 }
 
 /// How long all clients together may take for their first unit.

@@ -25,7 +25,6 @@ pub(crate) fn at_rate(
     slack.map_err(failed("cannot ask for exact timers"))?;
     let count = |number: usize| u32::try_from(number).map_err(failed("too many clients"));
     let interval = Duration::from_secs(1) * count(clients)? / per_second;
-    let mut due = Instant::now() + interval * count(index)? / count(clients)?;
     let mut stream = TcpStream::connect(target.at(Front::Http)).map_err(failed("cannot connect"))?;
     stream.set_nodelay(true).map_err(failed("cannot set TCP_NODELAY"))?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(failed("cannot set a deadline"))?;
@@ -33,6 +32,7 @@ pub(crate) fn at_rate(
     let mut latencies = Vec::new();
     exchange(&mut stream, &mut session)?;
     meter.arrive();
+    let mut due = Instant::now() + interval * count(index)? / count(clients)?;
     while !meter.stopped() {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         exchange(&mut stream, &mut session)?;

@@ -51,6 +51,10 @@ pub(super) fn all(quick: bool, sekisho: Option<PathBuf>) -> Vec<Box<dyn Subject>
 /// Connections that every subject is told to allow: more than any load makes.
 const MOST_CONNECTIONS: u32 = 4_000;
 
+/// Idle connections that every subject may keep to a server: as many as the largest load has clients. Fewer would
+/// make it close and open them all the time; HAProxy has no such limit.
+const KEPT_TO_A_SERVER: u32 = 1_024;
+
 /// A peer's program: on the path, or where administrators' programs are, which is on root's path only.
 fn peer(program: &str) -> Outcome<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

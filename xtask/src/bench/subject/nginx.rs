@@ -8,7 +8,7 @@ use std::process::Command;
 use super::super::load::Work;
 use super::super::places::{Front, SERVERS};
 use super::super::{Outcome, scratch};
-use super::{MOST_CONNECTIONS, Site, Subject, ask, peer};
+use super::{KEPT_TO_A_SERVER, MOST_CONNECTIONS, Site, Subject, ask, peer};
 
 /// nginx with its stream module.
 #[derive(Debug)]
@@ -43,13 +43,15 @@ impl Subject for Nginx {
 
 fn configuration(site: &Site<'_>) -> String {
     let (address, pem, folder) = (site.address, site.pem.display(), site.folder.display());
+    let keep =
+        format!("keepalive {KEPT_TO_A_SERVER}; keepalive_requests {UNLIMITED}; keepalive_timeout 60s;");
     let mut upstreams = String::new();
     let mut by_cookie = String::new();
     let mut by_address = String::new();
     let (mut web, mut relayed) = (String::new(), String::new());
     for server in SERVERS {
         let (name, http, messages) = (server.name, server.http, server.messages);
-        let _ = writeln!(upstreams, "    upstream web_{name} {{ server {http}; {KEEP} }}");
+        let _ = writeln!(upstreams, "    upstream web_{name} {{ server {http}; {keep} }}");
         let _ = write!(by_cookie, " {name} web_{name};");
         let _ = write!(by_address, " {http} {name};");
         let _ = write!(web, " server {http};");
@@ -73,7 +75,7 @@ http {{
     keepalive_requests {UNLIMITED};
     client_header_timeout 10s;
     send_timeout 60s;
-    upstream web {{{web} {KEEP} }}
+    upstream web {{{web} {keep} }}
 {upstreams}    map $cookie_srv $upstream {{ default web;{by_cookie} }}
     map $upstream_addr $server_letter {{ default -;{by_address} }}
     map $cookie_srv $new_cookie {{ default \"\"; \"\" \"SRV=$server_letter; path=/; HttpOnly\"; }}
@@ -115,8 +117,5 @@ stream {{
     )
 }
 
-/// Idle connections kept to each server: as many as the largest load has clients. The defaults would close them, and
-/// every connection after some hundred requests; HAProxy has no such limits.
-const KEEP: &str = "keepalive 1024; keepalive_requests 1000000000; keepalive_timeout 60s;";
-
+/// nginx would close every connection after a thousand requests.
 const UNLIMITED: u32 = 1_000_000_000;

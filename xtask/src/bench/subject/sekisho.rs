@@ -6,7 +6,7 @@ use std::process::Command;
 use super::super::load::Work;
 use super::super::places::{Front, SERVERS, Server};
 use super::super::{Outcome, failed, scratch};
-use super::{MOST_CONNECTIONS, Site, Subject, ask};
+use super::{KEPT_TO_A_SERVER, MOST_CONNECTIONS, Site, Subject, ask};
 
 /// The gateway, built from this tree unless one is given.
 #[derive(Debug)]
@@ -85,11 +85,12 @@ fn configuration(site: &Site<'_>) -> String {
     let web = servers(|server| server.http.to_string());
     let relayed = servers(|server| server.messages.to_string());
     // All clients come from one address here.
-    let limits = format!("limits = {{ max_connections_per_client = {MOST_CONNECTIONS} }}");
+    let limits = format!("limits = {{ max-connections-per-client = {MOST_CONNECTIONS} }}");
+    let keep = format!("http = {{ server-idle-max = {KEPT_TO_A_SERVER} }}");
     format!(
         "[gateway]
 workers = 1
-drain_timeout = \"1s\"
+drain-timeout = \"1s\"
 
 [vip.web]
 listen = [\"{address}:{http}\"]
@@ -97,6 +98,7 @@ protocol = \"http\"
 pool = \"web\"
 persist = [\"cookie\"]
 {limits}
+{keep}
 
 [vip.secure]
 listen = [\"{address}:{https}\"]
@@ -105,6 +107,7 @@ pool = \"web\"
 persist = [\"cookie\"]
 tls = {{ certificates = [\"{pem}\"] }}
 {limits}
+{keep}
 
 [vip.relay]
 listen = [\"{address}:{relay}\"]
