@@ -1,0 +1,44 @@
+//! The names of log fields: the same thing has the same name in every form of every log.
+
+/// When the line was written, which is when what it tells of ended: RFC 3339, UTC, milliseconds.
+pub(crate) const TIME: &str = "time";
+/// The VIP.
+pub(crate) const VIP: &str = "vip";
+/// The client's address and port.
+pub(crate) const CLIENT: &str = "client";
+/// The address and port that the client reached.
+pub(crate) const LOCAL: &str = "local";
+/// The version of TLS with the client; absent on plain connections.
+pub(crate) const TLS: &str = "tls";
+/// The pool of the server.
+pub(crate) const POOL: &str = "pool";
+/// The server.
+pub(crate) const SERVER: &str = "server";
+/// Why that server: `preferred`, `persisted`, `method`, `moved`, `last-resort`.
+pub(crate) const WHY: &str = "why";
+/// The balancing method, where one chose.
+pub(crate) const METHOD: &str = "method";
+/// The kind of key that the client was known by; never the key.
+pub(crate) const KEY: &str = "key";
+/// Servers tried.
+pub(crate) const ATTEMPTS: &str = "attempts";
+/// Until the server's first byte, in milliseconds.
+pub(crate) const ANSWERED: &str = "answered_ms";
+/// In all, in milliseconds.
+pub(crate) const TOOK: &str = "took_ms";
+/// Bytes from the client.
+pub(crate) const RECEIVED: &str = "received";
+/// Bytes to the client.
+pub(crate) const SENT: &str = "sent";
+/// The one reason for which it ended.
+pub(crate) const END: &str = "end";
+/// The request's method.
+pub(crate) const REQUEST: &str = "request";
+/// The host asked for.
+pub(crate) const HOST: &str = "host";
+/// The request's path and query as they came.
+pub(crate) const TARGET: &str = "target";
+/// The request's protocol version.
+pub(crate) const VERSION: &str = "version";
+/// The status answered.
+pub(crate) const STATUS: &str = "status";
