@@ -43,11 +43,11 @@ impl Child {
         tree(self.process.id())
     }
 
-    /// An error with the end of its log if it is gone.
+    /// An error if it is gone.
     pub(super) fn alive(&mut self) -> Outcome {
         match self.process.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(format!("it ended ({status}){}", self.last_words())),
+            Ok(Some(status)) => Err(format!("it ended ({status})")),
             Err(error) => Err(format!("it cannot be watched: {error}")),
         }
     }

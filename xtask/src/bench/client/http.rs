@@ -123,3 +123,27 @@ const HEAD: usize = 4 * 1024;
 
 /// Room that makes reading large bodies cheap.
 const BODY: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_cookie_any_server_will_do_and_with_it_only_one() {
+        let mut session = Session::new("/small");
+        session.learn(Some(b'a'), None).unwrap();
+        session.learn(Some(b'b'), Some(b"S=b")).unwrap();
+        session.learn(Some(b'b'), None).unwrap();
+        assert!(session.learn(Some(b'a'), None).is_err());
+    }
+
+    #[test]
+    fn the_cookie_goes_back_with_every_later_request() {
+        let mut session = Session::new("/small");
+        session.learn(Some(b'a'), Some(b"S=v")).unwrap();
+        session.learn(Some(b'a'), Some(b"S=v")).unwrap();
+        let expected =
+            b"GET /small HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: bench\r\nCookie: S=v\r\n\r\n";
+        assert_eq!(session.request(), expected);
+    }
+}
