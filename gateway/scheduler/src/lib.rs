@@ -1,10 +1,31 @@
 //! Which server gets a client, and why: pools, balancing methods, the persistence table and health.
 //!
 //! Pure: time and randomness come in as arguments, nothing here opens a socket or starts a thread.
+//!
+//! [`Scheduler::build`] makes the pools and tables of a configuration; [`Pool::choose`] answers the one question,
+//! with a [`Lease`](sekisho_api::Lease) that settles all counts when it is dropped. What runs per request allocates
+//! nothing and holds no lock longer than it takes to walk a pool's servers.
 
+mod clock;
+mod field;
+mod health;
+mod measure;
+mod method;
+mod pool;
+mod queue;
+mod scheduler;
+mod secret;
+mod server;
 mod spec;
+mod table;
 
+pub use health::{Cause, Change, Health, LastProbe, ProbeResult, State};
+pub use pool::{Ask, Candidate, Explanation, KeyLine, Lookup, Pool, Verdict, Waiting};
+pub use scheduler::Scheduler;
+pub use secret::Secret;
+pub use server::ServerState;
 pub use spec::{
     Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, PassiveSpec, PoolSpec, QueueSpec,
     ResponseCombine, ResponseSource, ServerSpec, TableSpec,
 };
+pub use table::{EntryView, Journalled, Replayed, Table, TableCounts};

@@ -152,6 +152,8 @@ pub struct QueueSpec {
 /// How a server's health is decided.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HealthSpec {
+    /// Whether the pool has a probe; without one only traffic tells.
+    pub active: bool,
     /// Time between probes of a server that is settled.
     pub interval: Duration,
     /// Time between probes of a server that is suspect or changing.

@@ -1,0 +1,95 @@
+//! The balancing methods.
+
+mod bandwidth;
+mod hash;
+mod least;
+mod maglev;
+mod random;
+mod response;
+#[cfg(test)]
+mod tests;
+mod ties;
+mod wheel;
+
+use crate::field::Field;
+use crate::spec::{Method, PoolSpec};
+pub(crate) use hash::hash;
+use maglev::Maglev;
+use random::Draws;
+use ties::Ties;
+use wheel::Wheel;
+
+/// A pool's method with what it remembers between two choices.
+#[derive(Debug)]
+pub(crate) struct Chooser {
+    method: Method,
+    wheel: Wheel,
+    draws: Draws,
+    maglev: Option<Maglev>,
+}
+
+/// Whether a choice is made or only shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It is made, and remembered.
+    Commit,
+    /// It is shown, and changes nothing.
+    Peek,
+}
+
+impl Chooser {
+    pub(crate) fn new(spec: &PoolSpec, seed: u64) -> Self {
+        let hashes = matches!(spec.method, Method::ConsistentHash(_));
+        Self {
+            method: spec.method,
+            wheel: Wheel::new(spec.servers.len()),
+            draws: Draws::new(seed),
+            maglev: hashes.then(|| Maglev::new(spec)),
+        }
+    }
+
+    /// The place of the chosen server; none if no candidate has room. `hash` stands for the client.
+    pub(crate) fn pick(&self, field: &Field<'_>, hash: u64, mode: Mode) -> Option<usize> {
+        match self.method {
+            Method::RoundRobin => self.turn(field, mode),
+            Method::LeastConnections => self.wheel.next(least::connections(field).weights(field), mode),
+            // One choice in fifty goes round without regard to any measurement, so that every server is measured.
+            Method::LeastResponseTime { .. } | Method::LeastBandwidth { .. }
+                if self.draws.count(mode).is_multiple_of(MINIMUM_SHARE) =>
+            {
+                self.turn(field, mode)
+            }
+            Method::LeastResponseTime { source, combine } => {
+                self.wheel.next(response::shortest(field, source, combine).weights(field), mode)
+            }
+            Method::LeastBandwidth { window } => {
+                self.wheel.next(bandwidth::least(field, window).weights(field), mode)
+            }
+            Method::RandomTwo => random::two(field, self.draws.draw(mode)),
+            Method::ConsistentHash(kind) => self.maglev.as_ref()?.pick(field, hash, kind),
+            Method::SourceHash => hash::modulo(field, hash),
+            Method::FirstAvailable => field.candidates().next().map(|(index, ..)| index),
+        }
+    }
+
+    fn turn(&self, field: &Field<'_>, mode: Mode) -> Option<usize> {
+        self.wheel.next(field.candidates().map(|(index, _, weight)| (index, weight)), mode)
+    }
+}
+
+/// The score by which a method orders a server, the lower the better; none where a method has none.
+pub(crate) fn score(field: &Field<'_>, method: Method, index: usize) -> Option<f64> {
+    let server = field.server(index)?;
+    let weight = field.weight(server).max(1) as f64 / 1000.0;
+    match method {
+        Method::LeastConnections | Method::RandomTwo => Some(f64::from(server.active()) / weight),
+        Method::LeastResponseTime { source, combine } => {
+            Some(response::score(field, server, weight * 1000.0, source, combine, 0.0))
+        }
+        Method::LeastBandwidth { .. } => Some(server.recent_bytes(field.now()) as f64 / weight),
+        _ => None,
+    }
+}
+
+/// A method that measures gives one choice in so many to the servers in turn.
+const MINIMUM_SHARE: u64 = 50;

@@ -1,0 +1,309 @@
+//! Why a client would get which server.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sekisho_api::{KeyKind, Persist, Prefer, Unavailable, Why};
+
+use super::persistence::key;
+use super::{Ask, Pool};
+use crate::clock::Moment;
+use crate::field::Field;
+use crate::health::State;
+use crate::method::{Mode, score};
+use crate::queue::Asker;
+use crate::server::ServerState;
+use crate::spec::Admin;
+
+/// The answer that [`Pool::choose`] would give now, with everything it would be based on. Prints as a table.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The pool.
+    pub pool: Arc<str>,
+    /// Its method.
+    pub method: &'static str,
+    /// What persistence looked at, in its order.
+    pub keys: Vec<KeyLine>,
+    /// All servers, in the order of the configuration.
+    pub candidates: Vec<Candidate>,
+    /// The outcome.
+    pub chosen: Result<(Arc<str>, Why), Unavailable>,
+}
+
+/// One thing that persistence looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLine {
+    /// The kind of key; none for a server preferred by name.
+    pub kind: Option<KeyKind>,
+    /// What came of it.
+    pub lookup: Lookup,
+}
+
+/// What came of looking for a client's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The client has no such key.
+    Absent,
+    /// The client prefers this server.
+    Preferred(Arc<str>),
+    /// The table says this server.
+    Hit(Arc<str>),
+    /// The table, or the pool, has nothing for it.
+    Miss,
+}
+
+/// One server as a choice sees it.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its state.
+    pub state: State,
+    /// Its weight; less while it warms up.
+    pub weight: f64,
+    /// Leases held.
+    pub active: u32,
+    /// The most leases.
+    pub max_connections: Option<u32>,
+    /// Its priority group.
+    pub group: u8,
+    /// What the method orders it by, the lower the better; none for methods without a score.
+    pub score: Option<f64>,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// What becomes of a server in a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is chosen.
+    Chosen,
+    /// It could have been.
+    Possible,
+    /// It is down.
+    Down,
+    /// It takes returning clients only, because it is draining.
+    Draining,
+    /// It is in maintenance.
+    Maintenance,
+    /// It takes returning clients only, because its weight is zero.
+    NoWeight,
+    /// It failed this client already.
+    Tried,
+    /// A lower priority group serves.
+    Backup,
+    /// It has its maximum of connections, or whoever waits comes first.
+    Full,
+}
+
+impl Verdict {
+    /// The words in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chosen => "chosen",
+            Self::Possible => "possible",
+            Self::Down => "down",
+            Self::Draining => "draining: returning clients only",
+            Self::Maintenance => "in maintenance",
+            Self::NoWeight => "weight 0: returning clients only",
+            Self::Tried => "tried already",
+            Self::Backup => "backup: another group serves",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl Pool {
+    /// What [`Pool::choose`] would answer, and why. Changes nothing: no turn is taken, no entry made or used.
+    pub fn explain(&self, ask: &Ask<'_>, now: Instant) -> Explanation {
+        let now = self.clock.moment(now);
+        let field = self.field(ask, now, Asker::Newcomer);
+        let resort = field.as_ref().is_ok_and(Field::resort);
+        let mut keys = Vec::new();
+        let own = self.look(ask, now, resort, &mut keys);
+        let chosen = self.foretell(ask, &field, own);
+        let place = chosen.as_ref().ok().map(|&(place, _)| place);
+        let candidates = self.servers.iter().enumerate().map(|(index, server)| Candidate {
+            name: Arc::clone(server.name()),
+            address: server.address(),
+            state: server.state(),
+            weight: server.warm_weight(self.spec.slow_start, now) as f64 / 1000.0,
+            active: server.active(),
+            max_connections: server.max_connections(),
+            group: server.group(),
+            score: field.as_ref().ok().and_then(|field| score(field, self.spec.method, index)),
+            verdict: if place == Some(index) { Verdict::Chosen } else { verdict(server, ask, &field, now) },
+        });
+        Explanation {
+            pool: Arc::clone(self.name()),
+            method: self.spec.method.name(),
+            keys,
+            candidates: candidates.collect(),
+            chosen: chosen.and_then(|(place, why)| {
+                let server = self.servers.get(place).ok_or(Unavailable::AllDown)?;
+                Ok((Arc::clone(server.name()), why))
+            }),
+        }
+    }
+
+    /// Walks the persistence list without touching the table: the client's own server and whether one was lost.
+    fn look(
+        &self,
+        ask: &Ask<'_>,
+        now: Moment,
+        resort: bool,
+        keys: &mut Vec<KeyLine>,
+    ) -> (Option<(usize, Why)>, bool) {
+        let mut own = None;
+        let mut lost = false;
+        let mut consider = |place: usize, why: Why| {
+            if own.is_none() && self.takes_back(place, ask, resort) {
+                own = Some((place, why));
+            } else {
+                lost |= own.is_none();
+            }
+        };
+        let name = |place: usize| self.servers.get(place).map(|server| Arc::clone(server.name()));
+        if let Some(Prefer::Name(wanted)) = &ask.route.prefer {
+            let place = self.by_name.get(&**wanted).copied();
+            let lookup = place.and_then(name).map_or(Lookup::Miss, Lookup::Preferred);
+            keys.push(KeyLine { kind: None, lookup });
+            place.into_iter().for_each(|place| consider(place, Why::Preferred));
+        }
+        for persist in ask.persist {
+            let kind = persist.kind();
+            let mut lookup = Lookup::Absent;
+            if let Some(place) = self.preferred(persist, ask) {
+                lookup = name(place).map_or(Lookup::Miss, Lookup::Preferred);
+                consider(place, Why::Preferred);
+            } else if matches!((persist, &ask.route.prefer), (Persist::Cookie(_), Some(Prefer::Token(_)))) {
+                lookup = Lookup::Miss;
+            } else if let Some(key) = key(persist, ask) {
+                let member = |name: &str| self.by_name.get(name).copied();
+                let place = ask.table.glance(&key, self.name(), now, member);
+                lookup = place.and_then(name).map_or(Lookup::Miss, Lookup::Hit);
+                place.into_iter().for_each(|place| consider(place, Why::Persisted(kind)));
+            }
+            keys.push(KeyLine { kind: Some(kind), lookup });
+        }
+        (own, lost)
+    }
+
+    /// The end of [`Pool::choose`], without taking anything.
+    fn foretell(
+        &self,
+        ask: &Ask<'_>,
+        field: &Result<Field<'_>, Unavailable>,
+        (own, mut lost): (Option<(usize, Why)>, bool),
+    ) -> Result<(usize, Why), Unavailable> {
+        let resort = field.as_ref().is_ok_and(Field::resort);
+        if let Some((place, why)) = own {
+            let room = self.servers.get(place).is_some_and(|server| {
+                let claims = self.queue.claims(Asker::Newcomer);
+                server.has_room() && self.queue.leaves(claims, Asker::Newcomer, server)
+            });
+            if room {
+                return Ok((place, if resort { Why::LastResort } else { why }));
+            }
+            if self.spec.queue.capacity > 0 {
+                return Err(Unavailable::Full);
+            }
+            lost = true;
+        }
+        let field = field.as_ref().map_err(|&why| why)?;
+        let method = self.spec.method.name();
+        let place = self.chooser.pick(field, self.client_hash(ask), Mode::Peek).ok_or(Unavailable::Full)?;
+        let why = match (resort, lost) {
+            (true, _) => Why::LastResort,
+            (false, true) => Why::Moved(method),
+            (false, false) => Why::Method(method),
+        };
+        Ok((place, why))
+    }
+}
+
+/// Why a server is not the chosen one.
+fn verdict(
+    server: &ServerState,
+    ask: &Ask<'_>,
+    field: &Result<Field<'_>, Unavailable>,
+    now: Moment,
+) -> Verdict {
+    let resort = field.as_ref().is_ok_and(Field::resort);
+    if server.admin() == Admin::Maintenance {
+        Verdict::Maintenance
+    } else if ask.route.exclude.contains(&server.id()) {
+        Verdict::Tried
+    } else if !resort && server.state() == State::Down && !server.takes_new(now) {
+        Verdict::Down
+    } else if !resort && server.admin() == Admin::Drain {
+        Verdict::Draining
+    } else if !resort && server.weight() == 0 {
+        Verdict::NoWeight
+    } else if field.as_ref().is_ok_and(|field| field.weight(server) == 0) {
+        Verdict::Backup
+    } else if !field.as_ref().is_ok_and(|field| field.room(server)) {
+        Verdict::Full
+    } else {
+        Verdict::Possible
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "pool {}, method {}", self.pool, self.method)?;
+        for KeyLine { kind, lookup } in &self.keys {
+            match kind {
+                Some(kind) => write!(f, "  {kind}: ")?,
+                None => f.write_str("  preference by name: ")?,
+            }
+            match lookup {
+                Lookup::Absent => writeln!(f, "the client has none"),
+                Lookup::Preferred(server) => writeln!(f, "names {server}"),
+                Lookup::Hit(server) => writeln!(f, "hit, {server}"),
+                Lookup::Miss => writeln!(f, "miss"),
+            }?;
+        }
+        let width =
+            |of: &dyn Fn(&Candidate) -> usize, least| self.candidates.iter().map(of).fold(least, usize::max);
+        let name = width(&|c| c.name.len(), "server".len());
+        let address = width(&|c| c.address.to_string().len(), "address".len());
+        writeln!(
+            f,
+            "  {:name$}  {:address$}  {:11}  {:>7}  {:>9}  {:>5}  {:>10}  verdict",
+            "server", "address", "state", "weight", "active", "group", "score"
+        )?;
+        for c in &self.candidates {
+            let active = match c.max_connections {
+                Some(most) => format!("{}/{most}", c.active),
+                None => c.active.to_string(),
+            };
+            let score = c.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.1}"));
+            writeln!(
+                f,
+                "  {:name$}  {:address$}  {:11}  {:>7.1}  {active:>9}  {:>5}  {score:>10}  {}",
+                c.name,
+                c.address.to_string(),
+                c.state,
+                c.weight,
+                c.group,
+                c.verdict.name()
+            )?;
+        }
+        match &self.chosen {
+            Ok((server, why)) => {
+                write!(f, "chosen: {server} ({}", why.name())?;
+                match why {
+                    Why::Persisted(kind) => write!(f, " by {kind})"),
+                    Why::Method(method) | Why::Moved(method) => write!(f, ": {method})"),
+                    _ => f.write_str(")"),
+                }
+            }
+            Err(why) => write!(f, "no server: {why}"),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Which server a client was on before.
+
+use std::sync::Arc;
+
+use sekisho_api::{Key, KeyKind, Persist, Prefer, Server, Why};
+
+use super::{Ask, Pool};
+use crate::clock::Moment;
+use crate::server::ServerState;
+use crate::table::{Found, Holds};
+
+/// What is known of a client's own server.
+#[derive(Debug)]
+pub(super) enum Own {
+    /// It has none.
+    Unknown,
+    /// It has one that cannot take it.
+    Lost,
+    /// It has this one, found in this way.
+    Known(usize, Why),
+}
+
+impl Pool {
+    /// Walks the persistence list; entries found are held. A server named by what the gateway or the operator wrote
+    /// comes before the list; a token from a cookie and an address from a protocol's token count where the list has
+    /// their kind.
+    pub(super) fn own_server(&self, ask: &Ask<'_>, now: Moment, holds: &mut Holds, resort: bool) -> Own {
+        let mut own = Own::Unknown;
+        let mut consider = |place: Option<usize>, why: Why| match place {
+            Some(place) if self.takes_back(place, ask, resort) => {
+                own = Own::Known(place, why);
+                true
+            }
+            Some(_) => {
+                own = Own::Lost;
+                false
+            }
+            None => false,
+        };
+        if let Some(Prefer::Name(name)) = &ask.route.prefer
+            && consider(self.by_name.get(&**name).copied(), Why::Preferred)
+        {
+            return own;
+        }
+        for persist in ask.persist {
+            if consider(self.preferred(persist, ask), Why::Preferred) {
+                return own;
+            }
+            let Some(key) = key(persist, ask) else { continue };
+            let member = |name: &str| self.by_name.get(name).copied();
+            if let Found::Member(place, held) = ask.table.find(&key, self.name(), now, member)
+                && consider(Some(place), Why::Persisted(key.kind()))
+            {
+                holds.push(held);
+                return own;
+            }
+        }
+        own
+    }
+
+    /// Binds every key of the list to the chosen server, so that whichever comes next finds it. A key that is bound
+    /// to another usable server of the pool (an address shared by many clients) keeps it.
+    pub(super) fn remember(&self, ask: &Ask<'_>, server: &ServerState, now: Moment, holds: &mut Holds) {
+        for persist in ask.persist {
+            let Some(key) = key(persist, ask) else { continue };
+            if holds.has(&key) {
+                continue;
+            }
+            let keep = |name: &str| {
+                let place = *self.by_name.get(name)?;
+                Some(self.takes_back(place, ask, false))
+            };
+            if let Some(held) = ask.table.bind(&key, self.name(), server.name(), now, keep) {
+                holds.push(held);
+            }
+        }
+    }
+
+    /// The member that the client's words prefer under this entry of the list.
+    pub(super) fn preferred(&self, persist: &Persist, ask: &Ask<'_>) -> Option<usize> {
+        match (persist, ask.route.prefer.as_ref()?) {
+            (Persist::Cookie(_), Prefer::Token(token)) => self.by_token.get(&**token).copied(),
+            (Persist::Key(kind), Prefer::Address(address)) if carries_address(*kind) => {
+                self.by_address.get(address).copied()
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a server takes back a client that was on it. Being full does not count here: the client waits for it.
+    pub(super) fn takes_back(&self, place: usize, ask: &Ask<'_>, resort: bool) -> bool {
+        self.servers.get(place).is_some_and(|server| {
+            let well = server.takes_returning() || (resort && server.takes_resort());
+            well && !ask.route.exclude.contains(&server.id())
+        })
+    }
+
+    /// What stands for the client where it is hashed: what the protocol says, else its first key, else its address.
+    pub(super) fn client_hash(&self, ask: &Ask<'_>) -> u64 {
+        if let Some(hash) = ask.route.hash {
+            return hash;
+        }
+        let listed = ask.persist.iter().find_map(|persist| key(persist, ask));
+        let key = listed.as_deref().or_else(|| ask.route.keys.first());
+        crate::method::hash(self.spec.seed, key, ask.client)
+    }
+}
+
+/// The key that an entry of the list looks up, if the client has it. The inserted cookie is no key: it names its
+/// server itself.
+pub(super) fn key<'a>(persist: &Persist, ask: &Ask<'a>) -> Option<ClientKey<'a>> {
+    match persist {
+        Persist::Cookie(_) => None,
+        Persist::SourceIp { v4, v6 } => Some(ClientKey::Made(Key::source_ip(ask.client, *v4, *v6))),
+        other => ask.route.key(other.kind()).map(ClientKey::Given),
+    }
+}
+
+/// A key that the protocol found, or one made of the address.
+#[derive(Debug)]
+pub(super) enum ClientKey<'a> {
+    Given(&'a Key),
+    Made(Key),
+}
+
+impl std::ops::Deref for ClientKey<'_> {
+    type Target = Key;
+
+    fn deref(&self) -> &Key {
+        match self {
+            Self::Given(key) => key,
+            Self::Made(key) => key,
+        }
+    }
+}
+
+/// Kinds whose protocols carry a server's address: the Remote Desktop token, and whatever a plugin brings. The
+/// other kinds of the contract say who the client is, and never where it should go.
+fn carries_address(kind: KeyKind) -> bool {
+    const WHO: [KeyKind; 9] = [
+        KeyKind::USER,
+        KeyKind::SOURCE_IP,
+        KeyKind::COOKIE,
+        KeyKind::APP_COOKIE,
+        KeyKind::HEADER,
+        KeyKind::QUERY,
+        KeyKind::SNI,
+        KeyKind::CLIENT_SUBNET,
+        KeyKind::QNAME,
+    ];
+    !WHO.contains(&kind)
+}
+
+/// The server as leases hold it.
+pub(super) fn as_contract(server: &Arc<ServerState>) -> Arc<dyn Server> {
+    Arc::clone(server) as Arc<dyn Server>
+}

@@ -1,0 +1,148 @@
+//! All pools and tables of one configuration.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashbrown::HashMap;
+
+use crate::clock::Clock;
+use crate::pool::Pool;
+use crate::queue::Queue;
+use crate::secret::Secret;
+use crate::server::{ServerState, Surroundings};
+use crate::spec::{Method, PoolSpec, TableSpec};
+use crate::table::Table;
+
+/// All pools and tables of one configuration.
+#[derive(Debug)]
+pub struct Scheduler {
+    clock: Arc<Clock>,
+    pools: Vec<Arc<Pool>>,
+    tables: Vec<Arc<Table>>,
+    pool_names: HashMap<Arc<str>, usize>,
+    table_names: HashMap<Arc<str>, usize>,
+}
+
+impl Scheduler {
+    /// Builds the scheduler of a configuration.
+    ///
+    /// With `previous`, this is a reload: servers of the same pool, name and address go on as they are, with counts,
+    /// health, response times and what the operator set at run time, as far as the new configuration does not change
+    /// it; so do tables of the same name. From here on `previous` follows the new weights and limits too. Servers
+    /// that are gone are no longer [`reusable`](sekisho_api::Server::reusable), and leases on them stay valid.
+    /// Call it once a configuration is known to be good.
+    ///
+    /// `secret` should be the same for the life of a process: another one gives every server another token, and a
+    /// server with another token begins afresh.
+    pub fn build(
+        pools: Vec<PoolSpec>,
+        tables: Vec<TableSpec>,
+        secret: &Secret,
+        seed: u64,
+        previous: Option<&Self>,
+        now: Instant,
+    ) -> Self {
+        let clock =
+            previous.map_or_else(|| Arc::new(Clock::new(now)), |previous| Arc::clone(&previous.clock));
+        clock.read(now);
+        let tables: Vec<_> = tables
+            .into_iter()
+            .map(|spec| match previous.and_then(|previous| previous.table(&spec.name)) {
+                Some(table) => {
+                    table.reconfigure(&spec);
+                    Arc::clone(table)
+                }
+                None => Arc::new(Table::new(&spec, &clock, seed)),
+            })
+            .collect();
+        let pools: Vec<_> = pools
+            .into_iter()
+            .map(|spec| {
+                let before = previous.and_then(|previous| previous.pool(&spec.name));
+                Arc::new(build_pool(spec, before, secret, seed, &clock, now))
+            })
+            .collect();
+        let scheduler = Self {
+            clock,
+            pool_names: pools.iter().enumerate().map(|(i, pool)| (Arc::clone(pool.name()), i)).collect(),
+            table_names: tables.iter().enumerate().map(|(i, table)| (Arc::clone(table.name()), i)).collect(),
+            pools,
+            tables,
+        };
+        if let Some(previous) = previous {
+            scheduler.retire(previous);
+        }
+        scheduler
+    }
+
+    /// The pool of this name.
+    pub fn pool(&self, name: &str) -> Option<&Arc<Pool>> {
+        self.pools.get(*self.pool_names.get(name)?)
+    }
+
+    /// All pools, in the order of the configuration.
+    pub fn pools(&self) -> &[Arc<Pool>] {
+        &self.pools
+    }
+
+    /// The table of this persistence domain.
+    pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(*self.table_names.get(name)?)
+    }
+
+    /// All tables, in the order of the configuration.
+    pub fn tables(&self) -> &[Arc<Table>] {
+        &self.tables
+    }
+
+    /// Marks the servers of `previous` that this configuration does not have.
+    fn retire(&self, previous: &Self) {
+        for pool in &previous.pools {
+            let now = self.pool(pool.name());
+            for server in pool.servers() {
+                let kept = now.and_then(|pool| pool.server(server.name()));
+                if !kept.is_some_and(|kept| Arc::ptr_eq(kept, server)) {
+                    server.remove();
+                }
+            }
+        }
+    }
+}
+
+fn build_pool(
+    spec: PoolSpec,
+    before: Option<&Arc<Pool>>,
+    secret: &Secret,
+    seed: u64,
+    clock: &Arc<Clock>,
+    now: Instant,
+) -> Pool {
+    let queue = before.map_or_else(|| Arc::new(Queue::default()), |pool| Arc::clone(pool.queue()));
+    let window = match spec.method {
+        Method::LeastBandwidth { window } => window,
+        _ => DISPLAY_WINDOW,
+    };
+    let around = Surroundings { clock: Arc::clone(clock), queue, health: spec.health, window };
+    let moment = clock.moment(now);
+    let servers = spec
+        .servers
+        .iter()
+        .map(|server| {
+            let token = secret.token(&spec.name, &server.name);
+            let old = before.and_then(|pool| pool.server(&server.name));
+            match old.filter(|old| old.address() == server.address && *old.token() == *token) {
+                Some(old) => {
+                    old.adopt(server, &around, moment);
+                    Arc::clone(old)
+                }
+                None => Arc::new(ServerState::new(server, token, &around, moment)),
+            }
+        })
+        .collect();
+    around.queue.stir();
+    let Surroundings { clock, queue, .. } = around;
+    Pool::new(spec, servers, clock, queue, seed)
+}
+
+/// The window over which bandwidth is shown where no method asks for another.
+const DISPLAY_WINDOW: Duration = Duration::from_secs(14);

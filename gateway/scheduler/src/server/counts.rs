@@ -1,0 +1,103 @@
+//! What a server carries and carried.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+
+use crate::clock::Moment;
+
+#[derive(Debug)]
+pub(crate) struct Counts {
+    active: AtomicU32,
+    served: AtomicU64,
+    failures: AtomicU64,
+    bytes: AtomicU64,
+    /// Failures in a row to connect, and after connecting. Connecting proves nothing about what comes after it.
+    unconnected: AtomicU32,
+    unanswered: AtomicU32,
+    since: Moment,
+}
+
+impl Counts {
+    pub(super) fn new(now: Moment) -> Self {
+        Self {
+            active: AtomicU32::new(0),
+            served: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            unconnected: AtomicU32::new(0),
+            unanswered: AtomicU32::new(0),
+            since: now,
+        }
+    }
+
+    pub(super) fn active(&self) -> u32 {
+        self.active.load(SeqCst)
+    }
+
+    pub(super) fn served(&self) -> u64 {
+        self.served.load(Relaxed)
+    }
+
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// When counting began.
+    pub(super) fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// Takes a place unless `limit` are taken.
+    pub(super) fn take(&self, limit: u32) -> bool {
+        let taken =
+            self.active.fetch_update(SeqCst, SeqCst, |active| (active < limit).then(|| active + 1)).is_ok();
+        if taken {
+            self.served.fetch_add(1, Relaxed);
+        }
+        taken
+    }
+
+    /// Gives a place back.
+    pub(super) fn give_back(&self) {
+        let given = self.active.fetch_update(SeqCst, SeqCst, |active| active.checked_sub(1));
+        debug_assert!(given.is_ok(), "a lease was settled twice");
+    }
+
+    pub(super) fn moved(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts a failure and says how many there are in a row.
+    pub(super) fn failed(&self, connecting: bool) -> u32 {
+        self.failures.fetch_add(1, Relaxed);
+        let counter = if connecting { &self.unconnected } else { &self.unanswered };
+        counter.fetch_add(1, Relaxed);
+        self.in_a_row()
+    }
+
+    /// Failures in a row.
+    pub(super) fn in_a_row(&self) -> u32 {
+        self.unconnected.load(Relaxed).saturating_add(self.unanswered.load(Relaxed))
+    }
+
+    /// A connection was made.
+    pub(super) fn connected(&self) {
+        clear(&self.unconnected);
+    }
+
+    /// Nothing that failed before counts any more.
+    pub(super) fn forget_failures(&self) {
+        clear(&self.unconnected);
+        clear(&self.unanswered);
+    }
+}
+
+/// Writes only where there is something to clear: the line stays shared among workers.
+fn clear(counter: &AtomicU32) {
+    if counter.load(Relaxed) != 0 {
+        counter.store(0, Relaxed);
+    }
+}
