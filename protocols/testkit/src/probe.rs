@@ -25,6 +25,13 @@ impl fmt::Debug for Probe {
     }
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Cue {
+    Connected,
+    Bytes,
+    Ended,
+}
+
 impl Probe {
     /// A server that says this, then closes, is well.
     pub fn up(mut self, says: impl Into<Vec<u8>>) -> Self {
@@ -70,20 +77,22 @@ impl Probe {
         let mut buffer = Vec::new();
         let mut sent = Vec::new();
         let mut pieces = pieces.iter();
-        let mut connected = true;
-        let mut ended = false;
+        let mut cue = Cue::Connected;
         let tls = TlsFacts { version: "TLSv1.3", ..TlsFacts::default() };
-        for _ in 0..1_000_000 {
-            let step = match () {
-                () if std::mem::take(&mut connected) => run.step(ProbeInput::Connected(Some(&tls))),
-                () if ended => run.step(ProbeInput::Ended),
-                () => run.step(ProbeInput::Bytes(&buffer)),
-            };
+        for _ in 0..100_000 {
+            let ended = cue == Cue::Ended;
+            let step = run.step(match cue {
+                Cue::Connected => ProbeInput::Connected(Some(&tls)),
+                Cue::Bytes => ProbeInput::Bytes(&buffer),
+                Cue::Ended => ProbeInput::Ended,
+            });
+            cue = Cue::Bytes;
             match step {
+                // Behind the end comes nothing: whoever wants more will not be well any more.
                 ProbeStep::NeedMore if ended => return (false, sent),
                 ProbeStep::NeedMore => match pieces.next() {
                     Some(piece) => buffer.extend_from_slice(piece),
-                    None => ended = true,
+                    None => cue = Cue::Ended,
                 },
                 ProbeStep::Send(n, _) | ProbeStep::StartTls(n) if n > buffer.len() => {
                     panic!("a step consumes {n} of {} bytes", buffer.len())
