@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -9,7 +10,7 @@ use sekisho_api::settings::{Problem, Problems};
 
 use crate::defaults;
 use crate::model::Config;
-use crate::read::{self, Context};
+use crate::read::{self, Context, Resolve};
 use crate::registry::Registry;
 use crate::report::Report;
 use crate::source;
@@ -69,9 +70,22 @@ pub fn check(
     registry: &Registry,
     now: SystemTime,
 ) -> Result<Loaded, Report> {
+    let resolve: Resolve = |host, port| (host, port).to_socket_addrs().ok()?.next();
+    examine(text, origin, base, registry, now, resolve)
+}
+
+/// As [`check`], with `resolve` in place of the system's resolver.
+pub(crate) fn examine(
+    text: &str,
+    origin: &str,
+    base: &Path,
+    registry: &Registry,
+    now: SystemTime,
+    resolve: Resolve,
+) -> Result<Loaded, Report> {
     let root = source::document(text).map_err(|errors| Report::new(origin, text, errors, Vec::new()))?;
     let (errors, warnings) = (Problems::new(), Problems::new());
-    let context = Context { base, registry, now, errors: &errors, warnings: &warnings };
+    let context = Context { base, registry, now, resolve, errors: &errors, warnings: &warnings };
     let config = read::config(&root, &context);
     let warnings = warnings.into_vec();
     match config {

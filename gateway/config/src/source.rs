@@ -6,10 +6,15 @@ use toml::de::{DeTable, DeValue};
 
 /// The document of `text`, and everything that is not TOML in it.
 ///
-/// After a syntax error the rest is not worth reading: one missing quote would make a dozen false alarms.
+/// Of several syntax errors all are given, but of a bracket that is never closed only the first sign.
 pub(crate) fn document(text: &str) -> Result<Table, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut problems: Vec<Problem> = errors.iter().map(syntax).collect();
+    problems.sort_by_key(|problem| problem.span.start);
+    if problems.iter().any(|problem| problem.message.starts_with("unclosed")) {
+        // Everything between the missing bracket and the end of the file was read as what it is not.
+        problems.truncate(1);
+    }
     let table = table(document.get_ref(), &mut problems);
     if problems.is_empty() { Ok(table) } else { Err(problems) }
 }
@@ -22,7 +27,10 @@ fn syntax(error: &toml::de::Error) -> Problem {
     };
     let mut problem = Problem::new(error.span().unwrap_or_default(), message, label);
     if message.contains("duplicate key") {
+        problem.label = "a second time here".to_owned();
         problem.help = Some("a key or table stands once; join the two".to_owned());
+    } else if message.contains("missing comma") {
+        problem.help = Some("or is a bracket or quote missing before this?".to_owned());
     } else if message.contains("string values must be quoted") {
         problem.label = "not a TOML value".to_owned();
         problem.help = Some("strings stand in quotes: \"5s\", \"10.0.0.1:80\"".to_owned());

@@ -1,12 +1,16 @@
 //! What every reader needs at hand.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sekisho_api::settings::{Found, Problem, Problems, Section, Span, Value, nearest};
+use sekisho_api::settings::{Found, Node, Problem, Problems, Section, Span, Value, nearest};
 
 use crate::defaults;
 use crate::registry::Registry;
+
+/// The address of a host, asked for together with a port.
+pub(crate) type Resolve = fn(&str, u16) -> Option<SocketAddr>;
 
 /// What every reader needs at hand.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +19,7 @@ pub(crate) struct Context<'a> {
     pub(crate) base: &'a Path,
     pub(crate) registry: &'a Registry,
     pub(crate) now: SystemTime,
+    pub(crate) resolve: Resolve,
     pub(crate) errors: &'a Problems,
     pub(crate) warnings: &'a Problems,
 }
@@ -46,8 +51,19 @@ pub(crate) fn named<'a>(
     key: &'static str,
     context: &Context<'a>,
 ) -> Vec<(Name<'a>, Section<'a>)> {
-    let Some(tables) = section.table(key) else { return Vec::new() };
     let mut found = Vec::new();
+    let tables = match section.node(key) {
+        None => return found,
+        Some(Node { span, value: Value::Table(tables) }) => {
+            Section::new(tables, span.clone(), context.errors)
+        }
+        Some(Node { span, value }) => {
+            let message = format!("`{key}` must be a table of tables");
+            let problem = Problem::new(span.clone(), message, format!("this is {}", value.kind()));
+            context.error(problem.help(format!("name each: `[{key}.NAME]`, and write its keys below")));
+            return found;
+        }
+    };
     for (name, span, node) in tables.entries() {
         let name = Name { text: name, span };
         name.check(key, context);
@@ -74,6 +90,7 @@ impl Name<'_> {
             return;
         }
         let label = format!("letters, digits, `-`, `_` and `.`, at most {} of them", defaults::NAME_MAX);
+        let what = if what == "vip" { "VIP" } else { what };
         let message = format!("`{}` cannot be the name of a {what}", self.text);
         context.error(Problem::new(self.span.clone(), message, label));
     }

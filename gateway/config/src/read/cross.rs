@@ -17,13 +17,14 @@ pub(super) fn check(
     gateway: &Gateway,
     context: &Context<'_>,
 ) {
-    if vips.is_empty() && context.errors.is_empty() {
-        let problem = Problem::new(0..0, "no VIP is configured", "nothing will be served");
-        context.warn(problem.help("add a table `[vip.NAME]` with `listen`, `protocol` and `pool`"));
-    }
     listen_once(vips, context);
     if !context.errors.is_empty() {
         // What follows may be the consequence of an error: a pool is unused because its name is mistyped.
+        return;
+    }
+    if vips.is_empty() {
+        let problem = Problem::new(0..0, "no VIP is configured", "nothing will be served");
+        context.warn(problem.help("add a table `[vip.NAME]` with `listen`, `protocol` and `pool`"));
         return;
     }
     let used: HashSet<&str> = vips.iter().flat_map(|(_, vip)| &vip.pools).map(|name| &**name).collect();

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use sekisho_api::settings::{Found, Node, Problem, Section, Span, Value, show_duration};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use super::context::Context;
 use crate::defaults;
@@ -66,7 +66,11 @@ pub(super) fn pair(
     let files =
         CertificateFiles { certificate: context.path(certificate.value), key: context.path(private.value) };
     let chain = certificates(certificate, context);
-    let key = private_key(private, context);
+    // One file for both: one problem for both.
+    let key = match chain.is_none() && files.certificate == files.key {
+        true => None,
+        false => private_key(private, context),
+    };
     let (chain, key) = (chain?, key?);
     if let Some(leaf) = chain.first() {
         warn_of_expiry(leaf, &certificate.span, context);
@@ -135,9 +139,11 @@ fn certificates(file: &Found<&str>, context: &Context<'_>) -> Option<Vec<Certifi
 
 fn private_key(file: &Found<&str>, context: &Context<'_>) -> Option<PrivateKeyDer<'static>> {
     let bytes = contents(file, context)?;
-    warn_if_others_can_read(file, "key", context);
     match PrivateKeyDer::from_pem_slice(&bytes) {
-        Ok(key) => Some(key),
+        Ok(key) => {
+            warn_if_others_can_read(file, "key", context);
+            Some(key)
+        }
         Err(error) => {
             let label = match error {
                 pem::Error::NoItemsFound => "no private key in it".to_owned(),
@@ -174,14 +180,15 @@ fn contents(file: &Found<&str>, context: &Context<'_>) -> Option<Vec<u8>> {
 fn warn_of_expiry(certificate: &CertificateDer<'_>, span: &Span, context: &Context<'_>) {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return };
     let now = context.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let (from, until) = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
-    let left = until.saturating_sub(now);
-    let (message, label) = if from > now {
-        ("the certificate is not valid yet", format!("valid from {}", parsed.validity().not_before))
+    let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
+    let left = until.timestamp().saturating_sub(now);
+    let day = |time: ASN1Time| time.to_datetime().date();
+    let (message, label) = if from.timestamp() > now {
+        ("the certificate is not valid yet", format!("valid from {}", day(from)))
     } else if left < 0 {
-        ("the certificate has expired", format!("on {}", parsed.validity().not_after))
+        ("the certificate has expired", format!("on {}", day(until)))
     } else if left <= defaults::EXPIRY_WARNING.as_secs() as i64 {
-        ("the certificate expires soon", format!("on {}", parsed.validity().not_after))
+        ("the certificate expires soon", format!("on {}", day(until)))
     } else {
         return;
     };

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use sekisho_api::settings::{Section, Table};
 
-pub(crate) use context::Context;
 use context::named;
+pub(crate) use context::{Context, Resolve};
 
 use crate::model::Config;
 

@@ -53,7 +53,7 @@ impl<'a> Lines<'a> {
         let (before, marked, after) = (line.get(..from)?, line.get(from..to)?, line.get(to..)?);
 
         let mut text = String::new();
-        if width(before) > BEFORE {
+        if width(line) > WINDOW && width(before) > BEFORE {
             text.push('…');
             let mut room = BEFORE;
             let fits = |&(_, c): &(usize, char)| {

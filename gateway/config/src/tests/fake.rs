@@ -9,7 +9,12 @@ use sekisho_api::{
     ProbeRun, ProbeStep, Protocol, Route, Transport, Unavailable, VipContext, bytes,
 };
 
-use crate::Registry;
+use super::folder::{Folder, now};
+use crate::load::examine;
+use crate::{Loaded, Registry, Report};
+
+/// The keys that the stand-ins read of their own: not the core's to document.
+pub(super) const OWN_KEYS: &[&str] = &["greeting", "dns", "http", "imap", "rdp", "sni", "tcp", "udp"];
 
 pub(super) fn registry() -> Registry {
     let tcp = |name, keys| Fake { name, transport: Transport::Tcp, keys };
@@ -20,7 +25,24 @@ pub(super) fn registry() -> Registry {
         ))
         .with(tcp("tcp", &[]))
         .with(tcp("rdp", &[KeyKind::RDP_TOKEN, KeyKind::USER]))
+        .with(tcp("imap", &[KeyKind::USER]))
+        .with(tcp("sni", &[KeyKind::SNI]))
+        .with(Fake {
+            name: "dns",
+            transport: Transport::Both,
+            keys: &[KeyKind::CLIENT_SUBNET, KeyKind::QNAME],
+        })
         .with(Fake { name: "udp", transport: Transport::Udp, keys: &[] })
+}
+
+/// Host names below `example.org` are one address, others none: no test asks the network.
+pub(super) fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
+    host.ends_with(".example.org").then(|| SocketAddr::from(([192, 0, 2, 99], port)))
+}
+
+/// Checks a text as if it stood in `folder`, with the stand-ins and at the tests' moment.
+pub(super) fn check(text: &str, origin: &str, folder: &Folder) -> Result<Loaded, Report> {
+    examine(text, origin, folder.path(), &registry(), now(), resolve)
 }
 
 #[derive(Debug)]
@@ -42,7 +64,11 @@ impl Protocol for Fake {
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
-        vec![Arc::new(FakeProbe(self.name))]
+        let mut kinds: Vec<Arc<dyn ProbeKind>> = vec![Arc::new(FakeProbe(self.name))];
+        if self.name == "tcp" {
+            kinds.extend(["tls", "send-expect"].map(|name| Arc::new(FakeProbe(name)) as Arc<dyn ProbeKind>));
+        }
+        kinds
     }
 }
 

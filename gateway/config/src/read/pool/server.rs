@@ -1,7 +1,7 @@
 //! `servers`: the servers of a pool.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sekisho_api::settings::{Found, Problem, Section, Value};
@@ -127,9 +127,9 @@ fn address(written: &Found<&str>, context: &Context<'_>) -> Option<(SocketAddr, 
     if !is_host_name(host) {
         return refuse("this is neither an IP address nor a host name", EXAMPLE);
     }
-    match (host, port).to_socket_addrs().map(|mut found| found.next()) {
-        Ok(Some(address)) => Some((address, Some(host.to_owned()))),
-        _ => {
+    match (context.resolve)(host, port) {
+        Some(address) => Some((address, Some(host.to_owned()))),
+        None => {
             let help = "host names are resolved when the configuration is loaded; check the name, or write the IP address";
             refuse("this host name does not resolve", help)
         }

@@ -57,12 +57,7 @@ pub(super) fn read(
         pools: &pools,
     };
     let handler = protocol.and_then(|protocol| handler(&mut section, protocol, &vip, context));
-    if protocol.is_none() {
-        // Whose keys these are is not known: one problem is enough.
-        for protocol in context.registry.protocols() {
-            section.node(protocol.descriptor().name);
-        }
-    }
+    other_protocols(name, &mut section, protocol, context);
     section.finish();
 
     let addresses = listen.iter().map(|(address, _)| *address).collect();
@@ -86,8 +81,9 @@ pub(super) fn read(
 }
 
 fn protocol<'c>(section: &mut Section<'_>, context: &Context<'c>) -> Option<&'c dyn Protocol> {
-    let registered: Vec<&str> =
+    let mut registered: Vec<&str> =
         context.registry.protocols().iter().map(|protocol| protocol.descriptor().name).collect();
+    registered.sort_unstable();
     if !section.has("protocol") {
         section.missing("protocol", format!("one of: {}", registered.join(", ")));
     }
@@ -122,6 +118,28 @@ fn handler(
     }
     options.finish();
     handler
+}
+
+/// Tables of protocols that the VIP does not speak.
+fn other_protocols(
+    name: &Name<'_>,
+    section: &mut Section<'_>,
+    protocol: Option<&dyn Protocol>,
+    context: &Context<'_>,
+) {
+    let spoken = protocol.map(|protocol| protocol.descriptor().name);
+    for other in context.registry.protocols().iter().map(|other| other.descriptor().name) {
+        // If the VIP's protocol is not known, that is the problem, and not the table.
+        if spoken != Some(other)
+            && section.has(other)
+            && let (Some(node), Some(spoken)) = (section.node(other), spoken)
+        {
+            let message = format!("VIP `{}` does not speak `{other}`", name.text);
+            let problem = Problem::new(node.span.clone(), message, format!("its protocol is `{spoken}`"));
+            context
+                .error(problem.help(format!("the table of its protocol is `[vip.{}.{spoken}]`", name.text)));
+        }
+    }
 }
 
 /// `pool`, then `pools` without repetition.

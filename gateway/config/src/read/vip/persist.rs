@@ -55,6 +55,7 @@ fn supported(kind: &Found<&str>, protocol: Option<&dyn Protocol>, context: &Cont
     }
     let mut here = vec![KeyKind::SOURCE_IP.name()];
     here.extend(protocol.keys.iter().map(|key| key.name()));
+    here.sort_unstable();
     let elsewhere: Vec<&str> = context
         .registry
         .protocols()

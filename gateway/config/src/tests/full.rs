@@ -1,0 +1,205 @@
+//! The model of a full example, value by value.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sekisho_api::{CookieSettings, IdentityRules, KeyKind, Persist, SameSite, Secure, Transport};
+use sekisho_scheduler::{
+    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, PassiveSpec, QueueSpec, ResponseCombine,
+    ResponseSource, ServerSpec, TableSpec,
+};
+
+use super::fake;
+use super::folder::{Folder, files};
+use crate::{
+    AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ServerTls,
+    Timeouts, TlsVersion, Trust,
+};
+
+fn good(name: &str, folder: &Folder) -> Config {
+    let (_, text) = files("good").into_iter().find(|(file, _)| file == name).unwrap();
+    fake::check(&text, name, folder).unwrap_or_else(|report| panic!("{report}")).config
+}
+
+const fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn pair(base: &Path, certificate: &str, key: &str) -> CertificateFiles {
+    CertificateFiles { certificate: base.join(certificate), key: base.join(key) }
+}
+
+#[test]
+fn every_key_of_gateway_and_domain_reaches_the_model() {
+    let folder = Folder::new();
+    let config = good("full", &folder);
+    let base = folder.path();
+    let networks = [("10.0.0.0", 8), ("192.0.2.1", 32), ("fd00::", 8)]
+        .map(|(address, bits)| (address.parse().unwrap(), bits));
+    assert_eq!(
+        config.gateway,
+        Gateway {
+            workers: Some(4),
+            max_connections: 50_000,
+            state_directory: Some(base.join("state")),
+            secret_file: Some(base.join("certs/secret")),
+            drain_timeout: seconds(60),
+            log: "warn,sekisho_runtime=debug".to_owned(),
+            log_format: LogFormat::Json,
+            access_log: Some(AccessLog { path: Some(base.join("log/access.log")), format: LogFormat::Json }),
+            trust: Trust { networks: networks.to_vec() },
+        }
+    );
+    let names: Vec<&str> = config.domains.iter().map(|domain| &*domain.table.name).collect();
+    assert_eq!(names, ["default", "staff"]);
+    assert_eq!(
+        config.domains[1].table,
+        TableSpec { name: "staff".into(), max_entries: 5000, max_bytes: 2 << 20, expire: seconds(12 * 3600) }
+    );
+    let identity = IdentityRules { keep_domain: true, strip_detail: true, case_sensitive: true };
+    assert_eq!(config.domains[1].identity, identity);
+}
+
+#[test]
+fn every_key_of_a_vip_reaches_the_model() {
+    let folder = Folder::new();
+    let config = good("full", &folder);
+    let base = folder.path();
+    let vip = &config.vips[0];
+    assert_eq!((&*vip.name, vip.protocol, vip.transport), ("web", "http", Transport::Tcp));
+    let listen = ["192.0.2.10:443", "[2001:db8::10]:443", "192.0.2.10:8000", "192.0.2.10:8001"];
+    assert_eq!(vip.listen, listen.map(|address| address.parse().unwrap()));
+    assert_eq!(vip.pools.iter().map(|pool| &**pool).collect::<Vec<_>>(), ["web", "images"]);
+    assert_eq!(&*vip.domain, "staff");
+    assert!(!vip.access_log);
+    assert_eq!(
+        vip.persist,
+        [
+            Persist::Cookie(CookieSettings {
+                name: "node".into(),
+                path: "/app".into(),
+                domain: Some("example.org".into()),
+                max_age: Some(seconds(3600)),
+                secure: Secure::Always,
+                http_only: false,
+                same_site: Some(SameSite::Strict),
+            }),
+            Persist::AppCookie { name: "JSESSIONID".into() },
+            Persist::Header { name: "x-tenant".into() },
+            Persist::Query { name: "tenant".into() },
+            Persist::Key(KeyKind::USER),
+            Persist::SourceIp { v4: 24, v6: 56 },
+        ]
+    );
+    assert_eq!(
+        vip.tls,
+        Some(ClientTls {
+            certificates: vec![
+                pair(base, "certs/web.pem", "certs/web.pem"),
+                pair(base, "certs/web.crt", "certs/web.key"),
+            ],
+            min_version: TlsVersion::V1_3,
+            alpn: vec!["http/1.1".to_owned()],
+            client_auth: ClientAuth::Request(base.join("certs/ca.pem")),
+            strict_names: true,
+            tickets: false,
+        })
+    );
+    let limits =
+        Limits { max_connections: 20_000, max_connections_per_client: 200, buffer: 32 << 10, attempts: 2 };
+    assert_eq!(vip.limits, limits);
+    assert_eq!(
+        vip.timeouts,
+        Timeouts {
+            handshake: seconds(5),
+            head: seconds(6),
+            connect: Duration::from_millis(1500),
+            idle: seconds(300),
+            half_closed: seconds(20),
+            keepalive: seconds(45),
+        }
+    );
+}
+
+#[test]
+fn every_key_of_a_pool_reaches_the_model() {
+    let folder = Folder::new();
+    let config = good("full", &folder);
+    let base = folder.path();
+    let pool = &config.pools[0];
+    let server = |name: &str, address: &str, weight, max_connections, group, admin| ServerSpec {
+        name: name.into(),
+        address: address.parse().unwrap(),
+        weight,
+        max_connections,
+        group,
+        admin,
+    };
+    assert_eq!(
+        pool.spec.servers,
+        [
+            server("www1", "10.0.0.21:80", 1, None, 0, Admin::Ready),
+            server("www2", "10.0.0.22:80", 3, Some(100), 0, Admin::Drain),
+            server("www3", "[fd00::23]:80", 1, None, 1, Admin::Maintenance),
+            server("www4", "10.0.0.24:80", 1, None, 2, Admin::Ready),
+        ]
+    );
+    let method =
+        Method::LeastResponseTime { source: ResponseSource::Traffic, combine: ResponseCombine::None };
+    assert_eq!(pool.spec.method, method);
+    assert_eq!(pool.spec.all_down, AllDown::UseAll);
+    assert_eq!(pool.spec.queue, QueueSpec { capacity: 50, timeout: seconds(2) });
+    assert_eq!((pool.spec.slow_start, pool.spec.seed), (seconds(30), 7));
+    assert_eq!(
+        pool.spec.health,
+        HealthSpec {
+            active: true,
+            interval: seconds(4),
+            fast_interval: Duration::from_millis(500),
+            timeout: seconds(1),
+            fall: 4,
+            rise: 5,
+            jitter: 0.2,
+            passive: PassiveSpec { suspect_after: 2, down_after: 5, retry_after: seconds(20) },
+            flap: FlapSpec { changes: 8, window: seconds(120), hold: seconds(180) },
+        }
+    );
+    let probe = pool.probe.as_ref().unwrap();
+    assert_eq!((probe.kind, probe.port), ("http", Some(8081)));
+    assert_eq!(
+        pool.tls,
+        Some(ServerTls {
+            ca: Some(base.join("certs/ca.pem")),
+            server_name: Some("app.example.org".to_owned()),
+            hosts: [].into(),
+            pins: vec![std::array::from_fn(|i| i as u8)],
+            verify: true,
+            certificate: Some(pair(base, "certs/web.crt", "certs/web.key")),
+            alpn: vec!["http/1.1".to_owned()],
+        })
+    );
+    assert!(config.pools[1].tls.as_ref().unwrap().verify, "`tls = true` checks certificates");
+}
+
+#[test]
+fn every_method_is_read_with_its_settings() {
+    let config = good("methods", &Folder::new());
+    let time = |source, combine| Method::LeastResponseTime { source, combine };
+    let expected = [
+        Method::RoundRobin,
+        Method::LeastConnections,
+        time(ResponseSource::Both, ResponseCombine::Active),
+        Method::LeastBandwidth { window: seconds(14) },
+        Method::RandomTwo,
+        Method::ConsistentHash(HashKind::Maglev),
+        Method::SourceHash,
+        Method::FirstAvailable,
+        time(ResponseSource::Probe, ResponseCombine::None),
+        Method::LeastBandwidth { window: seconds(5) },
+        Method::ConsistentHash(HashKind::Maglev),
+        Method::ConsistentHash(HashKind::BoundedLoad(2.0)),
+        Method::ConsistentHash(HashKind::BoundedLoad(1.25)),
+    ];
+    assert_eq!(config.pools.iter().map(|pool| pool.spec.method).collect::<Vec<_>>(), expected);
+    assert_eq!(config.vips[0].pools.len(), expected.len());
+}
