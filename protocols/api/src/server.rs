@@ -37,7 +37,8 @@ pub trait Server: fmt::Debug + Send + Sync {
 pub enum Observation {
     /// The connection was established after this long.
     Connected(Duration),
-    /// The first byte of the answer came this long after the request.
+    /// The first byte of the answer came this long after the request. An answer that is itself a failure is
+    /// reported as [`Observation::Failed`] instead, so that it counts in the row of failures it belongs to.
     Answered(Duration),
     /// This many bytes were relayed, both ways together.
     Moved(u64),
