@@ -1,10 +1,10 @@
 //! How many connections there may be: in all, per VIP, per client.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hashbrown::HashMap;
 use parking_lot::Mutex;
 use sekisho_api::Key;
 use tokio::sync::Notify;

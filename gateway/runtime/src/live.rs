@@ -1,9 +1,9 @@
 //! A configuration in force: what workers serve from. Built whole, swapped whole.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hashbrown::HashMap;
 use sekisho_api::Handler;
 use sekisho_config::{Config, Vip};
 use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};

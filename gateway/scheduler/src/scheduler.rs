@@ -1,9 +1,9 @@
 //! All pools and tables of one configuration.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hashbrown::HashMap;
 
 use crate::clock::Clock;
 use crate::pool::Pool;

@@ -1,9 +1,9 @@
 //! TLS towards servers.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use parking_lot::RwLock;
 use rustls::client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier};
 use rustls::pki_types::ServerName;

@@ -1,8 +1,8 @@
 //! Which certificate a client is shown: a pure look-up by the names they bear.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
 
 /// The names that certificates bear, each with the certificates that bear it, in the order of the configuration.
 #[derive(Debug, Default)]

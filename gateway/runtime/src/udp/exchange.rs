@@ -31,7 +31,7 @@ const SWEEP: Duration = Duration::from_millis(500);
 pub(super) struct Exchanges {
     worker: Rc<Worker>,
     port: Rc<Port>,
-    servers: RefCell<hashbrown::HashMap<u64, Rc<Upstream>>>,
+    servers: RefCell<std::collections::HashMap<u64, Rc<Upstream>>>,
     random: Cell<u64>,
 }
 

@@ -1,6 +1,7 @@
 //! Conversations over datagrams: one flow for each client address.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use hashbrown::HashMap;
 use sekisho_api::{
     Connected, Converse, Core, Deadline, End, Facts, Failure, Lease, Observation, Record, Route, Side, Unavailable,
 };

@@ -7,11 +7,11 @@ mod persistence;
 mod tests;
 mod waiting;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use sekisho_api::{Persist, Route};
 
 use crate::clock::Clock;
