@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::queue::Queue;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-
 /// The names that certificates bear, each with the certificates that bear it, in the order of the configuration.
 #[derive(Debug, Default)]
 pub(super) struct Names {
