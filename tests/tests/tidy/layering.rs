@@ -1,7 +1,7 @@
 //! Dependencies run one way: `api <- scheduler <- config <- runtime <- (admin, ha) <- app`, the engine beside the
 //! scheduler. A protocol knows the contract and nothing else, so that one from outside can do all that ours can.
 
-use sekisho_tests::{Member, members};
+use sekisho_tests::{Dependency, Member, members};
 
 use super::none;
 
@@ -38,11 +38,11 @@ fn layer(folder: &str) -> Option<Layer> {
     })
 }
 
-#[test]
-fn dependencies_run_one_way() {
+/// The dependencies that go against the direction.
+fn violations(members: &[Member]) -> Vec<String> {
     let mut problems = Vec::new();
-    for Member { name, folder, dependencies } in members() {
-        let Some(layer) = layer(&folder) else { continue };
+    for Member { name, folder, dependencies } in members {
+        let Some(layer) = layer(folder) else { continue };
         for dependency in dependencies {
             let used = dependency.name.as_str();
             let allowed = layer.normal.contains(&used) || dependency.dev && layer.tests.contains(&used);
@@ -52,7 +52,26 @@ fn dependencies_run_one_way() {
             }
         }
     }
-    none("dependencies run one way, and protocols depend on the contract alone", &problems);
+    problems
+}
+
+#[test]
+fn dependencies_run_one_way() {
+    none("dependencies run one way, and protocols depend on the contract alone", &violations(&members()));
+}
+
+#[test]
+fn dependency_against_the_direction_is_found() {
+    let found = |folder: &str, used: &str, dev| {
+        let dependencies = vec![Dependency { name: used.into(), dev }];
+        !violations(&[Member { name: "it".into(), folder: folder.into(), dependencies }]).is_empty()
+    };
+    assert!(found("protocols/api", "sekisho-scheduler", false));
+    assert!(found("protocols/http", "sekisho-runtime", false));
+    assert!(found("plugins/anything", "sekisho-testkit", false));
+    assert!(found("gateway/runtime", "sekisho-http", false));
+    assert!(!found("plugins/anything", "sekisho-testkit", true));
+    assert!(!found("gateway/app", "sekisho-http", false));
 }
 
 #[test]
