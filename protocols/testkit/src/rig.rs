@@ -18,6 +18,8 @@ pub(crate) struct Rig {
     phase: Phase,
     attempt: u32,
     secrets: Vec<Vec<u8>>,
+    /// Debug output before the client said anything: what stands there is configuration.
+    known: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +42,10 @@ impl Rig {
         limits: EngineLimits,
         secrets: &[Vec<u8>],
     ) -> Self {
+        let engine = Engine::new(conversation, &facts(), limits);
         let mut rig = Self {
-            engine: Engine::new(conversation, &facts(), limits),
+            known: format!("{engine:?}"),
+            engine,
             effects: Effects::default(),
             inbox: [Vec::new(), Vec::new()],
             securing: [false; 2],
@@ -175,7 +179,8 @@ impl Rig {
                 self.attempt = 0;
                 for key in &asked.keys {
                     // Short values are words that stand in any debug output.
-                    if key.expose().len() >= 4 {
+                    let text = key.expose().escape_ascii().to_string();
+                    if text.len() >= 4 && !self.known.contains(&text) {
                         self.secrets.push(key.expose().to_vec());
                     }
                 }
