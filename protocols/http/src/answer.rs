@@ -1,0 +1,126 @@
+//! What the gateway says itself.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use sekisho_api::{Blame, Deadline, End, Unavailable};
+
+use crate::codec::Download;
+use crate::target::BadTarget;
+
+/// An answer of the gateway's own, and how the request is booked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    text: &'static str,
+    /// How the request ended.
+    pub(crate) end: End,
+}
+
+impl Answer {
+    const fn new(status: StatusCode, text: &'static str, end: End) -> Self {
+        Self { status, text, end }
+    }
+
+    /// What the client sent does not follow the protocol.
+    pub(crate) const fn bad_request(label: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, BAD_REQUEST, End::Fault(Blame::Client, label))
+    }
+
+    /// The client's body is larger than the VIP allows.
+    pub(crate) const TOO_LARGE: Self =
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, End::Limited("max-body"));
+    /// A transfer coding that the gateway does not decode (RFC 9112, section 6.1).
+    pub(crate) const CODING: Self =
+        Self::new(StatusCode::NOT_IMPLEMENTED, CODING, End::Fault(Blame::Client, "transfer-coding-unknown"));
+    /// The client stopped sending.
+    pub(crate) const SLOW_CLIENT: Self =
+        Self::new(StatusCode::REQUEST_TIMEOUT, SLOW_CLIENT, End::Expired(Deadline::Head));
+    /// The client stopped sending its body.
+    pub(crate) const STALLED_UPLOAD: Self =
+        Self::new(StatusCode::REQUEST_TIMEOUT, SLOW_CLIENT, End::Expired(Deadline::Idle));
+    /// The server's answer does not follow the protocol.
+    pub(crate) const MALFORMED: Self =
+        Self::new(StatusCode::BAD_GATEWAY, BAD_GATEWAY, End::Fault(Blame::Server, "malformed-answer"));
+    /// The server went away before it answered.
+    pub(crate) const SERVER_LEFT: Self = Self::new(StatusCode::BAD_GATEWAY, BAD_GATEWAY, End::ServerLeft);
+    /// The server did not answer in time.
+    pub(crate) const SLOW_SERVER: Self =
+        Self::new(StatusCode::GATEWAY_TIMEOUT, SLOW_SERVER, End::Expired(Deadline::Response));
+    /// No server could be connected in time.
+    pub(crate) const CONNECT_TIMEOUT: Self =
+        Self::new(StatusCode::GATEWAY_TIMEOUT, SLOW_SERVER, End::Unavailable(Unavailable::ConnectFailed));
+
+    /// There is no server.
+    pub(crate) const fn unavailable(why: Unavailable) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, End::Unavailable(why))
+    }
+
+    /// The target is refused.
+    pub(crate) const fn target(why: BadTarget) -> Self {
+        match why {
+            BadTarget::Method => Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                METHOD,
+                End::Fault(Blame::Client, "method-not-allowed"),
+            ),
+            BadTarget::HostCount => Self::bad_request("host-missing-or-repeated"),
+            BadTarget::HostSyntax => Self::bad_request("host-malformed"),
+            BadTarget::Form => Self::bad_request("target-malformed"),
+        }
+    }
+
+    /// The status.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Whether the connection can go on afterwards: what is wrong concerns the servers, not the client's bytes.
+    const fn keeps(&self) -> bool {
+        matches!(self.end, End::Unavailable(_) | End::ServerLeft | End::Fault(Blame::Server, _))
+            || matches!(self.end, End::Expired(Deadline::Response))
+    }
+
+    /// As a message. `unread`: part of the request's body is still to come, so the connection ends.
+    pub(crate) fn into_response(self, unread: bool) -> Response<Download> {
+        let mut response = Response::new(Download::full(Bytes::from_static(self.text.as_bytes())));
+        *response.status_mut() = self.status;
+        self.write_fields(response.headers_mut(), unread || !self.keeps());
+        response
+    }
+
+    fn write_fields(&self, headers: &mut HeaderMap, close: bool) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(self.text.len()));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        if close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// As bytes, for a connection whose codec is gone already. It always closes.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        let reason = self.status.canonical_reason().unwrap_or_default();
+        Bytes::from(format!(
+            "HTTP/1.1 {} {reason}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{}",
+            self.status.as_u16(),
+            self.text.len(),
+            self.text
+        ))
+    }
+}
+
+const BAD_REQUEST: &str = "400 Bad Request\nThe request does not follow HTTP.\n";
+const METHOD: &str = "405 Method Not Allowed\nThis method is not served here.\n";
+const SLOW_CLIENT: &str = "408 Request Timeout\nThe request did not arrive in time.\n";
+const TOO_LARGE: &str = "413 Content Too Large\nThe request's body is larger than allowed.\n";
+const CODING: &str = "501 Not Implemented\nThe only transfer coding accepted is chunked.\n";
+const BAD_GATEWAY: &str = "502 Bad Gateway\nThe server gave no usable answer.\n";
+const UNAVAILABLE: &str = "503 Service Unavailable\nNo server is ready at the moment. Please try again.\n";
+const SLOW_SERVER: &str = "504 Gateway Timeout\nThe server did not answer in time.\n";

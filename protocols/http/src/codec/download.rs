@@ -1,0 +1,130 @@
+//! An answer's body on its way to the client.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use sekisho_api::End;
+
+use super::client::Upstream;
+use super::upload::Aborted;
+use crate::exchange::Exchange;
+
+/// A server's body as the codec hands it over.
+pub(crate) use hyper::body::Incoming;
+
+/// An answer's body.
+#[derive(Debug)]
+pub(crate) enum Download {
+    /// Nothing.
+    Empty,
+    /// A text of the gateway's own.
+    Full(Bytes),
+    /// What a server sends.
+    Relay(Relay),
+}
+
+/// What a server sends, with the connection that it comes over and the account of the request.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    incoming: Incoming,
+    upstream: Option<Box<Upstream>>,
+    exchange: Exchange,
+}
+
+impl Download {
+    /// A text of the gateway's own.
+    pub(crate) fn full(text: Bytes) -> Self {
+        Self::Full(text)
+    }
+
+    /// What a server sends. Without a body the request is over at once.
+    pub(crate) fn relay(incoming: Incoming, upstream: Box<Upstream>, exchange: Exchange) -> Self {
+        let mut relay = Relay { incoming, upstream: Some(upstream), exchange };
+        if relay.incoming.is_end_stream() {
+            relay.finish();
+            return Self::Empty;
+        }
+        Self::Relay(relay)
+    }
+}
+
+impl Relay {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        // What the connection delivers comes out at once, after the connection itself was driven: the body needs
+        // no waker of its own. The first look takes what is there already and asks for more.
+        let quiet = &mut Context::from_waker(Waker::noop());
+        let mut frame = Pin::new(&mut self.incoming).poll_frame(quiet);
+        if frame.is_pending() {
+            if let Some(upstream) = &mut self.upstream {
+                upstream.drive(cx);
+            }
+            frame = Pin::new(&mut self.incoming).poll_frame(quiet);
+        }
+        match frame {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                self.exchange.sent(frame.data_ref().map_or(0, |data| data.len() as u64));
+                if self.incoming.is_end_stream() {
+                    self.finish();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                self.finish();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(_))) => {
+                self.upstream = None;
+                self.exchange.cut();
+                Poll::Ready(Some(Err(Aborted)))
+            }
+        }
+    }
+
+    /// The last byte has been read: the connection is free for the next request, unless this one's body is still
+    /// being sent.
+    fn finish(&mut self) {
+        if let Some(upstream) = self.upstream.take() {
+            self.exchange.keep(upstream);
+        }
+        self.exchange.end(End::Done);
+    }
+}
+
+impl Body for Download {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(text) => {
+                let text = std::mem::take(text);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(text))))
+            }
+            Self::Relay(relay) => relay.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(text) => text.is_empty(),
+            Self::Relay(relay) => relay.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(text) => SizeHint::with_exact(text.len() as u64),
+            Self::Relay(relay) => relay.incoming.size_hint(),
+        }
+    }
+}

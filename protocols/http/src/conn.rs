@@ -1,0 +1,267 @@
+//! What the requests of one client connection share, and what its deadlines are reckoned from.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sekisho_api::{BoxStream, Deadline, Facts};
+
+use crate::forward::Own;
+use crate::worker::HttpWorker;
+
+/// One client connection. It lives as long as the connection does, so it holds nothing that an idle one can do
+/// without.
+pub(crate) struct Conn {
+    pub(crate) worker: Rc<HttpWorker>,
+    pub(crate) facts: Facts,
+    /// The client. In a cell because the codec that reads it is built and torn down several times.
+    pub(crate) stream: RefCell<BoxStream>,
+    /// Bytes read from the client that no codec has seen yet; nearly always none.
+    pub(crate) ahead: RefCell<Bytes>,
+    /// The forwarding fields' values; made at the first request, forgotten while idle.
+    pub(crate) own: RefCell<Option<Box<Own>>>,
+    phase: Cell<Phase>,
+    /// When the last byte moved, on either side.
+    moved: Cell<Instant>,
+    expired: Cell<Option<Deadline>>,
+    upload: Cell<UploadState>,
+    served: Cell<u32>,
+    flags: Cell<Flags>,
+    half_closed: Cell<Option<Instant>>,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing, since then.
+    Idle(Instant),
+    /// Reading a request's head, whose first byte came then.
+    Head(Instant),
+    /// Waiting for a server; the core has deadlines of its own for that.
+    Choosing,
+    /// The request is under way to its server, which has not answered yet.
+    Waiting,
+    /// The answer is under way to the client.
+    Answering,
+}
+
+/// What became of the request's body so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct UploadState {
+    /// Bytes of it.
+    pub(crate) bytes: u64,
+    /// All of it has been read.
+    pub(crate) done: bool,
+    /// The client is what everybody waits for.
+    pub(crate) starved: bool,
+    /// Why it will never be complete.
+    pub(crate) fault: Option<UploadFault>,
+}
+
+/// Why a request's body will never be complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UploadFault {
+    /// Its chunks do not follow RFC 9112, section 7.1. The client is to blame.
+    #[error("malformed request body")]
+    Malformed,
+    /// The client left before its end.
+    #[error("incomplete request body")]
+    Left,
+    /// It is larger than the VIP allows.
+    #[error("request body too large")]
+    TooLarge,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Flags {
+    /// The client will send nothing more.
+    ended: bool,
+    /// The last write could not be completed: the client does not read.
+    blocked: bool,
+    /// Only the connection's end tells the client that the answer is complete.
+    close_delimited: bool,
+}
+
+/// What a look at the deadlines found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing.
+    Nothing,
+    /// The connection has been idle for long enough to give back what it holds.
+    Rest,
+    /// The request's head did not arrive in time.
+    Head,
+    /// This deadline passed, and whoever waits finds it in [`Conn::expired`].
+    Expired,
+    /// This deadline passed and nobody can do anything but close.
+    Abort(Deadline),
+    /// The client may have left without a word: worth a look.
+    Suspect,
+}
+
+impl Conn {
+    pub(crate) fn new(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> Self {
+        let now = worker.core.now();
+        Self {
+            worker,
+            facts,
+            stream: RefCell::new(stream),
+            ahead: RefCell::default(),
+            own: RefCell::default(),
+            phase: Cell::new(Phase::Idle(now)),
+            moved: Cell::new(now),
+            expired: Cell::default(),
+            upload: Cell::default(),
+            served: Cell::default(),
+            flags: Cell::default(),
+            half_closed: Cell::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.worker.core.now()
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.phase.set(phase);
+    }
+
+    /// A request begins.
+    pub(crate) fn begin(&self, upload_done: bool) {
+        self.served.set(self.served.get().wrapping_add(1));
+        self.phase.set(Phase::Choosing);
+        self.upload.set(UploadState { done: upload_done, ..UploadState::default() });
+        self.half_closed.set(None);
+    }
+
+    /// Requests so far.
+    pub(crate) fn served(&self) -> u32 {
+        self.served.get()
+    }
+
+    /// A byte moved, on either side.
+    pub(crate) fn touch(&self) {
+        self.moved.set(self.now());
+    }
+
+    /// The deadline that passed while somebody waited.
+    pub(crate) fn expired(&self) -> Option<Deadline> {
+        self.expired.get()
+    }
+
+    pub(crate) fn upload(&self) -> UploadState {
+        self.upload.get()
+    }
+
+    pub(crate) fn update_upload(&self, update: impl FnOnce(&mut UploadState)) {
+        let mut upload = self.upload.get();
+        update(&mut upload);
+        self.upload.set(upload);
+    }
+
+    /// The client sent bytes.
+    pub(crate) fn heard(&self) {
+        let now = self.now();
+        self.moved.set(now);
+        if matches!(self.phase.get(), Phase::Idle(_)) {
+            self.phase.set(Phase::Head(now));
+        }
+    }
+
+    /// The client will send nothing more.
+    pub(crate) fn end(&self) {
+        self.flags.set(Flags { ended: true, ..self.flags.get() });
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.flags.get().ended
+    }
+
+    /// The client took bytes, or did not take all of them.
+    pub(crate) fn said(&self, blocked: bool) {
+        self.flags.set(Flags { blocked, ..self.flags.get() });
+        if !blocked {
+            self.touch();
+        }
+    }
+
+    /// Whether the client has bytes waiting that it does not take.
+    pub(crate) fn blocked(&self) -> bool {
+        self.flags.get().blocked
+    }
+
+    /// Whether only the connection's end will tell the client that the answer under way is complete.
+    pub(crate) fn close_delimited(&self, delimited: bool) {
+        self.flags.set(Flags { close_delimited: delimited, ..self.flags.get() });
+    }
+
+    /// Prepares the stream for being dropped in the midst of an answer: where the connection's end would pass for
+    /// the answer's, it is reset instead.
+    pub(crate) fn break_off(&self) {
+        if self.flags.get().close_delimited
+            && let Some(socket) = self.stream.borrow_mut().plain()
+        {
+            let _ = socket.set_zero_linger();
+        }
+    }
+
+    /// Whether the last thing that happened is in nobody's account: bytes that never became a request.
+    pub(crate) fn unbooked(&self) -> bool {
+        matches!(self.phase.get(), Phase::Head(_))
+    }
+
+    /// The client ended its side while a request is being served: it is given a while to take the answer.
+    pub(crate) fn half_closed(&self) {
+        if self.half_closed.get().is_none() {
+            self.half_closed.set(Some(self.now()));
+        }
+    }
+
+    /// Looks at the deadlines.
+    pub(crate) fn due(&self, now: Instant) -> Due {
+        let options = &self.worker.settings.options;
+        let since = |then: Instant| now.saturating_duration_since(then);
+        match self.phase.get() {
+            Phase::Idle(then) if since(then) >= options.keep_alive_timeout => Due::Abort(Deadline::Idle),
+            Phase::Idle(then) if since(then) >= REST_AFTER.min(options.tick()) => Due::Rest,
+            Phase::Idle(_) => Due::Nothing,
+            Phase::Head(then) if since(then) >= options.request_timeout => Due::Head,
+            Phase::Head(_) => Due::Nothing,
+            Phase::Waiting if self.upload().done && since(self.moved.get()) >= options.response_timeout => {
+                self.expire(Deadline::Response)
+            }
+            Phase::Waiting if !self.upload().done && since(self.moved.get()) >= options.body_timeout => {
+                self.expire(if self.upload().starved { Deadline::Idle } else { Deadline::Response })
+            }
+            Phase::Answering if since(self.moved.get()) >= options.body_timeout => Due::Abort(Deadline::Idle),
+            Phase::Choosing | Phase::Waiting | Phase::Answering => match self.half_closed.get() {
+                Some(then) if since(then) >= HALF_CLOSED && self.phase.get() != Phase::Answering => {
+                    Due::Abort(Deadline::HalfClosed)
+                }
+                Some(_) => Due::Nothing,
+                None if self.upload().done => Due::Suspect,
+                None => Due::Nothing,
+            },
+        }
+    }
+
+    fn expire(&self, deadline: Deadline) -> Due {
+        self.expired.set(Some(deadline));
+        Due::Expired
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn").field("client", &self.facts.client).field("phase", &self.phase).finish()
+    }
+}
+
+/// How long a connection keeps its codec between two requests. Busy clients come back sooner, and building it costs
+/// no more than a few allocations.
+const REST_AFTER: Duration = Duration::from_secs(1);
+/// How long a client that ended its side is served on: long enough for one that means it (`nc -N`), short enough to
+/// free the server from one that is gone.
+const HALF_CLOSED: Duration = Duration::from_secs(3);

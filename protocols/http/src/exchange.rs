@@ -1,0 +1,201 @@
+//! The account of one request: what it cost, whom it kept busy, and how it ended.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Observation, Record, RequestLine, Why};
+
+use crate::codec::Upstream;
+use crate::conn::{Conn, Phase, UploadFault};
+
+/// The account of one request. Dropping it settles everything, so that a client that leaves in the midst of it
+/// leaks nothing.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    conn: Rc<Conn>,
+    began: Instant,
+    line: Option<Box<Line>>,
+    status: u16,
+    lease: Option<Lease>,
+    answered: Option<Duration>,
+    attempts: u32,
+    sent: u64,
+    reusable: bool,
+    /// Bytes that the server's connection had moved before this request.
+    moved: u64,
+    /// What it is until something else is known: only a client that leaves makes the codec drop a request.
+    end: End,
+}
+
+/// The request line for the access log; kept only where somebody reads it.
+#[derive(Debug)]
+struct Line {
+    method: Method,
+    host: Option<HeaderValue>,
+    target: Uri,
+    version: Version,
+}
+
+impl Exchange {
+    /// A request begins.
+    pub(crate) fn begin(conn: Rc<Conn>, head: &http::request::Parts) -> Self {
+        let line = conn.worker.core.records().then(|| {
+            Box::new(Line {
+                method: head.method.clone(),
+                host: head.headers.get(http::header::HOST).cloned(),
+                target: head.uri.clone(),
+                version: head.version,
+            })
+        });
+        let began = conn.now();
+        Self {
+            conn,
+            began,
+            line,
+            status: 0,
+            lease: None,
+            answered: None,
+            attempts: 0,
+            sent: 0,
+            reusable: false,
+            moved: 0,
+            end: End::ClientLeft,
+        }
+    }
+
+    /// The client's connection.
+    pub(crate) fn conn(&self) -> &Rc<Conn> {
+        &self.conn
+    }
+
+    /// Servers tried so far.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// A server is tried; the one before it is released.
+    pub(crate) fn attempt(&mut self, lease: Lease) {
+        self.attempts += 1;
+        self.lease = Some(lease);
+    }
+
+    /// The server is given up without blame.
+    pub(crate) fn release(&mut self) {
+        self.lease = None;
+    }
+
+    /// The lease held.
+    pub(crate) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    /// The server failed.
+    pub(crate) fn failed(&self, failure: Failure) {
+        self.observe(Observation::Failed(failure));
+    }
+
+    /// The head of the server's answer is there, this long after the request was sent.
+    pub(crate) fn answered(&mut self, status: StatusCode, took: Duration, reusable: bool, moved: u64) {
+        self.moved = moved;
+        self.answered = Some(took);
+        self.status = status.as_u16();
+        self.reusable = reusable;
+        // One or the other: an answer that is a failure must not end the row of failures it belongs to.
+        if status.is_server_error() {
+            self.failed(Failure::SaidSo);
+        } else {
+            self.observe(Observation::Answered(took));
+        }
+    }
+
+    /// The gateway answers itself.
+    pub(crate) fn refused(&mut self, status: StatusCode, end: End) {
+        self.status = status.as_u16();
+        self.end = end;
+    }
+
+    /// Bytes of the answer's body went to the client.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+        self.conn.touch();
+    }
+
+    /// The server's connection has no more to deliver: it serves the next request, if both sides are done with it.
+    pub(crate) fn keep(&self, mut upstream: Box<Upstream>) {
+        self.observe(Observation::Moved(upstream.moved().saturating_sub(self.moved)));
+        let Some(lease) = &self.lease else { return };
+        if self.reusable && self.conn.upload().done && lease.server().reusable() && upstream.idle() {
+            self.conn.worker.pool.put(lease.server().id(), upstream, self.conn.now());
+        }
+    }
+
+    /// The answer broke off.
+    pub(crate) fn cut(&mut self) {
+        self.end = match self.conn.upload().fault {
+            Some(UploadFault::Malformed) => End::Fault(Blame::Client, "malformed-body"),
+            Some(UploadFault::TooLarge) => End::Limited("max-body"),
+            Some(UploadFault::Left) => End::ClientLeft,
+            None => {
+                self.failed(Failure::Reset);
+                End::ServerLeft
+            }
+        };
+    }
+
+    /// It ended like this.
+    pub(crate) fn end(&mut self, end: End) {
+        self.end = end;
+    }
+
+    fn observe(&self, observation: Observation) {
+        if let Some(lease) = &self.lease {
+            lease.server().observe(observation, self.conn.now());
+        }
+    }
+
+    fn record(&self, now: Instant) {
+        let core = &self.conn.worker.core;
+        let received = self.conn.upload().bytes;
+        let Some(line) = &self.line else {
+            core.moved(received, self.sent);
+            return;
+        };
+        let why = self.lease.as_ref().map(Lease::why);
+        core.record(&Record {
+            facts: &self.conn.facts,
+            server: self.lease.as_ref().map(Lease::server),
+            why,
+            key: match why {
+                Some(Why::Preferred) => Some(KeyKind::COOKIE),
+                Some(Why::Persisted(kind)) => Some(kind),
+                _ => None,
+            },
+            began: self.began,
+            answered: self.answered,
+            took: now.saturating_duration_since(self.began),
+            received,
+            sent: self.sent,
+            attempts: self.attempts,
+            end: self.end,
+            request: Some(RequestLine {
+                method: line.method.as_str(),
+                host: line.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default(),
+                target: line.target.path_and_query().map_or("", |target| target.as_str()),
+                version: if line.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+                status: self.status,
+            }),
+        });
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let now = self.conn.now();
+        self.record(now);
+        if let Some(lease) = self.lease.take() {
+            lease.settle(now);
+        }
+        self.conn.set_phase(Phase::Idle(now));
+    }
+}

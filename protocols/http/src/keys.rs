@@ -1,0 +1,164 @@
+//! Who is asking: the keys and the hash of a request.
+
+use std::hash::Hasher;
+
+use http::{HeaderName, Uri, request};
+use sekisho_api::{CookieSettings, Key, KeyKind, Persist, Prefer, Route};
+use siphasher::sip::SipHasher13;
+
+use crate::cookie;
+use crate::options::HashOn;
+
+/// Where the keys of one VIP's requests stand, in the order of its `persist` list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources {
+    sources: Vec<Source>,
+    cookie: Option<CookieSettings>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Cookie(Box<[u8]>),
+    AppCookie(Box<[u8]>),
+    Header(HeaderName),
+    Query(Box<[u8]>),
+}
+
+impl Sources {
+    /// Of a VIP's list. What HTTP does not read (the client's address, for one) is the core's.
+    pub(crate) fn new(persist: &[Persist]) -> Self {
+        let mut sources = Self::default();
+        for entry in persist {
+            sources.sources.extend(match entry {
+                Persist::Cookie(settings) => {
+                    sources.cookie.get_or_insert_with(|| settings.clone());
+                    Some(Source::Cookie(settings.name.as_bytes().into()))
+                }
+                Persist::AppCookie { name } => Some(Source::AppCookie(name.as_bytes().into())),
+                Persist::Header { name } => HeaderName::from_bytes(name.as_bytes()).ok().map(Source::Header),
+                Persist::Query { name } => Some(Source::Query(name.as_bytes().into())),
+                Persist::SourceIp { .. } | Persist::Key(_) => None,
+            });
+        }
+        sources
+    }
+
+    /// The inserted cookie, if the list has one.
+    pub(crate) fn cookie(&self) -> Option<&CookieSettings> {
+        self.cookie.as_ref()
+    }
+
+    /// The names of the application's cookies that the list learns.
+    pub(crate) fn app_cookies(&self) -> impl Iterator<Item = &[u8]> {
+        self.sources.iter().filter_map(|source| match source {
+            Source::AppCookie(name) => Some(&**name),
+            _ => None,
+        })
+    }
+
+    /// The route of a request.
+    pub(crate) fn route(&self, head: &request::Parts, hash_on: &HashOn) -> Route {
+        let mut route = Route::new();
+        for source in &self.sources {
+            match source {
+                Source::Cookie(name) if route.prefer.is_none() => {
+                    route.prefer = cookie::find(&head.headers, name).and_then(Prefer::token);
+                }
+                Source::Cookie(_) => {}
+                Source::AppCookie(name) => {
+                    let value = cookie::find(&head.headers, name);
+                    route = route.with_key(value.and_then(|v| Key::new(KeyKind::APP_COOKIE, v)));
+                }
+                Source::Header(name) => {
+                    let value = head.headers.get(name);
+                    route = route.with_key(value.and_then(|v| Key::new(KeyKind::HEADER, v.as_bytes())));
+                }
+                Source::Query(name) => {
+                    let value = parameter(&head.uri, name);
+                    route = route.with_key(value.and_then(|v| Key::new(KeyKind::QUERY, v)));
+                }
+            }
+        }
+        route.hash = hash(head, hash_on);
+        route
+    }
+}
+
+/// The value of a query parameter, as it stands in the target: nothing is decoded.
+fn parameter<'u>(uri: &'u Uri, name: &[u8]) -> Option<&'u [u8]> {
+    let mut pairs = uri.query()?.as_bytes().split(|&b| b == b'&');
+    pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="))
+}
+
+/// What the hashing methods use; `None`: what they use by themselves.
+fn hash(head: &request::Parts, on: &HashOn) -> Option<u64> {
+    // Fixed keys: equal on every node and over restarts. Who chooses his own hash chooses his own server only.
+    let mut hasher = SipHasher13::new_with_keys(0x7365_6b69_7368_6f01, 0x6874_7470_0000_0000);
+    match on {
+        HashOn::SourceIp => return None,
+        HashOn::Path => hasher.write(head.uri.path().as_bytes()),
+        HashOn::Uri => hasher.write(head.uri.path_and_query()?.as_str().as_bytes()),
+        HashOn::Host => {
+            for b in head.headers.get(http::header::HOST)?.as_bytes() {
+                hasher.write_u8(b.to_ascii_lowercase());
+            }
+        }
+        HashOn::Header(name) => hasher.write(head.headers.get(name)?.as_bytes()),
+        HashOn::Query(name) => hasher.write(parameter(&head.uri, name.as_bytes())?),
+    }
+    Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(target: &str, lines: &[(&str, &str)]) -> request::Parts {
+        let mut request = http::Request::builder().uri(target);
+        for (name, value) in lines {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn every_listed_kind_is_found_and_a_missing_one_is_no_error() {
+        let sources = Sources::new(&[
+            Persist::Cookie(CookieSettings::default()),
+            Persist::AppCookie { name: "SID".into() },
+            Persist::Header { name: "x-user".into() },
+            Persist::Query { name: "room".into() },
+            Persist::SourceIp { v4: 32, v6: 64 },
+        ]);
+        let token = "abcdefghijklmnopqrstuv";
+        let cookies = format!("SID=one; SEKISHO={token}");
+        let found = sources.route(
+            &head("/a?rooms=1&room=7", &[("cookie", &cookies), ("x-user", "alice")]),
+            &HashOn::SourceIp,
+        );
+        assert_eq!(found.prefer, Prefer::token(token.as_bytes()));
+        for (kind, value) in
+            [(KeyKind::APP_COOKIE, &b"one"[..]), (KeyKind::HEADER, b"alice"), (KeyKind::QUERY, b"7")]
+        {
+            assert_eq!(found.key(kind), Key::new(kind, value).as_ref());
+        }
+        let none = sources.route(&head("/", &[("cookie", "SEKISHO=short")]), &HashOn::SourceIp);
+        assert!(none.prefer.is_none() && none.keys.is_empty());
+    }
+
+    #[test]
+    fn hash_follows_what_the_option_names_and_nothing_else() {
+        let sources = Sources::default();
+        let hash =
+            |target: &str, host: &str, on: &HashOn| sources.route(&head(target, &[("host", host)]), on).hash;
+        assert_eq!(hash("/a?x", "h", &HashOn::Path), hash("/a?y", "i", &HashOn::Path));
+        assert_ne!(hash("/a?x", "h", &HashOn::Uri), hash("/a?y", "h", &HashOn::Uri));
+        assert_eq!(hash("/a", "H.example", &HashOn::Host), hash("/b", "h.Example", &HashOn::Host));
+        assert_eq!(
+            hash("/a?q=1&b", "h", &HashOn::Query("q".into())),
+            hash("/z?q=1", "h", &HashOn::Query("q".into()))
+        );
+        assert_eq!(hash("/a", "h", &HashOn::SourceIp), None);
+        assert_eq!(hash("/a", "h", &HashOn::Header(HeaderName::from_static("x-a"))), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! Server connections between two requests.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::codec::Upstream;
+
+/// The idle server connections of one worker, by [`sekisho_api::Server::id`]. The one used last is used next: it is
+/// the likeliest to be alive, and the others grow old enough to be closed.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    idle: RefCell<HashMap<u64, Vec<Idle>>>,
+    most: usize,
+    longest: Duration,
+}
+
+#[derive(Debug)]
+struct Idle {
+    upstream: Box<Upstream>,
+    since: Instant,
+}
+
+impl Pool {
+    /// At most `most` connections to one server, none of them idle for longer than `longest`.
+    pub(crate) fn new(most: usize, longest: Duration) -> Self {
+        Self { idle: RefCell::default(), most, longest }
+    }
+
+    /// A living connection to this server that has been idle for less than `fresh`.
+    pub(crate) fn take(&self, server: u64, now: Instant, fresh: Option<Duration>) -> Option<Box<Upstream>> {
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.get_mut(&server)?;
+        loop {
+            let last = connections.last()?;
+            let age = now.saturating_duration_since(last.since);
+            if fresh.is_some_and(|fresh| age >= fresh) {
+                return None;
+            }
+            let mut idle = connections.pop()?;
+            if age < self.longest && idle.upstream.idle() {
+                return Some(idle.upstream);
+            }
+        }
+    }
+
+    /// Keeps a connection for the next request.
+    pub(crate) fn put(&self, server: u64, upstream: Box<Upstream>, now: Instant) {
+        if self.most == 0 {
+            return;
+        }
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.entry(server).or_default();
+        if connections.len() >= self.most {
+            connections.remove(0);
+        }
+        connections.push(Idle { upstream, since: now });
+    }
+
+    /// Forgets the connections to a server that is not to be used any more.
+    pub(crate) fn forget(&self, server: u64) {
+        self.idle.borrow_mut().remove(&server);
+    }
+
+    /// Closes what is too old, and what the server has closed.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.idle.borrow_mut().retain(|_, connections| {
+            connections.retain_mut(|idle| {
+                now.saturating_duration_since(idle.since) < self.longest && idle.upstream.idle()
+            });
+            !connections.is_empty()
+        });
+    }
+}

@@ -1,0 +1,54 @@
+//! HTTP in the registration list.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sekisho_api::settings::Section;
+use sekisho_api::{
+    Core, Descriptor, Handler, KeyKind, ProbeKind, Protocol, Service, Transport, VipContext, Worker,
+};
+
+use crate::keys::Sources;
+use crate::options::Options;
+use crate::probe::HttpProbe;
+use crate::worker::HttpWorker;
+
+/// HTTP/1.1, balanced request by request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Http;
+
+impl Protocol for Http {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            name: "http",
+            summary: "HTTP/1.1: every request balanced over kept server connections, clients kept by cookie",
+            transport: Transport::Tcp,
+            keys: &[KeyKind::COOKIE, KeyKind::APP_COOKIE, KeyKind::HEADER, KeyKind::QUERY],
+        }
+    }
+
+    fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
+        let settings = Settings { options: Options::read(options), sources: Sources::new(vip.persist) };
+        Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
+    }
+
+    fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
+        vec![Arc::new(HttpProbe)]
+    }
+}
+
+/// One VIP, configured.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) options: Options,
+    pub(crate) sources: Sources,
+}
+
+#[derive(Debug)]
+struct HttpService(Arc<Settings>);
+
+impl Service for HttpService {
+    fn worker(&self, core: Rc<dyn Core>) -> Rc<dyn Worker> {
+        HttpWorker::start(core, self.0.clone())
+    }
+}

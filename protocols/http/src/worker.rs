@@ -1,0 +1,213 @@
+//! One worker's part of a VIP, and the life of a client connection in it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sekisho_api::{BoxStream, Core, Deadline, End, Facts, Local, Record, Worker};
+use tokio::io::ReadBuf;
+
+use crate::answer::Answer;
+use crate::codec::{self, Finished};
+use crate::conn::{Conn, Phase};
+use crate::cookie::Jar;
+use crate::pool::Pool;
+use crate::protocol::Settings;
+use crate::proxy;
+
+/// One worker's part of a VIP.
+#[derive(Debug)]
+pub(crate) struct HttpWorker {
+    pub(crate) core: Rc<dyn Core>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) pool: Pool,
+    pub(crate) jar: Jar,
+    tick: Duration,
+}
+
+impl HttpWorker {
+    /// Begins sweeping its pool, for as long as somebody holds the worker.
+    pub(crate) fn start(core: Rc<dyn Core>, settings: Arc<Settings>) -> Rc<Self> {
+        let options = &settings.options;
+        let pool = Pool::new(options.server_idle_max, options.server_idle);
+        let (tick, every) = (options.tick(), SWEEP.min(options.server_idle));
+        let worker = Rc::new(Self { core: core.clone(), settings, pool, jar: Jar::default(), tick });
+        let (weak, clock) = (Rc::downgrade(&worker), Rc::downgrade(&core));
+        core.spawn(Box::pin(async move {
+            while let Some(core) = clock.upgrade() {
+                let next = core.until(core.now() + every);
+                drop(core);
+                next.await;
+                let Some(worker) = weak.upgrade() else { return };
+                worker.pool.sweep(worker.core.now());
+            }
+        }));
+        worker
+    }
+
+    /// Ready when a busy connection should look at its deadlines.
+    pub(crate) fn tick(&self) -> Local<'static, ()> {
+        self.core.until(self.core.now() + self.tick)
+    }
+}
+
+#[async_trait(?Send)]
+impl Worker for HttpWorker {
+    async fn serve(self: Rc<Self>, client: BoxStream, facts: Facts) -> End {
+        let conn = Rc::new(Conn::new(self, client, facts));
+        loop {
+            if let Some(end) = idle(&conn).await {
+                return end;
+            }
+            // Boxed: what serving needs is given back while the connection is idle.
+            let end = match Box::pin(busy(&conn)).await {
+                Finished::Rested => {
+                    conn.own.take();
+                    conn.set_phase(Phase::Idle(conn.now()));
+                    continue;
+                }
+                Finished::Closed => {
+                    close(&conn).await;
+                    End::Done
+                }
+                Finished::Parting(end) => {
+                    Box::pin(part(&conn)).await;
+                    end
+                }
+                Finished::Broken(end) => {
+                    conn.break_off();
+                    end
+                }
+                Finished::HeadExpired => {
+                    Box::pin(dismiss(&conn)).await;
+                    Answer::SLOW_CLIENT.end
+                }
+            };
+            if !matches!(end, End::Done | End::ClientLeft) {
+                refused(&conn, end);
+            }
+            return end;
+        }
+    }
+}
+
+/// Waits for a client that says nothing, holding nothing. `Some`: there is nothing to wait for.
+async fn idle(conn: &Conn) -> Option<End> {
+    if !conn.ahead.borrow().is_empty() {
+        return None;
+    }
+    let core = &conn.worker.core;
+    let mut expired = core.until(conn.now() + conn.worker.settings.options.keep_alive_timeout);
+    let mut drained = core.drained();
+    poll_fn(|cx| {
+        if conn.stream.borrow_mut().poll_readable(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        if drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(End::Drained));
+        }
+        expired.as_mut().poll(cx).map(|()| Some(End::Expired(Deadline::Idle)))
+    })
+    .await
+}
+
+async fn busy(conn: &Rc<Conn>) -> Finished {
+    let owner = conn.clone();
+    codec::serve(conn, move |request| proxy::handle(owner.clone(), request)).await
+}
+
+/// Closes a connection on which neither side has anything left to say.
+async fn close(conn: &Conn) {
+    // A plain socket says so by being dropped; TLS has a word for it.
+    if conn.stream.borrow().tls().is_some() {
+        let _ = poll_fn(|cx| Pin::new(&mut **conn.stream.borrow_mut()).poll_shutdown(cx)).await;
+    }
+}
+
+/// Tells a client that its request did not arrive in time.
+async fn dismiss(conn: &Conn) {
+    let text = Answer::SLOW_CLIENT.into_bytes();
+    let mut rest = &text[..];
+    let written = poll_fn(|cx| {
+        while !rest.is_empty() {
+            match Pin::new(&mut **conn.stream.borrow_mut()).poll_write(cx, rest) {
+                // A client that does not even take a few bytes is not worth waiting for.
+                Poll::Pending | Poll::Ready(Err(_) | Ok(0)) => return Poll::Ready(false),
+                Poll::Ready(Ok(n)) => rest = rest.get(n..).unwrap_or_default(),
+            }
+        }
+        Pin::new(&mut **conn.stream.borrow_mut()).poll_flush(cx).map(|flushed| flushed.is_ok())
+    });
+    if written.await {
+        part(conn).await;
+    }
+}
+
+/// Ends the own side and reads what the client still sends, within bounds: a socket closed with unread bytes resets
+/// the connection, and the client would read that instead of the answer.
+async fn part(conn: &Conn) {
+    let mut expired = conn.worker.core.until(conn.now() + LINGER);
+    let mut left = LINGER_BYTES;
+    let mut shut = false;
+    poll_fn(|cx| {
+        let mut stream = conn.stream.borrow_mut();
+        if !shut {
+            shut = match Pin::new(&mut **stream).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => true,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => false,
+            };
+        }
+        loop {
+            match discard(&mut stream, cx) {
+                Poll::Ready(0) => return Poll::Ready(()),
+                Poll::Ready(n) if n >= left => return Poll::Ready(()),
+                Poll::Ready(n) => left -= n,
+                Poll::Pending => return expired.as_mut().poll(cx),
+            }
+        }
+    })
+    .await;
+}
+
+fn discard(stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<usize> {
+    let mut bytes = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut buffer = ReadBuf::uninit(&mut bytes);
+    Pin::new(&mut **stream).poll_read(cx, &mut buffer).map(|read| match read {
+        Ok(()) => buffer.filled().len(),
+        Err(_) => 0,
+    })
+}
+
+/// Books a connection whose last request never became one.
+fn refused(conn: &Conn, end: End) {
+    let core = &conn.worker.core;
+    if !core.records() || !conn.unbooked() {
+        return;
+    }
+    let now = conn.now();
+    core.record(&Record {
+        facts: &conn.facts,
+        server: None,
+        why: None,
+        key: None,
+        began: now,
+        answered: None,
+        took: Duration::ZERO,
+        received: 0,
+        sent: 0,
+        attempts: 0,
+        end,
+        request: None,
+    });
+}
+
+/// How long, and for how many bytes, a client is heard out that must be told something first.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1 << 20;
+/// How often idle server connections are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
