@@ -7,8 +7,7 @@ use sekisho_tests::{File, files};
 use super::none;
 
 /// What a text says that tells where fixtures come from.
-const PROVENANCE: [&str; 7] =
-    ["provenance", "captured", "generated", "made by", "recorded", "written by hand", "written for"];
+const PROVENANCE: [&str; 6] = ["provenance", "comes from", "come from", "captured", "generated", "by hand"];
 
 #[test]
 fn every_folder_of_fixtures_says_where_they_come_from() {
