@@ -71,13 +71,49 @@ impl HeadConversation for Hello {
 mod tests {
     use super::*;
 
+    /// What both sides say, what happens, what is expected; the kit then cuts, damages and replays it.
     #[test]
     fn every_law_of_the_contract_holds() {
         sekisho_testkit::head(Hello { identity: IdentityRules::default(), max_line: 64 })
-            .fixture("a user", include_str!("../fixtures/user.txt"))
-            .fixture("nobody", include_str!("../fixtures/nobody.txt"))
-            .fixture("too long", include_str!("../fixtures/too-long.txt"))
-            .fixture("no server", include_str!("../fixtures/no-server.txt"))
+            .fixture(
+                "a key: however users write themselves, each is one person",
+                r#"
+                C: HELLO CORP\\Alice\nand more
+                = route user=alice
+                ! connected one
+                = relay
+                > server "HELLO CORP\\Alice\nand more"
+                S: hello, alice\n
+                > client "hello, alice\n"
+                "#,
+            )
+            .fixture(
+                "certainly no key, and that is no error",
+                r"
+                C: GOOD DAY\n
+                = route
+                ! connected one
+                = relay
+                ",
+            )
+            .fixture(
+                "cannot tell yet, until more bytes cannot help",
+                r#"
+                C: HELLO 0123456789012345678901234567890123456789012345678901234567890123456789
+                > client "TOO LONG\n"
+                = close line-too-long
+                "#,
+            )
+            .fixture(
+                "no server, in the protocol's own words",
+                r#"
+                C: HELLO alice\n
+                = route user=alice
+                ! unavailable full
+                > client "SORRY every server has its maximum of connections\n"
+                = close full
+                "#,
+            )
             .laws();
     }
 }

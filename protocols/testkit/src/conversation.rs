@@ -77,8 +77,8 @@ impl Conversation {
     /// Checks every law that bytes can show, over every fixture:
     ///
     /// * the fixture's own expectations hold;
-    /// * **1, 4, 5, 6** damaged bytes, damaged order and random bytes neither panic nor break the contract: the
-    ///   engine names overdraw, no progress, floods and waiting for nobody;
+    /// * **1, 4, 5, 6** damaged bytes, damaged order and a thousand random scripts of [`oracle`](crate::oracle) neither
+    ///   panic nor break the contract: the engine names overdraw, no progress, floods and waiting for nobody;
     /// * **2** every cut in two, byte by byte, and random cuts have the same effects;
     /// * **3** the state stays within its memory while a mebibyte is poured over it;
     /// * **9** bytes slipped in behind `StartTls` change nothing;
@@ -100,6 +100,7 @@ impl Conversation {
             self.total(name, transcript);
             self.bounded(name, transcript);
         }
+        self.scripts();
     }
 }
 

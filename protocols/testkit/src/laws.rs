@@ -6,6 +6,7 @@ use crate::conversation::{Context, Conversation};
 use crate::effects::Effects;
 use crate::memory;
 use crate::mutate::Seed;
+use crate::oracle::{oracle, seeded};
 use crate::rig::Rig;
 use crate::transcript::{Event, Line, Transcript, WHYS};
 
@@ -206,6 +207,15 @@ impl Conversation {
                 rig.say(side, tail);
             });
         }
+    }
+
+    /// Laws 1, 2, 4, 5 and 6 again, over scripts that no fixture thought of.
+    pub(crate) fn scripts(&self) {
+        let lines = self.fixtures.iter().flat_map(|(_, transcript)| &transcript.lines);
+        let words: Vec<&[u8]> = lines
+            .filter_map(|line| if let Line::Says(_, bytes) = line { Some(&bytes[..]) } else { None })
+            .collect();
+        seeded(1000, &words, |data| oracle(|| (self.make)(), data));
     }
 
     /// Law 3: pours a mebibyte of each side's own words, and of noise, over the conversation at each point.

@@ -180,7 +180,7 @@ impl Rig {
                 for key in &asked.keys {
                     // Short values are words that stand in any debug output.
                     let text = key.expose().escape_ascii().to_string();
-                    if text.len() >= 4 && !self.known.contains(&text) {
+                    if key.expose().len() >= 4 && !self.known.contains(&text) {
                         self.secrets.push(key.expose().to_vec());
                     }
                 }
