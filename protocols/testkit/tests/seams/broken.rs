@@ -59,7 +59,7 @@ where
                     None => Step::NeedMore,
                 },
                 Input::Connected(_) => Step::NeedMore,
-                Input::Server(bytes) if bytes.ends_with(b"\n") => Step::Relay,
+                Input::Server(bytes) if bytes.contains(&b'\n') => Step::Relay,
                 Input::Server(_) => Step::NeedMore,
                 Input::Ended(_) if routed => Step::Wait,
                 Input::Draining => Step::Wait,
