@@ -18,6 +18,8 @@ mod secret;
 mod server;
 mod spec;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use health::{Cause, Change, Health, LastProbe, ProbeResult, State};
 pub use pool::{Ask, Candidate, Explanation, KeyLine, Lookup, Pool, Verdict, Waiting};

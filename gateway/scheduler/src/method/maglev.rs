@@ -27,7 +27,7 @@ pub(crate) struct Maglev {
 #[derive(Debug)]
 struct Table {
     weights: SmallVec<[u32; 8]>,
-    // INVARIANT: not empty; its length is a prime.
+    // INVARIANT: [`SLOTS`] of them.
     slots: Box<[u16]>,
 }
 
@@ -51,16 +51,15 @@ impl Maglev {
             weight > 0 && bound.as_ref().is_none_or(|bound| bound.allows(field, index, weight))
         };
         let table = self.current(field);
-        let length = table.slots.len() as u64;
-        // The step is never zero and the length is prime, so the way visits every slot.
-        let step = 1 + mix(hash) % (length - 1).max(1);
-        let mut slot = hash % length;
+        // The step is never zero and the size is prime, so the way visits every slot.
+        let step = 1 + mix(hash) % (SLOTS - 1);
+        let mut slot = hash % SLOTS;
         for _ in 0..TRIES {
             let index = usize::from(table.slots.get(slot as usize).copied()?);
             if fits(index) {
                 return Some(index);
             }
-            slot = (slot + step) % length;
+            slot = (slot + step) % SLOTS;
         }
         // Nearly all are unusable: those left are asked in turn from a place of the hash's own.
         let servers = field.len();
@@ -85,20 +84,26 @@ impl Maglev {
 
 impl Table {
     fn build(seed: u64, names: &[Arc<str>], weights: SmallVec<[u32; 8]>) -> Self {
-        let length = prime_from(slots(&weights));
         let heaviest = weights.iter().copied().max().unwrap_or(0).max(1);
-        let mut ways: Vec<Way> = names.iter().map(|name| Way::new(seed, name, length)).collect();
-        let mut slots = vec![FREE; length as usize].into_boxed_slice();
+        let mut ways: Vec<Way> = names
+            .iter()
+            .zip(&weights)
+            .enumerate()
+            .map(|(i, (name, &w))| Way::new(seed, name, i, w))
+            .collect();
+        // By name, so that nodes whose files list the servers in another order agree.
+        ways.sort_unstable_by_key(|way| names.get(usize::from(way.server)));
+        let mut slots = vec![FREE; SLOTS as usize].into_boxed_slice();
         let mut filled = 0;
-        while filled < length {
+        while filled < SLOTS {
             let before = filled;
-            for (index, (way, &weight)) in ways.iter_mut().zip(&weights).enumerate() {
-                way.credit += u64::from(weight);
-                if way.credit < u64::from(heaviest) || filled == length {
+            for way in &mut ways {
+                way.credit += u64::from(way.weight);
+                if way.credit < u64::from(heaviest) || filled == SLOTS {
                     continue;
                 }
                 way.credit -= u64::from(heaviest);
-                way.claim(&mut slots, u16::try_from(index).unwrap_or(FREE));
+                way.claim(&mut slots);
                 filled += 1;
             }
             if filled == before && weights.iter().all(|&weight| weight == 0) {
@@ -113,29 +118,31 @@ impl Table {
 
 /// A server's way through the table: its permutation of the slots.
 struct Way {
+    server: u16,
+    weight: u32,
     next: u64,
     step: u64,
-    length: u64,
     credit: u64,
 }
 
 impl Way {
-    fn new(seed: u64, name: &str, length: u64) -> Self {
+    fn new(seed: u64, name: &str, index: usize, weight: u32) -> Self {
         let mut hasher = SipHasher13::new_with_keys(seed, DOMAIN);
         hasher.write(name.as_bytes());
         let hash = hasher.finish();
-        Self { next: hash % length, step: 1 + mix(hash) % (length - 1).max(1), length, credit: 0 }
+        let server = u16::try_from(index).unwrap_or(FREE);
+        Self { server, weight, next: hash % SLOTS, step: 1 + mix(hash) % (SLOTS - 1), credit: 0 }
     }
 
     /// Takes the next free slot of the permutation.
-    fn claim(&mut self, slots: &mut [u16], index: u16) {
-        for _ in 0..self.length {
+    fn claim(&mut self, slots: &mut [u16]) {
+        for _ in 0..SLOTS {
             let slot = slots.get_mut(self.next as usize);
-            self.next = (self.next + self.step) % self.length;
+            self.next = (self.next + self.step) % SLOTS;
             if let Some(slot) = slot
                 && *slot == FREE
             {
-                *slot = index;
+                *slot = self.server;
                 return;
             }
         }
@@ -161,21 +168,9 @@ impl Bound {
     }
 }
 
-/// How many slots give every weight its share: a hundred a server, ten a weight.
-fn slots(weights: &[u32]) -> u64 {
-    let by_servers = weights.len() as u64 * 100;
-    let lightest = weights.iter().copied().filter(|&weight| weight > 0).min().unwrap_or(1);
-    let total: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
-    by_servers.max(total / u64::from(lightest) * 100).clamp(101, MOST_SLOTS)
-}
-
-/// The smallest prime that is not below `from`; 65537 is the largest asked for.
-fn prime_from(from: u64) -> u64 {
-    let prime = |n: u64| (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
-    (from..).find(|&n| prime(n)).unwrap_or(MOST_SLOTS)
-}
-
-const MOST_SLOTS: u64 = 65_537;
+/// Slots of every table, a prime, as in the paper: enough for 655 servers at a hundred each. One size for all, since
+/// another size would move every client the day a pool outgrew the smaller one.
+const SLOTS: u64 = 65_537;
 /// Slots looked at before the servers are asked one by one.
 const TRIES: u32 = 128;
 const FREE: u16 = u16::MAX;

@@ -1,1 +1,6 @@
-
+mod health;
+mod leases;
+mod persistence;
+mod queue;
+mod reload;
+mod states;

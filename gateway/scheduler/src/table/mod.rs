@@ -148,8 +148,10 @@ impl Table {
             let hash = self.hasher.hash(key, scope);
             let mut shard = self.home(hash).shard.lock();
             let slot = shard.find(hash, key, scope, now);
-            let server = slot.and_then(|slot| shard.server(slot)).and_then(|name| member(name));
-            if let (Some(server), Some(entry)) = (server, slot.and_then(|slot| shard.open(slot))) {
+            if let Some(slot) = slot
+                && let Some(server) = shard.server(slot).and_then(|name| member(name))
+                && let Some(entry) = shard.open(slot)
+            {
                 shard.count_lookup(true);
                 return Found::Member(server, Held::new(entry));
             }

@@ -1,1 +1,390 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
+use proptest::prelude::*;
+use sekisho_api::{Key, KeyKind};
+
+use super::*;
+use crate::testing::{Dice, table_spec};
+
+const KINDS: [KeyKind; 2] = [KeyKind::USER, KeyKind::SOURCE_IP];
+
+/// A table with both clocks moved by hand.
+#[derive(Debug)]
+struct Bench {
+    table: Table,
+    pool: Arc<str>,
+    now: Instant,
+    wall: SystemTime,
+}
+
+impl Bench {
+    fn new(spec: &TableSpec) -> Self {
+        let now = Instant::now();
+        let table = Table::new(spec, &Arc::new(Clock::new(now)), 5);
+        Self { table, pool: "pool".into(), now, wall: SystemTime::now() }
+    }
+
+    /// The table of the process that comes after this one, `later`.
+    fn restarted(&self, later: Duration) -> Self {
+        let now = Instant::now();
+        let table = Table::new(&self.table.spec(), &Arc::new(Clock::new(now)), 6);
+        Self { table, pool: Arc::clone(&self.pool), now, wall: self.wall + later }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.wall += time;
+    }
+
+    fn bind(&self, name: &str, server: &str) -> Option<Held> {
+        let now = self.table.clock.read(self.now);
+        self.table.bind(&key(name), &self.pool, &server.into(), now, |_| Some(false))
+    }
+
+    fn server(&self, name: &str) -> Option<String> {
+        let now = self.table.clock.read(self.now);
+        self.table.glance(&key(name), &self.pool, now, |name| Some(name.to_owned()))
+    }
+
+    fn journal(&self, out: &mut Vec<u8>) -> Journalled {
+        self.table.journal(out, self.wall, self.now)
+    }
+
+    fn replay(&self, bytes: &[u8]) -> Replayed {
+        self.table.replay(bytes, &KINDS, self.wall, self.now)
+    }
+
+    fn contents(&self) -> BTreeMap<Vec<u8>, String> {
+        let views = self.table.list(None, None, usize::MAX, self.now);
+        views.into_iter().map(|view| (view.key.expose().to_vec(), view.server.to_string())).collect()
+    }
+}
+
+fn key(name: &str) -> Key {
+    Key::new(KeyKind::USER, name.as_bytes()).unwrap()
+}
+
+fn small(max_entries: usize, max_bytes: usize) -> TableSpec {
+    TableSpec { max_entries, max_bytes, ..table_spec() }
+}
+
+#[test]
+fn the_entry_left_longest_ago_makes_room_and_those_in_use_last() {
+    let mut bench = Bench::new(&small(3, 1000));
+    let first = bench.bind("first", "a");
+    drop(bench.bind("second", "a"));
+    bench.pass(Duration::from_secs(1));
+    drop(bench.bind("third", "a"));
+    drop(bench.bind("fourth", "a"));
+    assert_eq!(bench.server("second"), None);
+    for name in ["first", "third", "fourth"] {
+        assert!(bench.server(name).is_some(), "{name}");
+    }
+    // All in use: the one longest in use goes, and letting go of it later harms nobody.
+    let _third = bench.bind("third", "a");
+    let _fourth = bench.bind("fourth", "a");
+    let _fifth = bench.bind("fifth", "a");
+    assert_eq!(bench.server("first"), None);
+    drop(first);
+    assert_eq!((bench.table.len(), bench.table.counts().evictions), (3, 2));
+}
+
+#[test]
+fn an_entry_larger_than_the_table_is_not_kept() {
+    let bench = Bench::new(&small(10, 8));
+    assert!(bench.bind("much too long a name", "server").is_none());
+    assert!(bench.bind("a", "b").is_some());
+    assert_eq!(bench.table.bytes(), 2);
+    let none = Bench::new(&small(0, 1000));
+    assert!(none.bind("a", "b").is_none());
+}
+
+#[test]
+fn lower_limits_take_effect_at_once() {
+    let bench = Bench::new(&small(100, 10_000));
+    for i in 0..100 {
+        drop(bench.bind(&format!("user{i}"), "a"));
+    }
+    bench.table.reconfigure(&small(7, 10_000));
+    assert_eq!(bench.table.len(), 7);
+    assert!(bench.server("user99").is_some());
+}
+
+/// A plain model beside the table: no entry may be in the table that the model does not have, and the bounds hold
+/// after every step.
+#[test]
+fn the_table_stays_inside_its_bounds_whatever_happens() {
+    for seed in 0..60 {
+        let mut dice = Dice(seed);
+        // Every third is large enough to be sharded.
+        let (entries, bytes) = if seed % 3 == 0 {
+            (4096, 1 << 17)
+        } else {
+            (1 + dice.roll(40) as usize, 20 + dice.roll(400) as usize)
+        };
+        let mut bench = Bench::new(&small(entries, bytes));
+        let mut model: BTreeMap<String, String> = BTreeMap::new();
+        let mut held = Vec::new();
+        let mut journal = Vec::new();
+        for step in 0..1500 {
+            let name = format!("user{}", dice.roll(if seed % 3 == 0 { 9000 } else { 80 }));
+            let server = format!("server{}", dice.roll(30));
+            match dice.roll(12) {
+                0..=5 => {
+                    if let Some(hold) = bench.bind(&name, &server) {
+                        model.insert(name, server);
+                        if dice.roll(2) == 0 {
+                            held.push(hold);
+                        }
+                    }
+                }
+                6 | 7 if !held.is_empty() => drop(held.swap_remove(dice.roll(held.len() as u64) as usize)),
+                8 => {
+                    bench.table.remove(&key(&name), None);
+                    assert_eq!(bench.server(&name), None);
+                    model.remove(&name);
+                }
+                9 => bench.pass(Duration::from_secs(dice.roll(300))),
+                10 if dice.roll(10) == 0 => {
+                    _ = bench.journal(&mut journal);
+                }
+                11 if dice.roll(50) == 0 => {
+                    bench.table.clear();
+                    model.clear();
+                }
+                _ => {
+                    if let Some(found) = bench.server(&name) {
+                        assert_eq!(Some(&found), model.get(&name), "seed {seed}, step {step}");
+                    }
+                }
+            }
+            assert!(bench.table.len() <= entries, "seed {seed}, step {step}");
+            assert!(bench.table.bytes() <= bytes, "seed {seed}, step {step}");
+        }
+        let contents = bench.contents();
+        let counted: usize = contents.iter().map(|(key, server)| key.len() + server.len()).sum();
+        assert!(counted <= bench.table.bytes(), "seed {seed}");
+        held.clear();
+        bench.table.clear();
+        assert_eq!((bench.table.len(), bench.table.bytes()), (0, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_operator_lists_assigns_moves_removes_and_clears() {
+    let bench = Bench::new(&table_spec());
+    for (name, server) in [("alice", "a"), ("bob", "a"), ("carol", "b")] {
+        drop(bench.bind(name, server));
+    }
+    assert_eq!(bench.table.list(Some(KeyKind::USER), Some("a"), 10, bench.now).len(), 2);
+    assert_eq!(bench.table.list(None, None, 2, bench.now).len(), 2);
+    assert_eq!(bench.table.list(Some(KeyKind::SNI), None, 10, bench.now).len(), 0);
+    assert!(bench.table.assign(&key("dave"), None, &"b".into(), bench.now));
+    assert!(bench.table.assign(&key("alice"), None, &"b".into(), bench.now));
+    assert_eq!(bench.table.move_all("b", &"c".into()), 3);
+    assert_eq!(bench.server("alice").as_deref(), Some("c"));
+    assert_eq!(bench.server("bob").as_deref(), Some("a"));
+    assert!(bench.table.remove(&key("bob"), None));
+    assert!(!bench.table.remove(&key("bob"), None));
+    let view = &bench.table.get(&key("carol"), &[], bench.now)[0];
+    assert_eq!((&*view.server, view.open, view.expires_in), ("c", 0, Some(Duration::from_secs(600))));
+    assert_eq!(bench.table.clear(), 3);
+    assert!(bench.table.is_empty());
+}
+
+#[test]
+fn a_pool_may_have_an_entry_of_its_own_beside_every_pools() {
+    let bench = Bench::new(&table_spec());
+    drop(bench.bind("alice", "ts1"));
+    let now = bench.table.clock.read(bench.now);
+    let mail: Arc<str> = "mail".into();
+    // The pool knows no server of this name, so that it does not touch the entry.
+    drop(bench.table.bind(&key("alice"), &mail, &"m1".into(), now, |_| None));
+    let views = bench.table.get(&key("alice"), std::slice::from_ref(&mail), bench.now);
+    let servers: Vec<_> = views.iter().map(|view| (view.pool.as_deref(), &*view.server)).collect();
+    assert_eq!(servers, [(None, "ts1"), (Some("mail"), "m1")]);
+    assert!(bench.table.remove(&key("alice"), Some(&mail)));
+    assert_eq!(bench.server("alice").as_deref(), Some("ts1"));
+}
+
+// The journal.
+
+#[test]
+fn a_table_survives_a_restart_with_what_is_left_of_each_entrys_life() {
+    let mut bench = Bench::new(&table_spec());
+    let mut file = Vec::new();
+    drop(bench.bind("old", "a"));
+    bench.pass(Duration::from_secs(300));
+    drop(bench.bind("young", "b"));
+    let _open = bench.bind("open", "c");
+    assert_eq!(bench.journal(&mut file).records, 3);
+    let mut next = bench.restarted(Duration::from_secs(200));
+    let replayed = next.replay(&file);
+    assert_eq!((replayed.applied, replayed.dropped, replayed.torn), (3, 0, false));
+    assert_eq!(replayed.valid_bytes, file.len());
+    next.pass(Duration::from_secs(101));
+    assert_eq!(next.contents().into_values().collect::<Vec<_>>(), ["c", "b"]);
+    next.pass(Duration::from_secs(300));
+    assert!(next.contents().is_empty());
+}
+
+#[test]
+fn the_journal_tells_each_change_once_and_nothing_when_nothing_changed() {
+    let mut bench = Bench::new(&table_spec());
+    let mut file = Vec::new();
+    for _ in 0..100 {
+        drop(bench.bind("alice", "a"));
+        drop(bench.bind("alice", "b"));
+    }
+    assert_eq!(bench.journal(&mut file).records, 1);
+    // Used all the time, told now and then.
+    let before = file.len();
+    for _ in 0..60 {
+        bench.pass(Duration::from_secs(1));
+        drop(bench.bind("alice", "b"));
+        _ = bench.journal(&mut file);
+    }
+    assert!(file.len() - before < 3 * before, "{} bytes", file.len());
+    // Told often enough to live on after a restart.
+    let next = bench.restarted(Duration::from_secs(550));
+    next.replay(&file);
+    assert_eq!(next.server("alice").as_deref(), Some("b"));
+    assert_eq!(next.journal(&mut Vec::new()).records, 0);
+}
+
+#[test]
+fn removals_and_clearing_survive_a_restart() {
+    let bench = Bench::new(&table_spec());
+    let mut file = Vec::new();
+    for name in ["alice", "bob", "carol"] {
+        drop(bench.bind(name, "a"));
+    }
+    _ = bench.journal(&mut file);
+    bench.table.remove(&key("alice"), None);
+    bench.table.remove(&key("bob"), None);
+    drop(bench.bind("bob", "b"));
+    _ = bench.journal(&mut file);
+    let next = bench.restarted(Duration::ZERO);
+    next.replay(&file);
+    assert_eq!(next.contents(), bench.contents());
+    bench.table.clear();
+    drop(bench.bind("dave", "c"));
+    _ = bench.journal(&mut file);
+    let next = bench.restarted(Duration::ZERO);
+    next.replay(&file);
+    assert_eq!(next.contents().into_values().collect::<Vec<_>>(), ["c"]);
+}
+
+#[test]
+fn too_many_removals_ask_for_a_snapshot_which_replaces_the_journal() {
+    let bench = Bench::new(&TableSpec { max_entries: 10_000, max_bytes: 1 << 20, ..table_spec() });
+    for i in 0..4200 {
+        // In one shard or sixteen, more than are told one by one.
+        drop(bench.bind("same", "a"));
+        assert!(bench.table.remove(&key("same"), None), "{i}");
+    }
+    drop(bench.bind("alice", "a"));
+    assert!(bench.journal(&mut Vec::new()).snapshot_needed);
+    let mut file = Vec::new();
+    assert_eq!(bench.table.snapshot(&mut file, bench.wall, bench.now), 1);
+    assert_eq!(bench.journal(&mut file), Journalled::default());
+    let next = bench.restarted(Duration::ZERO);
+    next.replay(&file);
+    assert_eq!(next.contents(), bench.contents());
+}
+
+#[test]
+fn kinds_nobody_knows_are_dropped_and_the_rest_is_kept() {
+    let bench = Bench::new(&table_spec());
+    drop(bench.bind("alice", "a"));
+    let other = Key::new(KeyKind::new("of-a-plugin"), b"x").unwrap();
+    bench.table.assign(&other, None, &"a".into(), bench.now);
+    let mut file = Vec::new();
+    _ = bench.journal(&mut file);
+    let replayed = bench.restarted(Duration::ZERO).replay(&file);
+    assert_eq!((replayed.applied, replayed.dropped, replayed.torn), (1, 1, false));
+}
+
+#[test]
+fn a_clock_set_back_does_not_prolong_an_entry() {
+    let bench = Bench::new(&table_spec());
+    drop(bench.bind("alice", "a"));
+    let mut file = Vec::new();
+    _ = bench.journal(&mut file);
+    let mut next = bench.restarted(Duration::ZERO);
+    next.wall -= Duration::from_secs(100_000);
+    next.replay(&file);
+    assert!(next.server("alice").is_some());
+    next.pass(Duration::from_secs(600));
+    assert_eq!(next.server("alice"), None);
+}
+
+/// A journal of several writes, with the lengths after each record and the contents that each prefix means.
+fn sample() -> (Bench, Vec<u8>, Vec<(usize, BTreeMap<Vec<u8>, String>)>) {
+    let bench = Bench::new(&table_spec());
+    let mut file = Vec::new();
+    let mut states = vec![(0, BTreeMap::new())];
+    let mut note = |bench: &Bench| {
+        assert_eq!(bench.journal(&mut file).records, 1);
+        states.push((file.len(), bench.contents()));
+    };
+    for (name, server) in [("alice", "a"), ("bob", "b"), ("alice", "c"), ("carol", "a")] {
+        drop(bench.bind(name, server));
+        note(&bench);
+    }
+    bench.table.remove(&key("bob"), None);
+    note(&bench);
+    bench.table.clear();
+    note(&bench);
+    drop(bench.bind("dave", "d"));
+    note(&bench);
+    (bench, file, states)
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_gives_what_its_whole_records_say() {
+    let (bench, file, states) = sample();
+    for cut in 0..=file.len() {
+        let next = bench.restarted(Duration::ZERO);
+        let replayed = next.replay(&file[..cut]);
+        let (valid, contents) = states.iter().rev().find(|(length, _)| *length <= cut).unwrap();
+        assert_eq!(replayed.valid_bytes, *valid, "cut at {cut}");
+        assert_eq!(replayed.torn, *valid != cut, "cut at {cut}");
+        assert_eq!(next.contents(), *contents, "cut at {cut}");
+        // Appending after the cut works.
+        let mut mended = file[..replayed.valid_bytes].to_vec();
+        drop(next.bind("erin", "e"));
+        _ = next.journal(&mut mended);
+        let after = next.restarted(Duration::ZERO);
+        assert!(!after.replay(&mended).torn);
+        assert_eq!(after.contents(), next.contents(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_journal_with_any_byte_spoilt_gives_what_stands_before_it() {
+    let (bench, file, states) = sample();
+    for spoilt in 0..file.len() {
+        for mask in [0x01, 0x80, 0xff] {
+            let mut bytes = file.clone();
+            bytes[spoilt] ^= mask;
+            let next = bench.restarted(Duration::ZERO);
+            let replayed = next.replay(&bytes);
+            let (valid, contents) = states.iter().rev().find(|(length, _)| *length <= spoilt).unwrap();
+            assert!(replayed.torn, "byte {spoilt}");
+            assert_eq!(replayed.valid_bytes, *valid, "byte {spoilt}");
+            assert_eq!(next.contents(), *contents, "byte {spoilt}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_at_all_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let bench = Bench::new(&table_spec());
+        let replayed = bench.replay(&bytes);
+        prop_assert!(replayed.valid_bytes <= bytes.len());
+    }
+}
