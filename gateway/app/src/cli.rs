@@ -18,6 +18,10 @@ use crate::help;
 /// Runs the command line of this process with these protocols, and says how the process should exit.
 ///
 /// This is all that a binary with more protocols has to call.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "`sekisho::main(sekisho::builtin().with(Mine))` should read so"
+)]
 pub fn main(registry: Registry) -> ExitCode {
     let arguments = match parse(std::env::args_os(), &registry) {
         Ok(arguments) => arguments,
@@ -287,5 +291,8 @@ mod tests {
             assert!(text.contains(protocol.descriptor().summary), "{text}");
         }
         assert!(text.contains("SIGHUP") && text.contains("SIGTERM"), "{text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
     }
 }

@@ -19,29 +19,32 @@ pub(crate) fn overview(registry: &Registry) -> String {
 
 const OVERVIEW: &str = "
 Examples:
-  sekisho demo                                 see it at work; nothing needs to be set up
-  sekisho check gateway.toml                   is the file right, and what does it make?
-  sekisho run gateway.toml                     serve
-  sekisho explain gateway.toml --vip web       which server, and why?
-  sekisho new-protocol greet                   begin a protocol of your own
+  sekisho demo                            see it at work; nothing to set up
+  sekisho check gateway.toml              is the file right, what does it make?
+  sekisho run gateway.toml                serve
+  sekisho explain gateway.toml --vip web  which server, and why?
+  sekisho new-protocol greet              begin a protocol of your own
 
 Signals (to `sekisho run`):
-  SIGHUP           load the configuration again; nothing is dropped, a file with an error changes nothing
+  SIGHUP           load the configuration again; nothing is dropped, and a
+                   file with an error changes nothing
   SIGUSR1          open the access log again, after something moved it away
-  SIGTERM, SIGINT  stop: no new connections, those that run may finish within gateway.drain-timeout
+  SIGTERM, SIGINT  stop: no new connections, those that run may finish within
+                   gateway.drain-timeout
   a second one     stop at once
 
 Files:
-  gateway.toml     the configuration, by whatever name you give it; TOML with units in strings (\"5s\", \"64 KiB\")
-  gateway.state-directory, gateway.secret-file, certificates: where the configuration says
+  gateway.toml     the configuration, by whatever name you give it: TOML, with
+                   units in strings (\"5s\", \"64 KiB\")
 
 Environment:
-  RUST_LOG         what is logged, if --log does not say; beats the configuration
+  RUST_LOG         what is logged, if --log does not say
   NO_COLOR         no colours, whatever the terminal can do
 
 Exit status:
   0  it worked
-  1  it did not: the configuration has errors, the gateway could not start, a claim of the demo did not hold
+  1  it did not: the configuration has errors, the gateway could not start, a
+     claim of the demo did not hold
   2  the command line is mistaken";
 
 /// The end of `sekisho run --help`.
@@ -52,26 +55,28 @@ Examples:
   kill -HUP PID                 after a change to the file
 
 Signals:
-  SIGHUP           load the file again. VIPs and pools that are new begin, those that are gone drain, the rest goes on
-                   with its connections, its health and its persistence table. If the file has an error, the log says
-                   so and nothing changes
+  SIGHUP           load the file again. VIPs and pools that are new begin,
+                   those that are gone drain, the rest goes on with its
+                   connections, its health and its persistence table. If the
+                   file has an error, the log says so and nothing changes
   SIGUSR1          open the access log again, after something moved it away
-  SIGTERM, SIGINT  stop listening, let what runs finish within gateway.drain-timeout, exit with 0
+  SIGTERM, SIGINT  stop listening, let what runs finish within
+                   gateway.drain-timeout, exit with 0
   a second one     close everything and exit with 0
 
 The log goes to standard error, the access log to where gateway.access-log says.
 
 Exit status:
   0  stopped by a signal
-  1  the configuration has errors, the gateway could not start (an address in use, a missing permission), or it
-     ended by a mistake of its own
+  1  the configuration has errors, the gateway could not start (an address in
+     use, a missing permission), or it ended by a mistake of its own
   2  the command line is mistaken";
 
 /// The end of `sekisho check --help`.
 pub(crate) const CHECK: &str = "\
 Examples:
   sekisho check gateway.toml
-  sekisho check gateway.toml --warnings-are-errors && systemctl reload sekisho
+  sekisho check gateway.toml --warnings-are-errors && kill -HUP PID
 
 Exit status:
   0  the file is right (there may be warnings)
@@ -81,14 +86,13 @@ Exit status:
 /// The end of `sekisho demo --help`.
 pub(crate) const DEMO: &str = "\
 Examples:
-  sekisho demo                  the tour, then everything stays up; Ctrl-C ends it
+  sekisho demo                  the tour, then everything stays up
   sekisho demo --once           the tour as a test, in under 20 s
 
-While it stays up, type `kill www2`, `start www2` or `quit`.
+While it stays up, type `kill www2`, `start www2` or `quit`; Ctrl-C ends it, too.
 
 Files:
-  The demo's configuration and certificate stand in a directory of their own below the system's temporary directory
-  (TMPDIR), which is removed at the end.
+  The demo's configuration and certificate stand in a directory of their own below TMPDIR, which is removed at the end.
 
 Exit status:
   0  every claim held
@@ -100,29 +104,30 @@ pub(crate) const EXPLAIN: &str = "\
 Examples:
   sekisho explain gateway.toml --vip web
   sekisho explain gateway.toml --vip web --client 203.0.113.7 --down www2
-  sekisho explain gateway.toml --vip remote-desktop --key user=CORP\\\\alice
-  sekisho explain gateway.toml --vip web --cookie VALUE-OF-THE-COOKIE
+  sekisho explain gateway.toml --vip remote-desktop --key user='CORP\\alice'
+  sekisho explain gateway.toml --vip web --cookie TOKEN
 
-Kinds of key are those that the VIP's protocol finds, and `header`, `query` and `app-cookie`. A user is folded to one
-identity as the persistence domain says. A cookie is understood only with the secret it was made with: the
-configuration has to name it (gateway.secret-file or gateway.state-directory).
+Kinds of key are those that the VIP's protocol finds, and those in its `persist` list. A user is folded to one identity as \
+the persistence domain says. A cookie is understood only with the secret it was made with, which the configuration has to \
+name (gateway.secret-file or gateway.state-directory).
 
 Exit status:
   0  there is a server
-  1  there is none, or the configuration has errors, or it has no such VIP or server
+  1  there is none, or the configuration has errors, or it has no such VIP, pool
+     or server
   2  the command line is mistaken";
 
 /// The end of `sekisho new-protocol --help`.
 pub(crate) const NEW_PROTOCOL: &str = "\
 Examples:
-  sekisho new-protocol greet                          a plugin inside Sekisho's sources: plugins/greet
-  sekisho new-protocol greet --path ../greet          a crate of its own beside them
-  sekisho new-protocol greet --path /srv/greet --source /srv/sekisho
+  sekisho new-protocol greet                  a plugin inside Sekisho's sources
+  sekisho new-protocol greet --path ../greet  a crate of its own beside them
 
-A crate of its own is complete: it is built against Sekisho's sources by path, and `cargo run -- run gateway.toml` in
-it is a gateway that speaks the new protocol beside all others.
+A crate of its own is complete: it is built against Sekisho's sources by path, and `cargo run -- run gateway.toml` in it is \
+a gateway that speaks the new protocol beside all others.
 
 Exit status:
   0  the crate is written
-  1  it is not: the directory exists already, the name is taken or unusable, Sekisho's sources are not found
+  1  it is not: the directory exists already, the name is taken or unusable,
+     Sekisho's sources are not found
   2  the command line is mistaken";

@@ -43,7 +43,7 @@ pub(crate) fn run(
         writeln!(out, "The cookie is none that the gateway makes: the client is balanced without it.\n")?;
     }
     writeln!(out, "{explanation}")?;
-    Ok(if explanation.server().is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if explanation.chosen.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn vip<'c>(config: &'c Config, name: &str) -> Result<&'c Arc<Vip>, Failure> {
@@ -97,12 +97,28 @@ fn scheduler(config: &Config, now: Instant) -> Result<Scheduler, Failure> {
     Ok(Scheduler::build(specs, tables, &secret, 0, None, now))
 }
 
+/// The secret that this gateway's cookies are made with: the configured one, or the one it keeps. Where there is none
+/// the gateway makes one at its start, and any will do here: no cookie can be of it.
+fn secret(config: &Config) -> Result<Secret, Failure> {
+    let kept = config.gateway.state_directory.as_ref().map(|directory| directory.join("secret"));
+    let file = config.gateway.secret_file.clone().or(kept.filter(|file| file.exists()));
+    let bytes = match &file {
+        Some(file) => std::fs::read(file)
+            .map_err(|error| Failure::File { file: file.clone(), reason: error.to_string() })?,
+        None => vec![0; Secret::MIN],
+    };
+    Secret::new(bytes.trim_ascii()).ok_or_else(|| Failure::File {
+        file: file.unwrap_or_default(),
+        reason: format!("a secret has at least {} bytes", Secret::MIN),
+    })
+}
+
 /// Makes the probes of these servers fail until they count as down.
 fn take_down(pool: &Pool, names: &[String], now: Instant) -> Result<(), Failure> {
     let servers = pool.servers();
     for name in names {
         let Some(server) = servers.iter().find(|server| **server.name() == **name) else {
-            let known = list(servers.iter().map(|server| &***server.name()));
+            let known = list(servers.iter().map(|server| &**server.name()));
             return Err(Failure::NoSuchServer { name: name.clone(), known });
         };
         // `fall` is 100 at the most.

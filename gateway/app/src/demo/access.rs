@@ -21,8 +21,14 @@ pub(super) struct Entry {
     pub(super) server: Option<String>,
     /// Why that server.
     pub(super) why: Option<String>,
+    /// The balancing method, where one chose.
+    pub(super) method: Option<String>,
     /// The kind of key that the client was known by.
     pub(super) key: Option<String>,
+    /// The path and query of a request.
+    pub(super) target: Option<String>,
+    /// The status of an answer.
+    pub(super) status: Option<u64>,
     /// How the connection or request ended.
     pub(super) end: String,
 }
@@ -37,7 +43,10 @@ impl Entry {
             vip: text("vip")?,
             server: text("server"),
             why: text("why"),
+            method: text("method"),
             key: text("key"),
+            target: text("target"),
+            status: value.get("status").and_then(Value::as_u64),
             end: text("end")?,
         })
     }

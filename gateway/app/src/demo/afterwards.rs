@@ -94,8 +94,12 @@ fn invite(stage: &Stage, page: &mut Page<'_>) -> Result<(), DemoError> {
 fn shown(entry: &Entry) -> String {
     let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let (server, why, key) = (word(&entry.server), word(&entry.why), word(&entry.key));
-    let (vip, client, end) = (&entry.vip, entry.client, &entry.end);
-    format!("{vip:10}  {client:21}  key {key:9}  {server:5}  {why:9}  {end}")
+    // It came over the network: nothing in it may move the cursor.
+    let target = entry.target.as_deref().unwrap_or_default().escape_debug();
+    let status = entry.status.map(|status| status.to_string()).unwrap_or_default();
+    let (vip, client, end) = (&entry.vip, entry.client.to_string(), &entry.end);
+    let line = format!("{vip:10}  {client:21}  key {key:9}  {server:5}  {why:9}  {end}  {target} {status}");
+    line.trim_end().to_owned()
 }
 
 /// Reads the operator's lines on a thread of its own, which ends with the process at the latest.

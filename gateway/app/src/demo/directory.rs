@@ -21,7 +21,7 @@ impl Directory {
             match fs::DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && attempt < 100 => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 Err(error) => return Err(DemoError::File { file: path, error }),
             }

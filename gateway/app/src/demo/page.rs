@@ -22,11 +22,13 @@ pub(super) struct Page<'a> {
     colours: Colours,
     held: usize,
     failed: usize,
+    /// The last thing written was a paragraph: what follows stands apart from it.
+    paragraph: bool,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(out: &'a mut dyn Write, colours: Colours) -> Self {
-        Self { out, colours, held: 0, failed: 0 }
+        Self { out, colours, held: 0, failed: 0, paragraph: false }
     }
 
     /// Claims that held.
@@ -48,6 +50,7 @@ impl<'a> Page<'a> {
 
     /// A paragraph, wrapped between words.
     pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
+        self.paragraph = true;
         writeln!(self.out)?;
         wrap(text, WIDTH).iter().try_for_each(|line| writeln!(self.out, "{line}"))
     }
@@ -55,7 +58,10 @@ impl<'a> Page<'a> {
     /// A paragraph as it is, indented.
     pub(super) fn verbatim(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out)?;
-        text.lines().try_for_each(|line| writeln!(self.out, "  {line}"))
+        text.lines().try_for_each(|line| match line {
+            "" => writeln!(self.out),
+            line => writeln!(self.out, "  {line}"),
+        })
     }
 
     /// One line as it is, without distance from the one before.
@@ -66,6 +72,7 @@ impl<'a> Page<'a> {
 
     /// A table.
     pub(super) fn table<const COLUMNS: usize>(&mut self, table: &Table<COLUMNS>) -> io::Result<()> {
+        self.paragraph = false;
         write!(self.out, "\n{table}\n")?;
         self.out.flush()
     }
@@ -83,6 +90,9 @@ impl<'a> Page<'a> {
             }
         };
         let word = self.paint(code, word);
+        if std::mem::take(&mut self.paragraph) {
+            writeln!(self.out)?;
+        }
         let mut lines = wrap(text, WIDTH - 10).into_iter();
         writeln!(self.out, "  {word}  {}", lines.next().unwrap_or_default())?;
         lines.try_for_each(|line| writeln!(self.out, "          {line}"))?;
@@ -139,6 +149,7 @@ HTTP
 ====
 
 Six browsers arrive.
+
   ok      each keeps its server
   FAILED  nobody else moved
           found: anna moved

@@ -24,11 +24,11 @@ impl Visit {
 }
 
 /// A table of visits: who landed where, and why. Visits of one client in a row that are alike share a line.
-pub(super) fn table(visits: &[Visit], method: &str) -> Table<6> {
+pub(super) fn table(visits: &[Visit]) -> Table<6> {
     let mut table = Table::new(["VIP", "client", "key", "server", "visits", "why"]);
-    for alike in visits.chunk_by(|a, b| shown(a, method) == shown(b, method)) {
+    for alike in visits.chunk_by(|a, b| shown(a) == shown(b)) {
         if let Some(visit) = alike.first() {
-            let [vip, client, key, server, why] = shown(visit, method);
+            let [vip, client, key, server, why] = shown(visit);
             table.row([vip, client, key, server, alike.len().to_string(), why]);
         }
     }
@@ -36,11 +36,12 @@ pub(super) fn table(visits: &[Visit], method: &str) -> Table<6> {
 }
 
 /// The cells of a visit.
-fn shown(visit: &Visit, method: &str) -> [String; 5] {
+fn shown(visit: &Visit) -> [String; 5] {
     let entry = &visit.entry;
+    let method = entry.method.as_deref().unwrap_or("its method");
     let key = entry.key.clone().unwrap_or_default();
     let why = match entry.why.as_deref() {
-        Some("preferred") => "what the client brought names this server".to_owned(),
+        Some("preferred") => format!("its {key} names this server"),
         Some("persisted") => format!("remembered by its {key}"),
         Some("method") => format!("chosen by {method}"),
         Some("moved") => format!("its own server is gone; chosen by {method}"),
@@ -90,7 +91,10 @@ mod tests {
             vip: "web".to_owned(),
             server: Some(server.to_owned()),
             why: Some(why.to_owned()),
+            method: Some("round-robin".to_owned()),
             key: key.map(str::to_owned),
+            target: None,
+            status: None,
             end: "done".to_owned(),
         };
         Visit { client: client.to_owned(), server: server.to_owned(), entry }
@@ -107,10 +111,10 @@ mod tests {
         let expected = "  VIP  client  key        server  visits  why
   ---  ------  ---------  ------  ------  ---------------------------------------------
   web  anna    -          www1    1       chosen by round-robin
-  web  anna    cookie     www1    2       what the client brought names this server
+  web  anna    cookie     www1    2       its cookie names this server
   web  ben     source-ip  www2    1       its own server is gone; chosen by round-robin
 ";
-        assert_eq!(table(&visits, "round-robin").to_string(), expected);
+        assert_eq!(table(&visits).to_string(), expected);
     }
 
     #[test]

@@ -22,8 +22,6 @@ pub(super) trait Visitor: fmt::Debug {
 #[derive(Debug)]
 pub(super) struct Audience<V> {
     members: Vec<Member<V>>,
-    /// The pool's balancing method, to explain choices with.
-    method: &'static str,
 }
 
 #[derive(Debug)]
@@ -34,11 +32,7 @@ struct Member<V> {
 
 impl<V: Visitor> Audience<V> {
     /// Everybody comes for the first time, one after the other.
-    pub(super) fn arrive(
-        visitors: Vec<V>,
-        method: &'static str,
-        stage: &mut Stage,
-    ) -> Result<(Self, Vec<Visit>), DemoError> {
+    pub(super) fn arrive(visitors: Vec<V>, stage: &mut Stage) -> Result<(Self, Vec<Visit>), DemoError> {
         let mut visits = Vec::with_capacity(visitors.len());
         let mut members = Vec::with_capacity(visitors.len());
         for mut visitor in visitors {
@@ -46,13 +40,12 @@ impl<V: Visitor> Audience<V> {
             members.push(Member { visitor, home: visit.server.clone() });
             visits.push(visit);
         }
-        Ok((Self { members, method }, visits))
+        Ok((Self { members }, visits))
     }
 
     /// A group that came before.
-    pub(super) fn at(members: Vec<(V, String)>, method: &'static str) -> Self {
-        let members = members.into_iter().map(|(visitor, home)| Member { visitor, home }).collect();
-        Self { members, method }
+    pub(super) fn at(members: impl Iterator<Item = (V, String)>) -> Self {
+        Self { members: members.map(|(visitor, home)| Member { visitor, home }).collect() }
     }
 
     /// Everybody comes `times` more, and belongs where it was before.
@@ -74,7 +67,7 @@ impl<V: Visitor> Audience<V> {
                 visits.push(visit);
             }
         }
-        page.table(&visit::table(&visits, self.method))?;
+        page.table(&visit::table(&visits))?;
         page.claim(&format!("everybody met the same server again, {times} times out of {times}"), strayed)?;
         page.claim("the gateway's access log and the servers' own words agree", visit::log_agrees(&visits))?;
         Ok(())
@@ -109,7 +102,7 @@ impl<V: Visitor> Audience<V> {
             member.home.clone_from(&visit.server);
             first.push(visit);
         }
-        page.table(&visit::table(&first, self.method))?;
+        page.table(&visit::table(&first))?;
         for member in &mut self.members {
             let visit = member.visitor.visit(stage)?;
             if visit.server != member.home && settled.is_ok() {
@@ -126,16 +119,12 @@ impl<V: Visitor> Audience<V> {
         page.claim("a second visit finds everybody where the first one did", settled)?;
         let all = [first, second].concat();
         page.claim("the gateway's access log and the servers' own words agree", visit::log_agrees(&all))?;
-        let noticed = stage.await_health(victim, false)?;
+        stage.await_health(victim, false)?;
         stage.revive(victim)?;
         let back = stage.await_health(victim, true)?;
         page.say(&format!(
-            "{victim} is started again. (Its probe had taken it out {}, and takes it in again after {} ms.)",
-            if noticed.as_millis() == 0 {
-                "by now".to_owned()
-            } else {
-                format!("{} ms later", noticed.as_millis())
-            },
+            "The gateway has taken {victim} out of the pool by now. {victim} is started again; its probe takes it in \
+             after {} ms.",
             back.as_millis()
         ))?;
         Ok(())

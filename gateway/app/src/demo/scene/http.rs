@@ -32,8 +32,8 @@ impl Scene for Http {
              and a cookie that names this server to nobody but the gateway.",
         )?;
         let readers = READERS.map(|name| Reader::new(name, VIP, false, Cookies::Kept, stage)).into();
-        let (mut audience, visits) = Audience::arrive(readers, METHOD, stage)?;
-        page.table(&visit::table(&visits, METHOD))?;
+        let (mut audience, visits) = Audience::arrive(readers, stage)?;
+        page.table(&visit::table(&visits))?;
         page.claim("each of the three servers got two of the six", visit::evenly(&visits, 3, 2))?;
         page.claim("every browser got a cookie", cookies(&mut audience))?;
 
@@ -45,7 +45,7 @@ impl Scene for Http {
              balanced, not the connection.",
         )?;
         let visits = Reader::new("curl", VIP, false, Cookies::Forgotten, stage).read(6, stage)?;
-        page.table(&visit::table(&visits, METHOD))?;
+        page.table(&visit::table(&visits))?;
         page.claim("one connection, all three servers, twice each", visit::evenly(&visits, 3, 2))?;
 
         let victim = SERVERS[1];

@@ -36,8 +36,8 @@ impl Scene for Https {
              moment ago; the clients trust it and no other.",
         )?;
         let readers = READERS.map(|name| Reader::new(name, VIP, true, Cookies::Kept, stage)).into();
-        let (mut audience, visits) = Audience::arrive(readers, METHOD, stage)?;
-        page.table(&visit::table(&visits, METHOD))?;
+        let (mut audience, visits) = Audience::arrive(readers, stage)?;
+        page.table(&visit::table(&visits))?;
         page.claim("each of the three servers got one of the three", visit::evenly(&visits, 3, 1))?;
         page.claim(
             "the clients' own TLS verified the certificate and agreed on TLS 1.3",
@@ -62,7 +62,7 @@ impl Scene for Https {
         } else {
             Err(format!("first {}, then {}", first.server, second.server))
         };
-        page.table(&visit::table(&[first, second], METHOD))?;
+        page.table(&visit::table(&[first, second]))?;
         page.claim("two VIPs, one pool, one server", same)?;
 
         audience.failover(VICTIM, stage, page)?;

@@ -34,12 +34,12 @@ impl Scene for Tcp {
              connections gets the next.",
         )?;
         let (callers, visits) = together(&CALLERS, stage)?;
-        page.table(&visit::table(&visits, METHOD))?;
+        page.table(&visit::table(&visits))?;
         page.claim("each of the three servers held two of the six at once", visit::evenly(&visits, 3, 2))?;
 
         page.say("All have hung up. Each calls three times more; now its address is remembered.")?;
         let homes = visits.into_iter().map(|visit| visit.server);
-        let mut audience = Audience::at(callers.into_iter().zip(homes).collect(), METHOD);
+        let mut audience = Audience::at(callers.into_iter().zip(homes));
         audience.stay(3, stage, page)?;
 
         let victim = SERVERS[1];

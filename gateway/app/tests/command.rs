@@ -1,0 +1,225 @@
+//! The command as an operator meets it: started as a process, judged by exit code, output and signals.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longer than anything here takes, even on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn sekisho(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
+    command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    sekisho(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A configuration in a directory of its own, removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, configuration: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sekisho-command-{name}-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        let scratch = Self(path);
+        scratch.write(configuration);
+        scratch
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("gateway.toml")
+    }
+
+    fn write(&self, configuration: &str) {
+        fs::write(self.file(), configuration).unwrap();
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn name(file: &Path) -> &str {
+    file.to_str().unwrap()
+}
+
+const WEB: &str = r#"
+[vip.web]
+listen   = ["127.0.0.1:0"]
+protocol = "http"
+pool     = "web"
+persist  = ["source-ip"]
+
+[pool.web]
+method  = "first-available"
+servers = { www1 = "127.0.0.1:9", www2 = { address = "127.0.0.2:9", weight = 2 } }
+"#;
+
+#[test]
+fn check_says_what_a_right_file_makes() {
+    let scratch = Scratch::new("check", WEB);
+    let output = output(&["check", name(&scratch.file())]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    for part in
+        ["web", "http", "tcp 127.0.0.1:0", "source-ip", "first-available", "www2 127.0.0.2:9", "is right"]
+    {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
+fn check_of_a_wrong_file_shows_every_problem_and_exits_with_one() {
+    let wrong = WEB.replace("first-available", "first-avialable").replace("persist ", "persits ");
+    let scratch = Scratch::new("wrong", &wrong);
+    let output = output(&["check", name(&scratch.file())]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    for part in ["did you mean `first-available`?", "did you mean `persist`?", "gateway.toml:"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains('\x1b'), "colours without a terminal: {said:?}");
+}
+
+#[test]
+fn file_that_does_not_exist_is_named() {
+    let output = output(&["run", "no-such-file.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no-such-file.toml"));
+}
+
+#[test]
+fn explain_names_the_server_and_avoids_one_that_is_down() {
+    let scratch = Scratch::new("explain", WEB);
+    let file = scratch.file();
+    let first = output(&["explain", name(&file), "--vip", "web"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert!(text(&first.stdout).contains("www1"), "{}", text(&first.stdout));
+    let all = ["explain", name(&file), "--vip", "web", "--down", "www1", "--down", "www2"];
+    assert_eq!(output(&all).status.code(), Some(1));
+    let unknown = output(&["explain", name(&file), "--vip", "wbe"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("the file has web"), "{}", text(&unknown.stderr));
+}
+
+/// A running `sekisho run`, killed when dropped.
+struct Running {
+    child: Child,
+    log: Receiver<String>,
+}
+
+impl Running {
+    fn start(file: &Path) -> Self {
+        let mut child = sekisho(&["run", name(file), "--log", "info"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (send, log) = mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Self { child, log }
+    }
+
+    /// Waits for a line of the log that contains `part`.
+    fn hear(&self, part: &str) {
+        let mut heard = String::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(part) => return,
+                Ok(line) => heard.push_str(&(line + "\n")),
+                Err(_) => panic!("the log does not say {part:?}:\n{heard}"),
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn code(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and need not be.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+#[test]
+fn run_reloads_on_hangup_survives_a_broken_file_and_stops_on_term() {
+    let scratch = Scratch::new("run", WEB);
+    let running = Running::start(&scratch.file());
+    running.hear("Serving");
+    scratch.write(&WEB.replace("weight = 2", "weight = 3"));
+    running.signal(Signal::HUP);
+    running.hear("Reloaded");
+    scratch.write(&WEB.replace("weight = 2", "wieght = 2"));
+    running.signal(Signal::HUP);
+    running.hear("did you mean `weight`?");
+    scratch.write(WEB);
+    running.signal(Signal::HUP);
+    running.hear("Reloaded");
+    running.signal(Signal::TERM);
+    running.hear("Stopped");
+    assert_eq!(running.code(), Some(0));
+}
+
+#[test]
+fn second_signal_ends_connections_that_the_first_one_lets_finish() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    // An address of this process's own.
+    let [.., a, b] = std::process::id().to_be_bytes();
+    let vip = SocketAddr::from(([127, 1, a, b.clamp(1, 254)], 18_141));
+    let configuration = format!(
+        "[vip.line]\nlisten = [\"{vip}\"]\nprotocol = \"tcp\"\npool = \"line\"\n\n[pool.line]\nservers = {{ s = \
+         \"{}\" }}\n",
+        server.local_addr().unwrap()
+    );
+    let scratch = Scratch::new("twice", &configuration);
+    let running = Running::start(&scratch.file());
+    running.hear("Serving");
+    let mut client = TcpStream::connect(vip).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (mut at_server, _) = server.accept().unwrap();
+    at_server.write_all(b"x").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    running.signal(Signal::INT);
+    running.hear("Stopping");
+    at_server.write_all(b"y").unwrap();
+    client.read_exact(&mut [0]).unwrap();
+    running.signal(Signal::INT);
+    running.hear("Stopped");
+    assert_eq!(running.code(), Some(0));
+    assert_eq!(client.read(&mut [0; 8]).unwrap_or(0), 0);
+}
+
+#[test]
+fn every_claim_of_the_demo_holds() {
+    let output = output(&["demo", "--once"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}\n{}", text(&output.stderr));
+    assert!(!said.contains("FAILED") && said.contains("claims held"), "{said}");
+    assert!(!said.contains('\x1b'), "colours without a terminal: {said:?}");
+}
