@@ -2,6 +2,27 @@
 //!
 //! [`load`] and [`parse`] give the model or a [`Report`]; [`check_file`] and [`check`] give the warnings as well. What
 //! a file may say is described in `docs/reference.md`, which the tests keep in step with the code.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use sekisho_config::{Registry, parse};
+//!
+//! // A binary registers its protocols here.
+//! let registry = Registry::new();
+//! let report = parse("[gateway]\nworkesr = 2\n", "gateway.toml", Path::new(""), &registry).unwrap_err();
+//! let expected = "\
+//! error: unknown key `workesr`
+//!  --> gateway.toml:2:1
+//!   |
+//! 2 | workesr = 2
+//!   | ^^^^^^^ not known here
+//!   = help: did you mean `workers`?
+//!
+//! 1 problem; nothing was changed
+//! ";
+//! assert_eq!(report.to_string(), expected);
+//! ```
 
 mod defaults;
 mod load;

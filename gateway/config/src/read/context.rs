@@ -9,6 +9,10 @@ use sekisho_api::settings::{Found, Node, Problem, Problems, Section, Span, Value
 use crate::defaults;
 use crate::registry::Registry;
 
+/// The most problems that get a remedy that has to be looked for, and the most names in one.
+const REMEDIES: usize = 100;
+const LISTED: usize = 30;
+
 /// The address of a host, asked for together with a port.
 pub(crate) type Resolve = fn(&str, u16) -> Option<SocketAddr>;
 
@@ -31,6 +35,31 @@ impl Context<'_> {
 
     pub(crate) fn warn(&self, problem: Problem) {
         self.warnings.push(problem);
+    }
+
+    /// Records that `found` names no `what`; `listed` says what `known` is, in front of it.
+    pub(crate) fn unknown(&self, what: &str, found: &Found<&str>, label: &str, known: &[&str], listed: &str) {
+        let problem = Problem::new(found.span.clone(), format!("unknown {what} `{}`", found.value), label);
+        if self.errors.len() > REMEDIES {
+            // Looking for the nearest name is work; nobody reads that many remedies.
+            return self.error(problem);
+        }
+        let mut names: Vec<&str> = known.to_vec();
+        names.sort_unstable();
+        let near = nearest(found.value, names.iter().copied());
+        let more = names.len().saturating_sub(LISTED);
+        names.truncate(LISTED);
+        let mut help = match names.is_empty() {
+            true => format!("{listed}: none"),
+            false => format!("{listed}: {}", names.join(", ")),
+        };
+        if more > 0 {
+            help = format!("{help} and {more} more");
+        }
+        if let Some(near) = near {
+            help = format!("did you mean `{near}`? {help}");
+        }
+        self.error(problem.help(help));
     }
 
     pub(crate) fn path(&self, written: &str) -> PathBuf {
@@ -94,19 +123,4 @@ impl Name<'_> {
         let message = format!("`{}` cannot be the name of a {what}", self.text);
         context.error(Problem::new(self.span.clone(), message, label));
     }
-}
-
-/// A problem: `found` names no `what` among `known`.
-pub(crate) fn unknown(what: &str, found: &Found<&str>, label: &str, known: &[&str], listed: &str) -> Problem {
-    let mut known = known.to_vec();
-    known.sort_unstable();
-    known.dedup();
-    let mut help = match known.is_empty() {
-        true => format!("{listed}: none"),
-        false => format!("{listed}: {}", known.join(", ")),
-    };
-    if let Some(near) = nearest(found.value, known.iter().copied()) {
-        help = format!("did you mean `{near}`? {help}");
-    }
-    Problem::new(found.span.clone(), format!("unknown {what} `{}`", found.value), label).help(help)
 }

@@ -72,9 +72,7 @@ pub(super) fn pair(
         false => private_key(private, context),
     };
     let (chain, key) = (chain?, key?);
-    if let Some(leaf) = chain.first() {
-        warn_of_expiry(leaf, &certificate.span, context);
-    }
+    warn_of_expiry(&chain, &certificate.span, context);
     match CertifiedKey::from_der(chain, key, &provider()) {
         Ok(_) => Some(files),
         Err(rustls::Error::InconsistentKeys(_)) => {
@@ -103,8 +101,9 @@ pub(super) fn authorities(
 ) -> Option<PathBuf> {
     let written = section.text(key)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(&written, context)? {
-        warn_of_expiry(&certificate, &written.span, context);
+    let authorities = certificates(&written, context)?;
+    warn_of_expiry(&authorities, &written.span, context);
+    for certificate in authorities {
         if let Err(error) = roots.add(certificate) {
             let message = format!("`{}` holds a certificate that is no authority", written.value);
             context.error(Problem::new(written.span.clone(), message, error.to_string()));
@@ -161,13 +160,18 @@ fn private_key(file: &Found<&str>, context: &Context<'_>) -> Option<PrivateKeyDe
 }
 
 fn contents(file: &Found<&str>, context: &Context<'_>) -> Option<Vec<u8>> {
-    match bounded(&context.path(file.value), defaults::PEM_MAX) {
+    let path = context.path(file.value);
+    // Opening a pipe would wait for its writer.
+    let read = match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is not a file")),
+        _ => bounded(&path, defaults::PEM_MAX),
+    };
+    match read {
         Ok(bytes) => Some(bytes),
         Err(error) => {
             let label = match error.kind() {
                 io::ErrorKind::NotFound => "no such file".to_owned(),
                 io::ErrorKind::PermissionDenied => "the gateway's user may not read it".to_owned(),
-                io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
                 _ => error.to_string(),
             };
             let problem = Problem::new(file.span.clone(), format!("cannot read `{}`", file.value), label);
@@ -177,24 +181,32 @@ fn contents(file: &Found<&str>, context: &Context<'_>) -> Option<Vec<u8>> {
     }
 }
 
-fn warn_of_expiry(certificate: &CertificateDer<'_>, span: &Span, context: &Context<'_>) {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return };
+/// Warns of the first certificate whose dates are unwell: one warning for a file.
+fn warn_of_expiry(certificates: &[CertificateDer<'_>], span: &Span, context: &Context<'_>) {
     let now = context.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
-    let left = until.timestamp().saturating_sub(now);
-    let day = |time: ASN1Time| time.to_datetime().date();
-    let (message, label) = if from.timestamp() > now {
-        ("the certificate is not valid yet", format!("valid from {}", day(from)))
-    } else if left < 0 {
-        ("the certificate has expired", format!("on {}", day(until)))
-    } else if left <= defaults::EXPIRY_WARNING.as_secs() as i64 {
-        ("the certificate expires soon", format!("on {}", day(until)))
-    } else {
+    let Some((message, label)) = certificates.iter().find_map(|certificate| unwell(certificate, now)) else {
         return;
     };
     let days = show_duration(defaults::EXPIRY_WARNING);
     let help = format!("renew it; the gateway says so {days} ahead, and reads the new file by itself");
     context.warn(Problem::new(span.clone(), message, label).help(help));
+}
+
+/// What is wrong with a certificate's dates at `now`, in seconds since 1970.
+fn unwell(certificate: &CertificateDer<'_>, now: i64) -> Option<(&'static str, String)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
+    let day = |time: ASN1Time| time.to_datetime().date();
+    let left = until.timestamp().saturating_sub(now);
+    if from.timestamp() > now {
+        Some(("the certificate is not valid yet", format!("valid from {}", day(from))))
+    } else if left < 0 {
+        Some(("the certificate has expired", format!("on {}", day(until))))
+    } else if left <= defaults::EXPIRY_WARNING.as_secs() as i64 {
+        Some(("the certificate expires soon", format!("on {}", day(until))))
+    } else {
+        None
+    }
 }
 
 #[cfg(unix)]

@@ -27,7 +27,8 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
     let vip_tables = named(&mut section, "vip", context);
     section.finish();
 
-    let pool_names: Vec<&str> = pool_tables.iter().map(|(name, _)| name.text).collect();
+    let mut pool_names: Vec<&str> = pool_tables.iter().map(|(name, _)| name.text).collect();
+    pool_names.sort_unstable();
     let names = Names { pools: &pool_names, domains: &domains };
     let pools: Vec<_> = pool_tables
         .into_iter()
@@ -46,6 +47,7 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
 
 /// What VIPs refer to by name.
 struct Names<'a> {
+    /// INVARIANT: sorted.
     pools: &'a [&'a str],
     domains: &'a [crate::model::Domain],
 }

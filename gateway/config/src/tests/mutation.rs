@@ -1,5 +1,6 @@
 //! Whatever stands in a file, loading ends with a configuration or a report.
 
+use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::sample::Index;
 
@@ -84,19 +85,21 @@ fn total(text: &str, folder: &Folder) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+fn cases() -> ProptestConfig {
+    ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() }
+}
 
-    #[test]
-    fn edited_good_file_loads_or_is_explained(file in any::<Index>(), edits in proptest::collection::vec(edit(), 1..6)) {
-        let folder = Folder::new();
-        let good = files("good");
+#[test]
+fn edited_good_file_loads_or_is_explained() {
+    let (folder, good) = (Folder::new(), files("good"));
+    proptest!(cases(), |(file in any::<Index>(), edits in vec(edit(), 1..6))| {
         let text = edits.iter().fold(file.get(&good).1.clone(), |text, edit| apply(&text, edit));
         total(&text, &folder);
-    }
+    });
+}
 
-    #[test]
-    fn any_text_loads_or_is_explained(text in "\\PC{0,200}") {
-        total(&text, &Folder::new());
-    }
+#[test]
+fn any_text_loads_or_is_explained() {
+    let folder = Folder::new();
+    proptest!(cases(), |(text in "\\PC{0,200}")| total(&text, &folder));
 }

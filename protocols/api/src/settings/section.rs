@@ -1,5 +1,6 @@
 //! One table of the configuration, read key by key.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -18,6 +19,9 @@ pub struct Found<T> {
     pub span: Span,
 }
 
+/// The most problems that get a "did you mean".
+const REMEDIES: usize = 1000;
+
 /// What a section reads where no table is written.
 static EMPTY: Table = Table { entries: Vec::new() };
 
@@ -29,12 +33,14 @@ pub struct Section<'a> {
     span: Span,
     problems: &'a Problems,
     known: Vec<&'static str>,
+    // Whether the keys are names that the operator chose.
+    named: Cell<bool>,
 }
 
 impl<'a> Section<'a> {
     /// Begins reading `table`, which stands at `span` (its header or braces).
     pub fn new(table: &'a Table, span: Span, problems: &'a Problems) -> Self {
-        Self { table, span, problems, known: Vec::new() }
+        Self { table, span, problems, known: Vec::new(), named: Cell::new(false) }
     }
 
     /// Begins reading a table that is not written: `span` is where its problems point.
@@ -84,6 +90,7 @@ impl<'a> Section<'a> {
 
     /// All entries, for tables whose keys are names that the operator chose. They count as known.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, Span, &'a Node)> + use<'a> {
+        self.named.set(true);
         self.table.entries.iter().map(|(key, span, node)| (key.as_str(), span.clone(), node))
     }
 
@@ -306,6 +313,9 @@ impl<'a> Section<'a> {
 
     /// Ends reading: every key that nobody asked for is a problem, with the nearest known one as remedy.
     pub fn finish(self) {
+        if self.named.get() {
+            return;
+        }
         for (key, span, _) in &self.table.entries {
             if self.known.contains(&key.as_str()) {
                 continue;
@@ -313,7 +323,9 @@ impl<'a> Section<'a> {
             let mut known = self.known.clone();
             known.sort_unstable();
             let mut problem = Problem::new(span.clone(), format!("unknown key `{key}`"), "not known here");
-            problem.help = match nearest(key, known.iter().copied()) {
+            // Looking for the nearest is work; nobody reads that many remedies.
+            let near = nearest(key, known.iter().copied().filter(|_| self.problems.len() < REMEDIES));
+            problem.help = match near {
                 Some(near) => Some(format!("did you mean `{near}`?")),
                 None if known.is_empty() => Some("this table takes no keys".to_owned()),
                 None => Some(format!("known here: {}", known.join(", "))),
@@ -405,6 +417,43 @@ mod tests {
         let problems = Problems::new();
         let listen = Section::new(&table, 0..1, &problems).texts("listen").unwrap();
         assert_eq!(listen.len(), 1);
+    }
+
+    #[test]
+    fn keys_that_the_operator_chose_are_never_unknown() {
+        let table = table(&[("any", Value::Integer(1)), ("name", Value::Integer(2))]);
+        let problems = Problems::new();
+        let section = Section::new(&table, 0..1, &problems);
+        assert_eq!(section.entries().count(), 2);
+        section.finish();
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn kind_stands_alone_or_in_a_table() {
+        let inner = Table {
+            entries: vec![("kind".to_owned(), 0..1, Node { span: 1..2, value: Value::Text("tcp".into()) })],
+        };
+        let table = table(&[("alone", Value::Text("tcp".into())), ("table", Value::Table(inner))]);
+        let problems = Problems::new();
+        let mut section = Section::new(&table, 0..1, &problems);
+        for key in ["alone", "table"] {
+            let (kind, options) = section.kind(key).unwrap();
+            assert_eq!(kind.value, "tcp");
+            options.finish();
+        }
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn number_without_a_unit_is_told_which_units_there_are() {
+        let table = table(&[("idle", Value::Integer(5)), ("buffer", Value::Integer(64))]);
+        let problems = Problems::new();
+        let mut section = Section::new(&table, 0..1, &problems);
+        assert_eq!(section.optional_duration("idle", Duration::ZERO..=Duration::MAX), None);
+        assert_eq!(section.size("buffer", 7, 0..=100), 7);
+        let helps: Vec<_> = problems.into_vec().into_iter().filter_map(|problem| problem.help).collect();
+        assert_eq!(helps, ["write a unit: \"5s\" or \"5ms\"", "write a unit: \"64 B\" or \"64 KiB\""]);
     }
 
     #[test]

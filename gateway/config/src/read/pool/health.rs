@@ -5,7 +5,7 @@ use std::time::Duration;
 use sekisho_api::settings::{Problem, Section};
 use sekisho_scheduler::{FlapSpec, HealthSpec, PassiveSpec};
 
-use super::super::context::{Context, unknown};
+use super::super::context::Context;
 use crate::defaults;
 use crate::model::ProbeSpec;
 
@@ -50,7 +50,7 @@ fn probe(pool: &mut Section<'_>, health: &mut HealthSpec, context: &Context<'_>)
     let kinds = context.registry.probes();
     let Some(found) = kinds.iter().find(|known| known.name() == kind.value) else {
         let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-        context.error(unknown("probe", &kind, "no protocol brings a probe of this name", &names, "probes"));
+        context.unknown("probe", &kind, "no protocol brings a probe of this name", &names, "probes");
         return None;
     };
     let before = context.errors.len();

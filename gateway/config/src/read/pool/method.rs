@@ -1,9 +1,9 @@
 //! `method`: how a pool chooses.
 
-use sekisho_api::settings::Section;
+use sekisho_api::settings::{Problem, Section};
 use sekisho_scheduler::{HashKind, Method, ResponseCombine, ResponseSource};
 
-use super::super::context::{Context, unknown};
+use super::super::context::Context;
 use crate::defaults;
 
 /// All methods by name, with the settings of those that have some.
@@ -23,7 +23,7 @@ pub(super) fn read(pool: &mut Section<'_>, context: &Context<'_>) -> Method {
     let Some((kind, mut section)) = pool.kind("method") else { return Method::RoundRobin };
     let Some(method) = METHODS.iter().copied().find(|method| method.name() == kind.value) else {
         let names: Vec<&str> = METHODS.iter().map(|method| method.name()).collect();
-        context.error(unknown("method", &kind, "there is no such method", &names, "methods"));
+        context.unknown("method", &kind, "there is no such method", &names, "methods");
         return Method::RoundRobin;
     };
     let method = match method {
@@ -48,10 +48,15 @@ const COMBINES: &[(&str, ResponseCombine)] =
     &[("none", ResponseCombine::None), ("active", ResponseCombine::Active)];
 
 fn hash(section: &mut Section<'_>) -> HashKind {
-    if section.word("variant", &[("maglev", false), ("bounded-load", true)]) != Some(true) {
-        // `factor` belongs to the other variant: here it is an unknown key.
-        return HashKind::Maglev;
-    }
+    let bounded = section.word("variant", &[("maglev", false), ("bounded-load", true)]) == Some(true);
     let factor = section.number("factor", defaults::BOUNDED_LOAD_FACTOR, defaults::BOUNDED_LOAD_FACTORS);
-    HashKind::BoundedLoad(factor)
+    if bounded {
+        return HashKind::BoundedLoad(factor);
+    }
+    if section.has("factor") {
+        let message = "`factor` has no effect on this variant";
+        let problem = Problem::new(section.place("factor"), message, "`maglev` does not bound the load");
+        section.problem(problem.help("add variant = \"bounded-load\""));
+    }
+    HashKind::Maglev
 }

@@ -14,7 +14,7 @@ use sekisho_api::{IdentityRules, Persist, Protocol, Transport, VipContext};
 pub(super) use tls::alpn;
 
 use super::Names;
-use super::context::{Context, Name, unknown};
+use super::context::{Context, Name};
 use super::domain;
 use crate::model::{Domain, Gateway, Vip};
 
@@ -91,7 +91,7 @@ fn protocol<'c>(section: &mut Section<'_>, context: &Context<'c>) -> Option<&'c 
     let found = context.registry.protocol(written.value);
     if found.is_none() {
         let label = "no protocol of this name is registered";
-        context.error(unknown("protocol", &written, label, &registered, "registered"));
+        context.unknown("protocol", &written, label, &registered, "registered");
     }
     found.map(|protocol| &**protocol)
 }
@@ -150,10 +150,10 @@ fn pools(section: &mut Section<'_>, names: &Names<'_>, context: &Context<'_>) ->
     let first = section.text("pool");
     let further = section.texts("pools").unwrap_or_default();
     let known = |pool: &Found<&str>| {
-        if names.pools.contains(&pool.value) {
+        if names.pools.binary_search(&pool.value).is_ok() {
             return true;
         }
-        context.error(unknown("pool", pool, "there is no such `[pool.NAME]`", names.pools, "pools"));
+        context.unknown("pool", pool, "there is no such `[pool.NAME]`", names.pools, "pools");
         false
     };
     let mut pools: Vec<Arc<str>> = Vec::new();
@@ -177,7 +177,7 @@ fn domain<'n>(section: &mut Section<'_>, names: &Names<'n>, context: &Context<'_
     if found.is_none() {
         let known: Vec<&str> = names.domains.iter().map(|domain| &*domain.table.name).collect();
         let label = "there is no such `[domain.NAME]`";
-        context.error(unknown("persistence domain", &wanted, label, &known, "domains"));
+        context.unknown("persistence domain", &wanted, label, &known, "domains");
     }
     found
 }

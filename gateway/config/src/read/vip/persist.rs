@@ -3,7 +3,7 @@
 use sekisho_api::settings::{Found, Problem, Section, Span, Value};
 use sekisho_api::{CookieSettings, KeyKind, Persist, Protocol, SameSite, Secure};
 
-use super::super::context::{Context, unknown};
+use super::super::context::Context;
 use crate::defaults;
 
 /// The list, and where the inserted cookie is asked for. No list where a problem was recorded.
@@ -67,7 +67,7 @@ fn supported(kind: &Found<&str>, protocol: Option<&dyn Protocol>, context: &Cont
     let listed = format!("`{}` keeps clients by", protocol.name);
     if elsewhere.is_empty() {
         let label = "no protocol finds such a key";
-        context.error(unknown("kind of persistence", kind, label, &here, &listed));
+        context.unknown("kind of persistence", kind, label, &here, &listed);
         return false;
     }
     let message = format!("protocol `{}` cannot keep clients by `{}`", protocol.name, kind.value);
