@@ -251,6 +251,18 @@ mod tests {
     }
 
     #[test]
+    fn no_byte_behind_an_answer_changes_it() {
+        let good = record(&hello(&[named(b"a.example")]));
+        sekisho_testkit::seeded(3000, &[&good, &good[..20], &[22, 3, 1, 0, 1, 1]], |data| {
+            sekisho_testkit::prefixes(client_hello, data.get(2..).unwrap_or_default());
+        });
+        let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/fuzz/client_hello");
+        let replayed =
+            sekisho_testkit::regressions(found, |data| sekisho_testkit::prefixes(client_hello, data));
+        assert!(replayed > 0);
+    }
+
+    #[test]
     fn rustls_names_its_server() {
         let config =
             rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())

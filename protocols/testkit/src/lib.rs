@@ -35,11 +35,13 @@ mod mutate;
 mod oracle;
 mod probe;
 mod rig;
+mod scripted;
 mod transcript;
 
 pub use conversation::{Conversation, conversation, converse, head};
 pub use exchange::{Exchange, exchange};
 pub use mutate::Seed;
-pub use oracle::{oracle, regressions, seeded};
+pub use oracle::{oracle, prefixes, regressions, seeded, units};
 pub use probe::{Probe, probe};
+pub use scripted::engine;
 pub use transcript::{Transcript, hex};

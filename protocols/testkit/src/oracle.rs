@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sekisho_api::{Conversation, Side};
+use sekisho_api::{Conversation, Side, settings};
 use sekisho_engine::EngineLimits;
 
 use crate::conversation::Context;
@@ -17,9 +17,51 @@ use crate::transcript::{DEADLINES, Event, WHYS};
 /// # Panics
 /// If something does not hold; that is the finding.
 pub fn oracle(make: impl Fn() -> Box<dyn Conversation>, data: &[u8]) {
-    let whole = play(make(), data, |rig, side, bytes| rig.say(side, bytes));
-    let cut = play(make(), data, |rig, side, bytes| bytes.iter().for_each(|b| rig.say(side, &[*b])));
+    let rig = || Rig::new(make(), EngineLimits::default(), &[]);
+    let whole = play(rig(), data, |rig, side, bytes| rig.say(side, bytes));
+    let cut = play(rig(), data, |rig, side, bytes| bytes.iter().for_each(|b| rig.say(side, &[*b])));
     assert_eq!(whole, cut, "the cut of the bytes changed the effects (law 2)");
+}
+
+/// Checks a parser that answers `None` for *incomplete*: once it has an answer or an error about the beginning of
+/// `data`, no byte behind it changes that.
+///
+/// # Panics
+/// With the length at which it changed its mind.
+pub fn prefixes<T, E>(read: impl Fn(&[u8]) -> Result<Option<T>, E>, data: &[u8])
+where
+    T: PartialEq + std::fmt::Debug,
+    E: PartialEq + std::fmt::Debug,
+{
+    let mut settled = None;
+    for len in 0..=data.len() {
+        let answer = read(data.get(..len).unwrap_or(data));
+        match &settled {
+            Some(first) => assert_eq!(&answer, first, "it changed its mind at {len} bytes"),
+            None if matches!(answer, Ok(None)) => {}
+            None => settled = Some(answer),
+        }
+    }
+}
+
+/// Checks the readers of durations, sizes and bytes: total, and what they show they read back.
+///
+/// # Panics
+/// With the value that did not come back.
+pub fn units(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    _ = settings::parse_bytes(&text);
+    if let Ok(duration) = settings::parse_duration(&text) {
+        let shown = settings::show_duration(duration);
+        let back = settings::parse_duration(&shown).unwrap_or_else(|e| panic!("{shown}: {e}"));
+        // Milliseconds are the finest unit, and numbers are read as floats of 53 bits.
+        let off = back.abs_diff(duration).as_secs_f64();
+        assert!(off <= 1e-3 + duration.as_secs_f64() * 1e-12, "{text} is shown as {shown}");
+    }
+    if let Ok(size) = settings::parse_size(&text) {
+        let shown = settings::show_size(size);
+        assert_eq!(settings::parse_size(&shown), Ok(size), "{text} is shown as {shown}");
+    }
 }
 
 /// Runs `oracle` on `count` seeded scripts made of `words` and noise: what a fuzzer does, in an ordinary test.
@@ -68,12 +110,7 @@ pub fn regressions(directory: impl AsRef<Path>, mut oracle: impl FnMut(&[u8])) -
 }
 
 /// `data`: an operation, for bytes a length and that many, and so on to the end.
-fn play(
-    conversation: Box<dyn Conversation>,
-    mut data: &[u8],
-    say: impl Fn(&mut Rig, Side, &[u8]),
-) -> Effects {
-    let mut rig = Rig::new(conversation, EngineLimits::default(), &[]);
+pub(crate) fn play(mut rig: Rig, mut data: &[u8], say: impl Fn(&mut Rig, Side, &[u8])) -> Effects {
     while let Some((&operation, rest)) = data.split_first() {
         let (&number, rest) = rest.split_first().unwrap_or((&0, rest));
         let number = usize::from(number);
