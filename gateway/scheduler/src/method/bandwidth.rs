@@ -2,38 +2,30 @@
 
 use std::time::Duration;
 
-use super::Ties;
+use super::{Mode, Wheel, least};
 use crate::field::Field;
+use crate::server::ServerState;
 
-/// The candidates with the fewest bytes per weight, within [`NEAR`] of each other.
+/// One of the candidates with the fewest bytes per weight, within [`NEAR`] of each other.
 ///
 /// A server that came up less than a window ago has had no time to show its load: it counts as the least loaded of
-/// the others, so that it begins in turn with them instead of getting every client.
-pub(super) fn least(field: &Field<'_>, window: Duration) -> Ties {
+/// the others, so that it begins in turn with them instead of getting every client. While all are young nobody is
+/// compared, and they take turns.
+pub(super) fn bandwidth(field: &Field<'_>, window: Duration, wheel: &Wheel, mode: Mode) -> Option<usize> {
     let now = field.now();
-    let young = |since| now.since(since) < window;
-    let rate = |bytes: u64, weight: u64| bytes as f64 * 1000.0 / weight as f64;
+    let young = |server: &ServerState| now.since(server.since()) < window;
+    let load = |server: &ServerState, weight: u64| server.recent_bytes(now) as f64 * 1000.0 / weight as f64;
     let floor = field
         .candidates()
-        .filter(|(_, server, _)| !young(server.since()))
-        .map(|(_, server, weight)| rate(server.recent_bytes(now), weight))
+        .filter(|(_, server, _)| !young(server))
+        .map(|(_, server, weight)| load(server, weight))
         .fold(f64::INFINITY, f64::min);
-    let scores = || {
-        field.candidates().map(|(index, server, weight)| {
-            if !young(server.since()) {
-                return (index, rate(server.recent_bytes(now), weight));
-            }
-            // While all are young nobody is compared: they take turns.
-            let own = if floor.is_finite() { rate(server.recent_bytes(now), weight).max(floor) } else { 0.0 };
-            (index, own)
-        })
+    let score = |server: &ServerState, weight| match (young(server), floor.is_finite()) {
+        (false, _) => load(server, weight),
+        (true, true) => load(server, weight).max(floor),
+        (true, false) => 0.0,
     };
-    let best = scores().fold(f64::INFINITY, |best, (_, score)| best.min(score));
-    let mut ties = Ties::new();
-    for (index, _) in scores().filter(|&(_, score)| score <= best * NEAR) {
-        ties.add(index);
-    }
-    ties
+    least::measured(field, score, NEAR, wheel, mode)
 }
 
 /// Loads within 5 % are equal.

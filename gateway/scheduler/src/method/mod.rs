@@ -8,7 +8,6 @@ mod random;
 mod response;
 #[cfg(test)]
 mod tests;
-mod ties;
 mod wheel;
 
 use crate::field::Field;
@@ -16,7 +15,6 @@ use crate::spec::{Method, PoolSpec};
 pub(crate) use hash::hash;
 use maglev::Maglev;
 use random::Draws;
-use ties::Ties;
 use wheel::Wheel;
 
 /// A pool's method with what it remembers between two choices.
@@ -52,7 +50,7 @@ impl Chooser {
     pub(crate) fn pick(&self, field: &Field<'_>, hash: u64, mode: Mode) -> Option<usize> {
         match self.method {
             Method::RoundRobin => self.turn(field, mode),
-            Method::LeastConnections => self.wheel.next(least::connections(field).weights(field), mode),
+            Method::LeastConnections => least::connections(field, &self.wheel, mode),
             // One choice in fifty goes round without regard to any measurement, so that every server is measured.
             Method::LeastResponseTime { .. } | Method::LeastBandwidth { .. }
                 if self.draws.count(mode).is_multiple_of(MINIMUM_SHARE) =>
@@ -60,11 +58,9 @@ impl Chooser {
                 self.turn(field, mode)
             }
             Method::LeastResponseTime { source, combine } => {
-                self.wheel.next(response::shortest(field, source, combine).weights(field), mode)
+                response::shortest(field, source, combine, &self.wheel, mode)
             }
-            Method::LeastBandwidth { window } => {
-                self.wheel.next(bandwidth::least(field, window).weights(field), mode)
-            }
+            Method::LeastBandwidth { window } => bandwidth::bandwidth(field, window, &self.wheel, mode),
             Method::RandomTwo => random::two(field, self.draws.draw(mode)),
             Method::ConsistentHash(kind) => self.maglev.as_ref()?.pick(field, hash, kind),
             Method::SourceHash => hash::modulo(field, hash),
@@ -80,13 +76,14 @@ impl Chooser {
 /// The score by which a method orders a server, the lower the better; none where a method has none.
 pub(crate) fn score(field: &Field<'_>, method: Method, index: usize) -> Option<f64> {
     let server = field.server(index)?;
-    let weight = field.weight(server).max(1) as f64 / 1000.0;
+    let weight = field.weight(server).max(1);
+    let per_weight = |load: f64| load * 1000.0 / weight as f64;
     match method {
-        Method::LeastConnections | Method::RandomTwo => Some(f64::from(server.active()) / weight),
+        Method::LeastConnections | Method::RandomTwo => Some(per_weight(f64::from(server.active()))),
         Method::LeastResponseTime { source, combine } => {
-            Some(response::score(field, server, weight * 1000.0, source, combine, 0.0))
+            Some(response::score(field, server, weight, source, combine, 0.0))
         }
-        Method::LeastBandwidth { .. } => Some(server.recent_bytes(field.now()) as f64 / weight),
+        Method::LeastBandwidth { .. } => Some(per_weight(server.recent_bytes(field.now()) as f64)),
         _ => None,
     }
 }

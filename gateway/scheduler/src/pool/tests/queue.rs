@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{Lease, Route, Unavailable};
 
@@ -191,7 +191,7 @@ fn no_wake_up_is_lost() {
                 }
                 4..=6 if !held.is_empty() => drop(held.swap_remove(dice.roll(held.len() as u64) as usize)),
                 7 if !clients.is_empty() => {
-                    drop(clients.swap_remove(dice.roll(clients.len() as u64) as usize))
+                    drop(clients.swap_remove(dice.roll(clients.len() as u64) as usize));
                 }
                 8 => drop(bench.probe(["a", "b", "c"][dice.roll(3) as usize], dice.roll(3) > 0)),
                 _ => {}
@@ -230,4 +230,49 @@ fn no_wake_up_is_lost() {
             }
         }
     }
+}
+
+/// Wakes a thread.
+#[derive(Debug)]
+struct Thread(std::thread::Thread);
+
+impl Wake for Thread {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[test]
+fn no_wake_up_is_lost_between_threads() {
+    let mut spec =
+        pool(Method::LeastConnections, vec![ServerSpec { max_connections: Some(1), ..server("a") }]);
+    // A lost wake-up shows as a timeout; nothing else takes anywhere near as long.
+    spec.queue = QueueSpec { capacity: 8, timeout: Duration::from_secs(60) };
+    let bench = Bench::new(spec);
+    std::thread::scope(|scope| {
+        for client in 0..4 {
+            let bench = &bench;
+            scope.spawn(move || {
+                let waker = Waker::from(Arc::new(Thread(std::thread::current())));
+                let route = Route::new();
+                let ask = bench.ask(&route, client);
+                for _ in 0..500 {
+                    let lease = bench.pool().choose(&ask, Instant::now()).or_else(|_| {
+                        let mut waiting = bench.pool().enqueue(Instant::now())?;
+                        loop {
+                            match waiting.poll(&mut Context::from_waker(&waker), &ask, Instant::now()) {
+                                Poll::Ready(outcome) => return outcome,
+                                Poll::Pending => {
+                                    std::thread::park_timeout(waiting.deadline() - Instant::now());
+                                }
+                            }
+                        }
+                    });
+                    assert_eq!(bench.server("a").active(), 1);
+                    drop(lease.unwrap());
+                }
+            });
+        }
+    });
+    assert_eq!((bench.server("a").active(), bench.pool().queued()), (0, 0));
 }
