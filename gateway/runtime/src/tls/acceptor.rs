@@ -44,13 +44,13 @@ pub(super) enum CertificateEvent {
 
 /// When a certificate expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CertificateExpiry {
+pub struct CertificateExpiry {
     /// Its first name; the file's name for a certificate without any.
-    pub(crate) name: Box<str>,
+    pub name: Box<str>,
     /// Its file.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// When it expires.
-    pub(crate) not_after: SystemTime,
+    pub not_after: SystemTime,
 }
 
 impl Acceptor {

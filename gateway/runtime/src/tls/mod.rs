@@ -21,7 +21,8 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::CryptoProvider;
 
-pub(crate) use acceptor::{Acceptor, CertificateExpiry};
+pub(crate) use acceptor::Acceptor;
+pub use acceptor::CertificateExpiry;
 pub(crate) use connector::Connector;
 pub(crate) use error::{HandshakeError, TlsError};
 pub(crate) use stream::TlsStream;

@@ -33,13 +33,15 @@ impl TlsStream {
         Self { tcp, session, facts: Arc::new(facts), closing: false }
     }
 
-    /// The TCP connection below, for socket options and addresses.
-    pub(crate) fn tcp(&self) -> &TcpStream {
+    /// The TCP connection below.
+    #[cfg(test)]
+    pub(super) fn tcp(&self) -> &TcpStream {
         &self.tcp
     }
 
     /// Whether the handshake resumed an earlier session.
-    pub(crate) fn resumed(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn resumed(&self) -> bool {
         self.session.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
     }
 

@@ -1,0 +1,184 @@
+//! What survives a restart: the journals of the persistence tables, and the secret.
+//!
+//! Nothing here is worth a refused client: what cannot be written is logged and tried again, what cannot be read is
+//! passed over. A thread of its own writes, so that a slow disk holds up neither workers nor probes.
+
+mod journal;
+mod lock;
+mod name;
+mod secret;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime};
+
+use sekisho_api::KeyKind;
+use sekisho_config::{Config, Gateway};
+use sekisho_scheduler::{Scheduler, Secret, Table};
+
+use self::journal::Journal;
+use self::lock::Lock;
+pub(crate) use self::secret::SecretError;
+
+/// What survives a restart. Dropping it writes what is left.
+#[derive(Debug)]
+pub(crate) struct Store {
+    secret: Secret,
+    directory: Option<PathBuf>,
+    writing: Option<Writing>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    queue: SyncSender<Vec<Arc<Table>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Store {
+    /// Reads the secret, or makes one, in the state directory if there is one.
+    ///
+    /// # Errors
+    /// If a secret file is configured and cannot be used: a secret of its own would make this node refuse the
+    /// cookies of the others.
+    pub(crate) fn open(gateway: &Gateway) -> Result<Self, SecretError> {
+        let directory = gateway.state_directory.clone().filter(|directory| match make(directory) {
+            Ok(()) => true,
+            Err(error) => {
+                let path = directory.display();
+                tracing::error!(%path, %error, "No state directory: nothing will survive a restart");
+                false
+            }
+        });
+        let secret = match &gateway.secret_file {
+            Some(file) => secret::configured(file)?,
+            None => secret::kept(directory.as_deref())?,
+        };
+        Ok(Self { secret, directory, writing: None })
+    }
+
+    /// The secret.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Takes the journals into the tables, and goes on writing them. Once, before any client is served.
+    pub(crate) fn replay(&mut self, scheduler: &Scheduler, config: &Config, now: Instant) {
+        let Some(directory) = self.directory.clone() else { return };
+        let mut journals = Journals::new(directory, kinds(config));
+        for table in scheduler.tables() {
+            journals.of(table, SystemTime::now(), now);
+        }
+        let (queue, work) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("sekisho-store".to_owned());
+        match thread.spawn(move || journals.run(&work)) {
+            Ok(thread) => self.writing = Some(Writing { queue, thread }),
+            Err(error) => tracing::error!(%error, "No thread for the journals: they are not written"),
+        }
+    }
+
+    /// Has what changed written. To be called every second or so; while the disk is busy with the last time, nothing
+    /// happens, for the tables remember.
+    pub(crate) fn tick(&self, scheduler: &Scheduler) {
+        if let Some(writing) = &self.writing {
+            let _ = writing.queue.try_send(scheduler.tables().to_vec());
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(Writing { queue, thread }) = self.writing.take() {
+            // The thread writes once more when nobody can send any longer.
+            drop(queue);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The journals, and who writes them.
+#[derive(Debug)]
+struct Journals {
+    directory: PathBuf,
+    kinds: Vec<KeyKind>,
+    lock: Option<Lock>,
+    open: HashMap<Arc<str>, Journal>,
+}
+
+impl Journals {
+    fn new(directory: PathBuf, kinds: Vec<KeyKind>) -> Self {
+        let lock = Lock::take(&directory);
+        if lock.is_none() {
+            let path = directory.display();
+            tracing::warn!(%path, "Another gateway uses the state directory: journals are read, and written later");
+        }
+        Self { directory, kinds, lock, open: HashMap::new() }
+    }
+
+    /// The journal of a table. One that is met for the first time is taken into the table first.
+    fn of(&mut self, table: &Table, wall: SystemTime, now: Instant) -> &mut Journal {
+        let (directory, kinds, mine) = (&self.directory, &self.kinds, self.lock.is_some());
+        self.open.entry(Arc::clone(table.name())).or_insert_with(|| {
+            let path = directory.join(name::file_name(table.name()));
+            Journal::open(path, mine, table, kinds, wall, now)
+        })
+    }
+
+    fn run(mut self, work: &Receiver<Vec<Arc<Table>>>) {
+        let mut last = Vec::new();
+        while let Ok(tables) = work.recv() {
+            self.write(&tables, SystemTime::now(), Instant::now());
+            last = tables;
+        }
+        self.write(&last, SystemTime::now(), Instant::now());
+    }
+
+    fn write(&mut self, tables: &[Arc<Table>], wall: SystemTime, now: Instant) {
+        if self.lock.is_none() {
+            // The other gateway has left once this succeeds, and its journals say less than the tables do.
+            self.lock = Lock::take(&self.directory);
+            if self.lock.is_none() {
+                return;
+            }
+            self.open.values_mut().for_each(Journal::rewrite_next);
+        }
+        for table in tables {
+            self.of(table, wall, now).write(table, wall, now);
+        }
+    }
+}
+
+/// The kinds of key that a journal may bring back: those that this configuration uses, and the common ones.
+fn kinds(config: &Config) -> Vec<KeyKind> {
+    let mut kinds = vec![
+        KeyKind::USER,
+        KeyKind::RDP_TOKEN,
+        KeyKind::SOURCE_IP,
+        KeyKind::COOKIE,
+        KeyKind::APP_COOKIE,
+        KeyKind::HEADER,
+        KeyKind::QUERY,
+        KeyKind::SNI,
+        KeyKind::CLIENT_SUBNET,
+        KeyKind::QNAME,
+    ];
+    for kind in config.vips.iter().flat_map(|vip| &vip.persist).map(sekisho_api::Persist::kind) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+/// Users' names are in it: the directory is the gateway's alone if the gateway makes it.
+fn make(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
