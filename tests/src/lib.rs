@@ -21,6 +21,8 @@
 
 mod programs;
 mod repository;
+mod rig;
 
 pub use programs::{program, sekisho};
 pub use repository::{Dependency, File, Member, files, members, root};
+pub use rig::{Authority, HttpServer, LineServer, Rig, Seen, tls_client, until};

@@ -8,4 +8,6 @@
     reason = "everything here is a test"
 )]
 
+mod integration;
+mod real;
 mod tidy;

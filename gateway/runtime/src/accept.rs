@@ -25,7 +25,9 @@ const REST: Duration = Duration::from_millis(100);
 /// # Errors
 /// If the listener cannot be registered with the worker.
 pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: std::net::TcpListener) -> io::Result<()> {
-    let listener = AsyncFd::with_interest(listener, Interest::READABLE)?;
+    // SAFETY: the listener owns its descriptor, which lives until the `AsyncFd` that holds it is dropped, and nothing
+    // here takes it out or replaces it.
+    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
     let (worker, slot) = (worker.clone(), slot.clone());
     tokio::task::spawn_local(async move {
         while !slot.is_closed() {
@@ -120,8 +122,6 @@ fn accept(listener: &std::net::TcpListener) -> io::Result<(std::net::TcpStream, 
 /// Errors of the connection, not of the listener (accept(2), "Error handling").
 fn gone_again(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NetworkUnreachable, TimedOut};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted | NetworkUnreachable | TimedOut
-    ) || matches!(error.raw_os_error(), Some(libc::EPROTO | libc::ENETDOWN | libc::EHOSTUNREACH))
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NetworkUnreachable | TimedOut)
+        || matches!(error.raw_os_error(), Some(libc::EPROTO | libc::ENETDOWN | libc::EHOSTUNREACH))
 }

@@ -110,7 +110,12 @@ pub(crate) fn refused(_: &Rc<Worker>, serving: &Serving, facts: &Facts, began: I
     serving.core.record(&Record { end, ..blank(facts, began) });
 }
 
-async fn secure(worker: &Rc<Worker>, serving: &Serving, stream: TcpStream, began: Instant) -> Result<Io, End> {
+async fn secure(
+    worker: &Rc<Worker>,
+    serving: &Serving,
+    stream: TcpStream,
+    began: Instant,
+) -> Result<Io, End> {
     let Some(acceptor) = &serving.live.acceptor else { return Ok(Io::Plain(PlainStream::new(stream))) };
     let handshake = pin!(acceptor.accept(stream));
     let deadline = began + serving.live.vip.timeouts.handshake;

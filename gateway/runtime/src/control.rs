@@ -54,7 +54,7 @@ impl Control {
         let access = AccessLog::open(config.gateway.access_log.as_ref(), options.access)
             .map_err(StartError::AccessLog)?;
         let live = Arc::new(Live::build(config, store.secret(), seed(), None, now)?);
-        store.replay(&live.scheduler, now);
+        store.replay(&live.scheduler, &live.config, now);
         let count = live.config.gateway.workers.unwrap_or_else(cores).max(1);
         let changes = Addresses::default().change(&live, count)?;
         let (end, ended) = mpsc::channel(1);
@@ -89,7 +89,7 @@ impl Control {
                 tracing::error!("A worker panicked");
             }
         }
-        self.store.tick(&self.board.live.load().scheduler, Instant::now());
+        self.store.tick(&self.board.live.load().scheduler);
         self.access.close();
     }
 
@@ -134,10 +134,10 @@ impl Control {
 
     fn chores(&mut self) {
         let live = self.board.live.load();
-        self.store.tick(&live.scheduler, Instant::now());
+        self.store.tick(&live.scheduler);
         for vip in &live.vips {
             if let Some(acceptor) = &vip.acceptor {
-                _ = acceptor.reload_changed(std::time::SystemTime::now());
+                acceptor.tend(&vip.vip.name);
             }
         }
     }
@@ -182,13 +182,17 @@ fn spawn(
 
 fn targets(board: &Board) -> Vec<health::Target> {
     let live = board.live.load();
-    let probes = |pool: &str| live.config.pools.iter().find(|p| &*p.spec.name == pool).and_then(|p| p.probe.clone());
+    let pool = |name: &str| live.config.pools.iter().find(|pool| &*pool.spec.name == name);
     live.servers()
-        .map(|side| health::Target {
-            pool: side.pool.clone(),
-            server: side.state.clone(),
-            probe: probes(&side.pool),
-            connector: side.connector.clone(),
+        .filter_map(|side| {
+            let pool = pool(&side.pool)?;
+            Some(health::Target {
+                pool: side.pool.clone(),
+                server: side.state.clone(),
+                probe: pool.probe.clone(),
+                timeout: pool.spec.health.timeout,
+                connector: side.connector.clone(),
+            })
         })
         .collect()
 }

@@ -15,10 +15,10 @@ use sekisho_engine::{Action, Engine, EngineLimits, Need};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::connection::Ended;
-use crate::vip::{Waited, wait};
 use crate::dial::within;
 use crate::io::Io;
 use crate::slot::Serving;
+use crate::vip::{Waited, wait};
 use crate::worker::Worker;
 
 /// How long a client that was refused is listened to after the last word, so that it reads the word and not a reset.
@@ -55,7 +55,7 @@ pub(crate) async fn run(
     began: Instant,
 ) -> Front {
     let limits = EngineLimits { buffer: serving.live.vip.limits.buffer, ..EngineLimits::default() };
-    let mut driver = Driver {
+    let driver = Driver {
         worker,
         serving,
         facts,
@@ -247,7 +247,8 @@ impl Driver<'_> {
         let deadline = Instant::now() + timeouts.handshake;
         let facts = match side {
             Side::Client => {
-                let Some(acceptor) = self.serving.live.acceptor.as_ref().filter(|_| self.client.plain().is_some())
+                let Some(acceptor) =
+                    self.serving.live.acceptor.as_ref().filter(|_| self.client.plain().is_some())
                 else {
                     return Err(End::Fault(sekisho_api::Blame::Gateway, "starttls-without-certificate"));
                 };

@@ -11,9 +11,9 @@ use sekisho_api::{Failure, Observation, Server};
 use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::io::Io;
 use crate::listen::keep_alive;
 use crate::live::ServerSide;
-use crate::io::Io;
 use crate::plain::PlainStream;
 use crate::ticker::Ticker;
 
@@ -26,7 +26,9 @@ pub(crate) async fn dial(
 ) -> Result<Io, Failure> {
     let began = Instant::now();
     let attempt = pin!(attempt(side, keepalive));
-    let result = within(ticker, began + patience, attempt).await.unwrap_or(Err(Problem::Server(Failure::ConnectTimeout)));
+    let result = within(ticker, began + patience, attempt)
+        .await
+        .unwrap_or(Err(Problem::Server(Failure::ConnectTimeout)));
     let now = Instant::now();
     match result {
         Ok(stream) => {
@@ -77,7 +79,11 @@ async fn tcp(address: std::net::SocketAddr, keepalive: Duration) -> Result<TcpSt
     socket.connect(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::ResourceBusy => Problem::Gateway(error),
         io::ErrorKind::TimedOut => Problem::Server(Failure::ConnectTimeout),
-        _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) => {
+        _ if matches!(
+            error.raw_os_error(),
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+        ) =>
+        {
             Problem::Gateway(error)
         }
         _ => Problem::Server(Failure::Refused),

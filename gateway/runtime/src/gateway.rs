@@ -12,8 +12,9 @@ use sekisho_scheduler::Scheduler;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::{self, Command};
-use crate::live::Live;
+use crate::live::{Live, LiveVip};
 use crate::sockets::Addresses;
+use crate::tls::CertificateExpiry;
 
 /// What the program may ask for beside the configuration.
 #[derive(Debug, Default)]
@@ -100,6 +101,7 @@ pub struct Gateway {
 /// # Errors
 /// Why it cannot start; nothing is left behind then.
 pub fn start(config: Config, options: Options) -> Result<Gateway, StartError> {
+    crate::descriptors::raise_limit(config.gateway.max_connections);
     let (commands, orders) = mpsc::unbounded_channel();
     let started = control::Control::start(config, options)?;
     let board = started.board();
@@ -117,6 +119,17 @@ impl Gateway {
     /// The scheduler in force.
     pub fn scheduler(&self) -> Arc<Scheduler> {
         self.board.live.load().scheduler.clone()
+    }
+
+    /// The certificates in use, by VIP, and when they expire.
+    pub fn certificates(&self) -> Vec<(Arc<str>, CertificateExpiry)> {
+        let live = self.board.live.load();
+        let of = |vip: &Arc<LiveVip>| {
+            let acceptor = vip.acceptor.clone().into_iter();
+            let name = vip.vip.name.clone();
+            acceptor.flat_map(|acceptor| acceptor.expiries()).map(move |expiry| (name.clone(), expiry))
+        };
+        live.vips.iter().flat_map(of).collect()
     }
 
     /// Takes another configuration into force. Listeners that stay are not touched, connections go on.

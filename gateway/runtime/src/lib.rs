@@ -9,7 +9,7 @@ mod access;
 mod connection;
 mod control;
 mod converse;
-
+mod descriptors;
 mod dial;
 mod gateway;
 mod health;
@@ -32,3 +32,4 @@ mod vip;
 mod worker;
 
 pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};
+pub use tls::CertificateExpiry;

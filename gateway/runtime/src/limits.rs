@@ -23,7 +23,8 @@ impl Gauge {
     }
 
     /// How many there are.
-    pub(crate) fn count(&self) -> usize {
+    #[cfg(test)]
+    fn count(&self) -> usize {
         self.now.load(Ordering::Relaxed)
     }
 
@@ -35,9 +36,10 @@ impl Gauge {
 
     /// Takes a place, if there is one.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
-        let before = self.now.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
-        (before < self.max.load(Ordering::Relaxed)).then_some(place)
+        let max = self.max.load(Ordering::Relaxed);
+        // Never counted up first and down again: giving such a place back would wake those who wait, for nothing.
+        let below = |now: usize| (now < max).then_some(now + 1);
+        self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).ok().map(|_| Place(self.clone()))
     }
 
     /// Waits for a place. While it waits nothing is accepted, and clients queue in the kernel's backlog.
@@ -102,7 +104,8 @@ impl PerClient {
     }
 
     fn shard(&self, key: &Key) -> &Mutex<HashMap<Key, usize>> {
-        let sum = key.expose().iter().fold(0_usize, |sum, &b| sum.wrapping_mul(31).wrapping_add(usize::from(b)));
+        let sum =
+            key.expose().iter().fold(0_usize, |sum, &b| sum.wrapping_mul(31).wrapping_add(usize::from(b)));
         let [first, ..] = &self.shards;
         self.shards.get(sum % SHARDS).unwrap_or(first)
     }

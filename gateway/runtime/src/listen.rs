@@ -23,7 +23,11 @@ pub(crate) struct Bound<S> {
 /// # Errors
 /// What the kernel says; `AddrInUse` also where another process listens with SO_REUSEPORT, which would otherwise
 /// silently take a share of the connections.
-pub(crate) fn tcp(address: SocketAddr, workers: usize, keepalive: Duration) -> io::Result<Bound<TcpListener>> {
+pub(crate) fn tcp(
+    address: SocketAddr,
+    workers: usize,
+    keepalive: Duration,
+) -> io::Result<Bound<TcpListener>> {
     let listen = |address| {
         let socket = socket(address, Type::STREAM, Protocol::TCP)?;
         // Accepted sockets inherit these from the listener: two system calls less for each connection.

@@ -77,7 +77,8 @@ impl Live {
         for pool in &config.pools {
             let connector = match &pool.tls {
                 Some(tls) => Some(Arc::new(
-                    Connector::new(tls).map_err(|e| StartError::Tls(pool.spec.name.to_string(), e.to_string()))?,
+                    Connector::new(tls)
+                        .map_err(|e| StartError::Tls(pool.spec.name.to_string(), e.to_string()))?,
                 )),
                 None => None,
             };

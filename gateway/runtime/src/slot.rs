@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sekisho_api::{Converse, Exchange, Handler};
 use tokio::sync::Notify;
 
-use crate::vip::VipCore;
 use crate::live::LiveVip;
+use crate::vip::VipCore;
 use crate::worker::{NewSocket, Socket, Worker};
 use crate::{accept, udp};
 

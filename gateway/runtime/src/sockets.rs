@@ -51,8 +51,11 @@ impl Addresses {
                     changes.addresses.0.push(there.clone());
                     continue;
                 }
-                let refused =
-                    |source| StartError::Listen { vip: vip.vip.name.to_string(), address: configured, source };
+                let refused = |source| StartError::Listen {
+                    vip: vip.vip.name.to_string(),
+                    address: configured,
+                    source,
+                };
                 let mut bound = configured;
                 if vip.vip.transport.tcp() {
                     let tcp = listen::tcp(bound, workers, vip.vip.timeouts.keepalive).map_err(refused)?;

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use sekisho_api::{
-    BoxStream, Core, Facts, Failure, Key, Lease, Local, Record, Route, Server, Unavailable,
-};
+use sekisho_api::{BoxStream, Core, Facts, Failure, Key, Lease, Local, Record, Route, Unavailable};
 use sekisho_scheduler::{Ask, Pool, Table};
 
 use crate::access::Place;
@@ -87,7 +85,8 @@ impl VipCore {
     pub(crate) async fn start_tls(&self, io: Io, lease: &Lease, deadline: Instant) -> Result<Io, Failure> {
         let side = self.side(lease).ok_or(Failure::Refused)?;
         let (Some(connector), Io::Plain(plain)) = (&side.connector, io) else { return Err(Failure::Tls) };
-        let handshake = Box::pin(connector.connect(plain.into_inner(), lease.server().name(), lease.server().address()));
+        let handshake =
+            Box::pin(connector.connect(plain.into_inner(), lease.server().name(), lease.server().address()));
         match within(self.worker.ticker(), deadline, handshake).await {
             Some(Ok(stream)) => Ok(Io::Tls(Box::new(stream))),
             Some(Err(_)) => Err(Failure::Tls),
@@ -108,11 +107,13 @@ impl Core for VipCore {
 
     fn queue<'a>(&'a self, route: &'a Route, facts: &'a Facts) -> Local<'a, Result<Lease, Unavailable>> {
         Box::pin(async move {
-            let found = self.with_pool(route.pool, |pool, table| (pool.enqueue(Instant::now()), table.clone()));
+            let found =
+                self.with_pool(route.pool, |pool, table| (pool.enqueue(Instant::now()), table.clone()));
             let (waiting, table) = found.ok_or(Unavailable::AllDown)?;
             let mut waiting = waiting?;
             let deadline = waiting.deadline();
-            let leased = pin!(poll_fn(|cx| waiting.poll(cx, &self.ask(route, facts, &table), Instant::now())));
+            let leased =
+                pin!(poll_fn(|cx| waiting.poll(cx, &self.ask(route, facts, &table), Instant::now())));
             within(self.worker.ticker(), deadline, leased).await.unwrap_or(Err(Unavailable::QueueTimeout))
         })
     }

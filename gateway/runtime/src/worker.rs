@@ -57,11 +57,6 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// The configuration in force.
-    pub(crate) fn live(&self) -> Arc<Live> {
-        self.live.borrow().clone()
-    }
-
     /// Looks at the configuration in force without counting a reference.
     pub(crate) fn with_live<T>(&self, look: impl FnOnce(&Live) -> T) -> T {
         look(&self.live.borrow())

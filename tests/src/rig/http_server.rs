@@ -137,6 +137,10 @@ fn serve(name: &str, mut stream: TcpStream, shared: &Shared) -> std::io::Result<
         if !request.contains(" /healthz ") {
             shared.seen.lock().unwrap().push(seen);
         }
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nx-server: {name}\r\n\r\n{name}", name.len())?;
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nx-server: {name}\r\n\r\n{name}",
+            name.len()
+        )?;
     }
 }

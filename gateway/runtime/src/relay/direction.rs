@@ -95,7 +95,9 @@ impl Direction {
                     self.state = State::Empty;
                 }
                 State::Held(held) => {
-                    while let Some(rest) = held.buffer.get(held.start..held.end).filter(|rest| !rest.is_empty()) {
+                    while let Some(rest) =
+                        held.buffer.get(held.start..held.end).filter(|rest| !rest.is_empty())
+                    {
                         let n = ready!(Pin::new(&mut *to).poll_write(cx, rest)).map_err(writing)?;
                         if n == 0 {
                             return Poll::Ready(Err(Failed { side: side.other() }));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{
-    Core, Deadline, End, Exchange, Failure, Facts, Fingerprint, IdPlace, Lease, Observation, Record, Request, Route,
-    Unavailable,
+    Core, Deadline, End, Exchange, Facts, Failure, Fingerprint, IdPlace, Lease, Observation, Record, Request,
+    Route, Unavailable,
 };
 use tokio::net::UdpSocket;
 
@@ -178,7 +178,9 @@ impl Exchanges {
             return Some(upstream.clone());
         }
         let socket = connected(lease.server().address())
-            .inspect_err(|error| tracing::error!(server = %lease.server().name(), %error, "No socket for a server"))
+            .inspect_err(
+                |error| tracing::error!(server = %lease.server().name(), %error, "No socket for a server"),
+            )
             .ok()?;
         let upstream = Rc::new(Upstream { socket, waiting: RefCell::default() });
         self.servers.borrow_mut().insert(id, upstream.clone());

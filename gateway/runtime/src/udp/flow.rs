@@ -11,16 +11,17 @@ use std::task::Poll;
 use std::time::Instant;
 
 use sekisho_api::{
-    Connected, Converse, Core, Deadline, End, Facts, Failure, Lease, Observation, Record, Route, Side, Unavailable,
+    Connected, Converse, Core, Deadline, End, Facts, Failure, Lease, Observation, Record, Route, Side,
+    Unavailable,
 };
 use sekisho_engine::{Action, Engine, EngineLimits};
 use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
 use super::{Path, Port};
-use crate::vip::{Waited, wait};
 use crate::limits::Admission;
 use crate::slot::Serving;
+use crate::vip::{Waited, wait};
 use crate::worker::Worker;
 
 /// Datagrams kept for a flow whose server is not chosen yet; what comes beyond is lost, as datagrams are.
@@ -58,7 +59,8 @@ impl Flows {
         }
         let facts = port.facts(&path);
         let counts = &serving.live.counts;
-        let (Some(vip), Some(gateway)) = (counts.connections.enter(), serving.core.connections().enter()) else {
+        let (Some(vip), Some(gateway)) = (counts.connections.enter(), serving.core.connections().enter())
+        else {
             return;
         };
         let Some(client) = counts.clients.enter(facts.client.ip()) else { return };
@@ -72,7 +74,11 @@ impl Flows {
         });
         flow.take(worker, datagram);
         self.0.borrow_mut().insert(path, flow.clone());
-        let engine = Engine::new(converse.open(&facts), &facts, EngineLimits { buffer: 65_536, ..EngineLimits::default() });
+        let engine = Engine::new(
+            converse.open(&facts),
+            &facts,
+            EngineLimits { buffer: 65_536, ..EngineLimits::default() },
+        );
         let entry = Entry { flows: self.clone(), path, _admission: admission };
         let run = Run {
             worker: worker.clone(),
@@ -266,7 +272,9 @@ impl Run {
 
     /// Relays datagrams until nothing moves any more. A flow has no end of its own.
     async fn relay(&mut self, path: &Path) -> End {
-        let Some(socket) = self.server.as_ref().map(|(socket, _)| socket.clone()) else { return End::ServerLeft };
+        let Some(socket) = self.server.as_ref().map(|(socket, _)| socket.clone()) else {
+            return End::ServerLeft;
+        };
         loop {
             let datagram = self.flow.inbox.borrow_mut().pop_front();
             let Some(datagram) = datagram else { break };

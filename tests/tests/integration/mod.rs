@@ -1,0 +1,81 @@
+//! A gateway in this process, between scripted clients and servers.
+
+mod drain;
+mod http;
+mod limits;
+mod relay;
+mod reload;
+mod sni;
+mod tls;
+mod udp;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use sekisho_tests::{HttpServer, LineServer};
+use socket2::{Domain, Socket, Type};
+
+/// `one = "127.0.0.1:1234", two = …` for a pool's servers.
+fn lines(servers: &[LineServer]) -> String {
+    let list: Vec<String> = servers.iter().map(|s| format!("{} = \"{}\"", s.name(), s.address())).collect();
+    list.join(", ")
+}
+
+/// The same for HTTP servers.
+fn https(servers: &[HttpServer]) -> String {
+    let list: Vec<String> = servers.iter().map(|s| format!("{} = \"{}\"", s.name(), s.address())).collect();
+    list.join(", ")
+}
+
+/// A connection from an address of one's own.
+fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(from.parse().unwrap(), 0).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
+}
+
+/// The name with which a line server greets; empty if the connection is closed instead.
+fn greeting(stream: &TcpStream) -> String {
+    let mut line = String::new();
+    let _ = BufReader::with_capacity(1, stream).read_line(&mut line);
+    line.trim_end().to_owned()
+}
+
+/// Sends a line and reads it back.
+fn echo(stream: &mut TcpStream) -> bool {
+    let mut back = [0; 5];
+    stream.write_all(b"ping\n").is_ok() && stream.read_exact(&mut back).is_ok() && &back == b"ping\n"
+}
+
+/// One request on an open connection: status line and fields, and the body.
+fn request(stream: &mut (impl Read + Write), text: &str) -> (Vec<String>, String) {
+    stream.write_all(text.as_bytes()).unwrap();
+    answer(stream)
+}
+
+/// One answer with a Content-Length.
+fn answer(stream: &mut impl Read) -> (Vec<String>, String) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        assert_eq!(
+            stream.read(&mut byte).unwrap(),
+            1,
+            "the head ended early: {}",
+            String::from_utf8_lossy(&head)
+        );
+        head.push(byte[0]);
+    }
+    let head: Vec<String> = String::from_utf8(head).unwrap().lines().map(str::to_owned).collect();
+    let length = field(&head, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+/// A field's value.
+fn field(head: &[String], name: &str) -> Option<String> {
+    let fields = head.iter().filter_map(|line| line.split_once(':'));
+    fields.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).next()
+}

@@ -1,0 +1,157 @@
+//! The binary between real programs. Each test has an address of its own, so that they can run side by side.
+
+mod cookie;
+mod crowd;
+mod load;
+mod tls;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use sekisho_tests::{program, sekisho, until};
+
+/// A folder of a test's own, gone when the test is.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("sekisho-real-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        path
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that runs until it is dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command, listens: SocketAddr) -> Self {
+        let running = Self(command.stdin(Stdio::null()).spawn().unwrap());
+        until(&format!("{listens} answers"), || TcpStream::connect(listens).ok().map(drop));
+        running
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A real nginx that answers every request with its name.
+struct Nginx {
+    name: &'static str,
+    address: SocketAddr,
+    folder: Folder,
+    running: Option<Running>,
+}
+
+impl Nginx {
+    fn start(name: &'static str, address: &str) -> Self {
+        let address = address.parse().unwrap();
+        let folder = Folder::new(&format!("nginx-{address}"));
+        let mut nginx = Self { name, address, folder, running: None };
+        nginx.restart();
+        nginx
+    }
+
+    fn restart(&mut self) {
+        let (here, name, address) = (self.folder.path().display(), self.name, self.address);
+        let file = self.folder.write(
+            "nginx.conf",
+            &format!(
+                "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
+                 events {{ worker_connections 4096; }}\n\
+                 http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {here}/b;\n\
+                 proxy_temp_path {here}/p; fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u;\n\
+                 scgi_temp_path {here}/s; server {{ listen {address} backlog=4096;\n\
+                 location / {{ default_type text/plain; return 200 \"{name}\\n\"; }} }} }}\n"
+            ),
+        );
+        let mut command = Command::new(program("nginx"));
+        command.arg("-c").arg(file).arg("-p").arg(self.folder.path()).stderr(Stdio::null());
+        self.running = Some(Running::start(&mut command, self.address));
+    }
+
+    fn kill(&mut self) {
+        self.running = None;
+    }
+}
+
+/// The binary, serving a file.
+struct Sekisho {
+    folder: Folder,
+    running: Running,
+}
+
+impl Sekisho {
+    fn start(name: &str, configuration: &str, listens: &str) -> Self {
+        Self::start_in(Folder::new(name), configuration, listens)
+    }
+
+    fn start_in(folder: Folder, configuration: &str, listens: &str) -> Self {
+        let file = folder.write("gateway.toml", configuration);
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = Command::new(sekisho());
+        command.arg("run").arg(file).stdout(log.try_clone().unwrap()).stderr(log);
+        let running = Running::start(&mut command, listens.parse().unwrap());
+        Self { folder, running }
+    }
+
+    fn log(&self) -> String {
+        self.folder.read("log")
+    }
+
+    /// Changes the file and sends SIGHUP; `expected` must then come once more in the log.
+    fn reload(&self, configuration: &str, expected: &str) {
+        let before = self.log().matches(expected).count();
+        self.folder.write("gateway.toml", configuration);
+        self.running.signal(Signal::HUP);
+        until(&format!("`{expected}` in the log"), || {
+            (self.log().matches(expected).count() > before).then_some(())
+        });
+    }
+}
+
+/// A web VIP before these servers.
+fn web(listen: &str, servers: &[Nginx], vip: &str, pool: &str) -> String {
+    let list: Vec<String> = servers.iter().map(|s| format!("{} = '{}'", s.name, s.address)).collect();
+    format!(
+        "[gateway]\nlog = 'info'\n[vip.web]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'web'\n{vip}\n\
+         [pool.web]\nservers = {{ {} }}\n\
+         probe = {{ kind = 'http', path = '/', interval = '500ms', fast-interval = '200ms' }}\n{pool}\n",
+        list.join(", ")
+    )
+}
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    Command::new(program(name)).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
