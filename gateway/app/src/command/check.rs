@@ -113,12 +113,13 @@ fn certificate(file: &Path, now: SystemTime) -> Result<[String; 2], Failure> {
         names.iter().flat_map(|extension| &extension.value.general_names).filter_map(name).collect();
     let until = parsed.validity().not_after;
     let seconds = now.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok());
-    let left = until.timestamp().saturating_sub(seconds.unwrap_or(0));
+    let left = parsed.validity().not_after.timestamp().saturating_sub(seconds.unwrap_or(0));
+    let until = until.to_datetime().date();
     let expires = match left / 86_400 {
-        _ if left < 0 => format!("{until}: EXPIRED"),
-        0 => format!("{until}: today"),
-        1 => format!("{until}: in 1 day"),
-        days => format!("{until}: in {days} days"),
+        _ if left < 0 => format!("{until}, EXPIRED"),
+        0 => format!("{until}, today"),
+        1 => format!("{until}, in 1 day"),
+        days => format!("{until}, in {days} days"),
     };
     Ok([few(names.iter().cloned(), names.len()), expires])
 }

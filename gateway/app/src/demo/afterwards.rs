@@ -12,7 +12,6 @@ use super::scene;
 use super::stage::Stage;
 use crate::failure::Failure;
 use crate::signals;
-use crate::table::Table;
 
 /// Between two looks at what the operator typed.
 const LOOK: Duration = Duration::from_millis(100);
@@ -67,38 +66,43 @@ fn serve(stage: &mut Stage, page: &mut Page<'_>, wishes: &Receiver<Wish>) -> Res
 fn invite(stage: &Stage, page: &mut Page<'_>) -> Result<(), DemoError> {
     page.title("Try it")?;
     page.say("Everything stays up. In another terminal:")?;
-    let mut hints = Table::new(["command", "shows"]);
     for scene in scene::all() {
         for hint in scene.hints(stage)? {
-            hints.row([hint.command, hint.shows.to_owned()]);
+            hinted(page, hint.shows, &hint.command)?;
         }
     }
+    let program = std::env::args().next().unwrap_or_else(|| "sekisho".to_owned());
     let file = stage.configuration_file();
-    let file = file.display();
-    hints.row([format!("sekisho check {file}"), "what this configuration makes".to_owned()]);
-    hints.row([
-        format!("sekisho explain {file} --vip web"),
-        "which server a new client would get, and why".to_owned(),
-    ]);
-    page.table(&hints)?;
+    hinted(page, "what this configuration makes", &format!("{program} check {}", file.display()))?;
+    let explain = format!("{program} explain {} --vip web --down www1", file.display());
+    hinted(page, "which server a client would get, and why", &explain)?;
     let servers: Vec<&str> = stage.servers().map(|server| &**server.name()).collect();
     page.say(&format!(
         "Here, type `kill SERVER` or `start SERVER` to end one and bring it back ({}), and `quit` or Ctrl-C to end. \
          What the gateway does is shown as it happens:",
         servers.join(", ")
     ))?;
-    page.line("")?;
+    page.verbatim(&columns(["VIP", "client", "key", "server", "why", "end", "request"]))?;
     Ok(())
 }
 
+fn hinted(page: &mut Page<'_>, shows: &str, command: &str) -> io::Result<()> {
+    page.verbatim(&format!("# {shows}\n{command}"))
+}
+
+/// A line of the access log. What came over the network must not move the cursor.
 fn shown(entry: &Entry) -> String {
-    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let (server, why, key) = (word(&entry.server), word(&entry.why), word(&entry.key));
-    // It came over the network: nothing in it may move the cursor.
+    let word = |text: &'_ Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let target = entry.target.as_deref().unwrap_or_default().escape_debug();
-    let status = entry.status.map(|status| status.to_string()).unwrap_or_default();
-    let (vip, client, end) = (&entry.vip, entry.client.to_string(), &entry.end);
-    let line = format!("{vip:10}  {client:21}  key {key:9}  {server:5}  {why:9}  {end}  {target} {status}");
+    let request = entry.status.map(|status| format!("{target} {status}")).unwrap_or_default();
+    let client = entry.client.to_string();
+    let (key, server, why) = (word(&entry.key), word(&entry.server), word(&entry.why));
+    columns([&entry.vip, &client, &key, &server, &why, &entry.end, &request])
+}
+
+/// Columns for lines that come one by one, wide enough for what the demo has.
+fn columns([vip, client, key, server, why, end, request]: [&str; 7]) -> String {
+    let line = format!("{vip:10}  {client:21}  {key:9}  {server:6}  {why:9}  {end:12}  {request}");
     line.trim_end().to_owned()
 }
 

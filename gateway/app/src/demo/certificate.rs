@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -18,22 +21,26 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    /// The names it is good for.
-    pub(super) const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
-
     /// Makes a new one.
     pub(super) fn make() -> Result<Self, DemoError> {
-        let made = rcgen::generate_simple_self_signed(Self::NAMES.map(str::to_owned).to_vec())?;
-        let public = made.cert.pem();
-        let both = format!("{public}{}", made.signing_key.serialize_pem());
-        Ok(Self { der: made.cert.der().clone(), public, both })
+        let now = SystemTime::now();
+        let mut parameters = CertificateParams::new(NAMES.map(str::to_owned))?;
+        parameters.distinguished_name.push(DnType::CommonName, "the certificate of a Sekisho demo");
+        // An hour ago, for clocks that are not quite right.
+        parameters.not_before = now.checked_sub(HOUR).unwrap_or(now).into();
+        parameters.not_after = now.checked_add(LIFE).unwrap_or(now).into();
+        let key = KeyPair::generate()?;
+        let certificate = parameters.self_signed(&key)?;
+        let public = certificate.pem();
+        let both = format!("{public}{}", key.serialize_pem());
+        Ok(Self { der: certificate.der().clone(), public, both })
     }
 
     /// TLS for clients that trust this certificate and no other, with session resumption.
     pub(super) fn client(&self) -> Result<Arc<ClientConfig>, DemoError> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der.clone())?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
@@ -47,6 +54,12 @@ impl fmt::Debug for Certificate {
         f.debug_struct("Certificate").finish_non_exhaustive()
     }
 }
+
+/// The names it is good for.
+const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
+const HOUR: Duration = Duration::from_secs(3600);
+/// Longer than anybody watches a demo, and than the gateway warns of a certificate's end.
+const LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 #[cfg(test)]
 mod tests {

@@ -38,6 +38,9 @@ pub(crate) enum DemoError {
     /// The clients' TLS could not be set up. A mistake in the demo.
     #[error("no TLS for the clients: {0}")]
     Tls(#[from] rustls::Error),
+    /// The system gives no random bytes.
+    #[error("no random bytes")]
+    Random,
     /// The demo's configuration is refused. A mistake in the demo, or a registry without its protocols.
     #[error("its configuration is refused\n{0}")]
     Configuration(Report),

@@ -9,6 +9,7 @@ mod error;
 mod page;
 mod sample;
 mod scene;
+mod secret;
 mod setup;
 mod stage;
 mod visit;

@@ -22,13 +22,13 @@ pub(super) struct Page<'a> {
     colours: Colours,
     held: usize,
     failed: usize,
-    /// The last thing written was a paragraph: what follows stands apart from it.
-    paragraph: bool,
+    /// The last thing written was no claim: the next one stands apart from it.
+    apart: bool,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(out: &'a mut dyn Write, colours: Colours) -> Self {
-        Self { out, colours, held: 0, failed: 0, paragraph: false }
+        Self { out, colours, held: 0, failed: 0, apart: false }
     }
 
     /// Claims that held.
@@ -50,7 +50,7 @@ impl<'a> Page<'a> {
 
     /// A paragraph, wrapped between words.
     pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
-        self.paragraph = true;
+        self.apart = true;
         writeln!(self.out)?;
         wrap(text, WIDTH).iter().try_for_each(|line| writeln!(self.out, "{line}"))
     }
@@ -72,8 +72,8 @@ impl<'a> Page<'a> {
 
     /// A table.
     pub(super) fn table<const COLUMNS: usize>(&mut self, table: &Table<COLUMNS>) -> io::Result<()> {
-        self.paragraph = false;
-        write!(self.out, "\n{table}\n")?;
+        self.apart = true;
+        write!(self.out, "\n{table}")?;
         self.out.flush()
     }
 
@@ -90,7 +90,7 @@ impl<'a> Page<'a> {
             }
         };
         let word = self.paint(code, word);
-        if std::mem::take(&mut self.paragraph) {
+        if std::mem::take(&mut self.apart) {
             writeln!(self.out)?;
         }
         let mut lines = wrap(text, WIDTH - 10).into_iter();

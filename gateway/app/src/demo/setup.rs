@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::DemoError;
 use super::sample::{Kind, Sample};
+use super::stage::SECRET;
 
 /// The sample servers so far, and the configuration that balances onto them.
 #[derive(Debug, Default)]
@@ -51,7 +52,7 @@ impl Setup {
 
     /// The configuration, and the servers that it names.
     pub(super) fn finish(self) -> (String, BTreeMap<String, Sample>) {
-        let text = format!("{}{}", self.vips, self.pools);
+        let text = format!("[gateway]\nsecret-file = \"{SECRET}\"\n\n{}{}", self.vips, self.pools);
         (text.trim_end().to_owned() + "\n", self.samples)
     }
 }
@@ -66,7 +67,10 @@ mod tests {
         setup.vip("web", "protocol = \"http\"\npool     = \"web\"");
         setup.pool("web", "round-robin", Kind::Website, &["www1", "www2"]).unwrap();
         let (text, samples) = setup.finish();
-        assert!(text.starts_with("[vip.web]\nlisten   = [\"127.0.0.1:0\"]\nprotocol = \"http\"\n"), "{text}");
+        assert!(
+            text.contains("\n\n[vip.web]\nlisten   = [\"127.0.0.1:0\"]\nprotocol = \"http\"\n"),
+            "{text}"
+        );
         for (name, sample) in samples {
             assert!(text.contains(&format!("{name} = \"{}\"", sample.address())), "{text}");
         }

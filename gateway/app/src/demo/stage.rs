@@ -19,6 +19,7 @@ use super::client::Place;
 use super::directory::Directory;
 use super::sample::Sample;
 use super::scene::Scene;
+use super::secret::secret;
 use super::setup::Setup;
 
 /// How long a server may take to be seen up or down.
@@ -53,6 +54,7 @@ impl Stage {
         let certificate = Certificate::make()?;
         directory.write(SERVER_PEM, &certificate.both)?;
         directory.write(CLIENT_PEM, &certificate.public)?;
+        directory.write(SECRET, &secret()?)?;
         let file = directory.write(CONFIGURATION, &text)?;
         let loaded = sekisho_config::check_file(&file, registry, SystemTime::now())
             .map_err(DemoError::Configuration)?;
@@ -163,4 +165,5 @@ impl Stage {
 /// The files in the demo's directory.
 const CONFIGURATION: &str = "gateway.toml";
 pub(super) const SERVER_PEM: &str = "demo.pem";
+pub(super) const SECRET: &str = "secret";
 const CLIENT_PEM: &str = "trust.pem";
