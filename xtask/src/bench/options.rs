@@ -49,8 +49,8 @@ pub(super) struct Plan {
     pub(super) idle_connections: usize,
     /// How long they rest before the memory is read.
     pub(super) idle_pause: Duration,
-    /// Whether disturbed samples are taken again.
-    pub(super) repeat_disturbed: bool,
+    /// Whether it is over soon: nothing is repeated, nothing judged.
+    pub(super) quick: bool,
     /// Whether system calls are counted.
     pub(super) syscalls: bool,
     /// Whether the figures stand for themselves: all loads, all subjects, full length.
@@ -77,7 +77,7 @@ impl Options {
             warm_up: Duration::from_millis(if self.quick { 50 } else { 200 }),
             idle_connections: if self.quick { 200 } else { 2_000 },
             idle_pause: Duration::from_millis(if self.quick { 200 } else { 5_000 }),
-            repeat_disturbed: !self.quick,
+            quick: self.quick,
             syscalls: self.syscalls,
             complete: !self.quick && self.only.is_empty() && self.subjects.is_empty(),
         })

@@ -12,6 +12,9 @@ use super::{Outcome, failed, scratch};
 pub(super) fn print(results: &Results) -> Outcome {
     let mut text = String::new();
     aligned(&mut text, &figures(results));
+    if !results.judged {
+        text.push_str("\nThe figures of a quick run mean nothing.\n");
+    }
     for table in [latencies(results), system_calls(results)].into_iter().flatten() {
         text.push('\n');
         aligned(&mut text, &table);
@@ -120,7 +123,7 @@ fn short(value: f64) -> String {
 }
 
 fn goals(results: &Results, row: &Row) -> String {
-    let own = row.figure(results.place("sekisho"));
+    let own = row.figure(results.place("sekisho")).filter(|_| results.judged);
     let said = row.load.goals.iter().map(|goal| {
         let (words, reached) = match *goal {
             Goal::Ratio(peer, most) => {
@@ -199,6 +202,7 @@ mod tests {
     fn notes_survive_being_written_again() {
         let results = Results {
             subjects: Vec::new(),
+            judged: true,
             machine: String::new(),
             shared_core: false,
             rounds: 1,

@@ -10,6 +10,8 @@ use super::sample::{DISTURBED, Sample};
 pub(super) struct Results {
     /// Names, and versions for people.
     pub(super) subjects: Vec<(&'static str, String)>,
+    /// Whether the figures may be judged: those of a quick run may not.
+    pub(super) judged: bool,
     /// Where it was.
     pub(super) machine: String,
     /// Whether subjects and clients had to share a core.

@@ -33,6 +33,7 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Results> {
     origin::start().await?;
     let mut results = Results {
         subjects: plan.subjects.iter().map(|subject| subject.name()).zip(versions).collect(),
+        judged: !plan.quick,
         machine: machine::describe(),
         shared_core: cpus.shared(),
         rounds: plan.rounds,

@@ -27,7 +27,7 @@ pub(super) struct Sample {
 pub(super) async fn undisturbed(load: &Load, running: &mut Running<'_>, plan: &Plan) -> Outcome<Sample> {
     let mut sample = once(load, running, plan).await?;
     for _ in 0..2 {
-        if !plan.repeat_disturbed || sample.foreign_cores <= DISTURBED {
+        if plan.quick || sample.foreign_cores <= DISTURBED {
             break;
         }
         sample = once(load, running, plan).await?;
