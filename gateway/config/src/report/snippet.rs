@@ -67,13 +67,15 @@ impl<'a> Lines<'a> {
             shown(before, usize::MAX, &mut text);
         }
         let indent = width(&text);
-        let fitted = shown(marked, WINDOW - indent, &mut text);
+        let room_left = WINDOW.saturating_sub(indent);
+        let fitted = shown(marked, room_left, &mut text);
         let room = WINDOW.saturating_sub(width(&text));
         let whole = fitted && shown(after, room, &mut text);
         if !whole {
             text.push('…');
         }
-        let carets = width(marked).clamp(1, WINDOW - indent);
+        // At the end of a line that fills the window there is no room, and still one caret.
+        let carets = width(marked).min(room_left).max(1);
         Some(Snippet { line: index + 1, column: before.chars().count() + 1, text, indent, carets })
     }
 }
@@ -141,6 +143,27 @@ mod tests {
         assert_eq!((snippet.column, snippet.indent, snippet.carets), (10_001, BEFORE + 1, 1));
         assert!(width(&snippet.text) <= WINDOW + 1);
         assert_eq!(snippet.text.chars().nth(snippet.indent), Some('x'));
+    }
+
+    #[test]
+    fn any_place_in_a_line_of_any_length_has_a_snippet() {
+        for length in 1..2 * WINDOW + 10 {
+            for text in ["a".repeat(length), "\t".repeat(length), "関".repeat(length)] {
+                let lines = Lines::new(&text);
+                for start in 0..=text.len() {
+                    let snippet = lines.snippet(&(start..start + 1)).unwrap();
+                    assert!(snippet.carets >= 1 && snippet.indent <= WINDOW, "{length} {start}");
+                    assert!(width(&snippet.text) <= WINDOW + 2, "{length} {start}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn problem_at_the_end_of_a_line_that_fills_the_window_is_marked() {
+        let text = "a".repeat(WINDOW);
+        let snippet = Lines::new(&text).snippet(&(WINDOW..WINDOW)).unwrap();
+        assert_eq!((snippet.indent, snippet.carets), (WINDOW, 1));
     }
 
     #[test]
