@@ -134,6 +134,8 @@ impl Conn {
         self.phase.set(Phase::Choosing);
         self.upload.set(UploadState { done: upload_done, ..UploadState::default() });
         self.half_closed.set(None);
+        self.expired.set(None);
+        self.close_delimited(false);
     }
 
     /// Requests so far.

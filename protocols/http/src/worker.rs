@@ -35,15 +35,14 @@ impl HttpWorker {
         let options = &settings.options;
         let pool = Pool::new(options.server_idle_max, options.server_idle);
         let (tick, every) = (options.tick(), SWEEP.min(options.server_idle));
-        let worker = Rc::new(Self { core: core.clone(), settings, pool, jar: Jar::default(), tick });
-        let (weak, clock) = (Rc::downgrade(&worker), Rc::downgrade(&core));
-        core.spawn(Box::pin(async move {
-            while let Some(core) = clock.upgrade() {
-                let next = core.until(core.now() + every);
-                drop(core);
-                next.await;
-                let Some(worker) = weak.upgrade() else { return };
+        let worker = Rc::new(Self { core, settings, pool, jar: Jar::default(), tick });
+        let weak = Rc::downgrade(&worker);
+        worker.core.spawn(Box::pin(async move {
+            while let Some(worker) = weak.upgrade() {
                 worker.pool.sweep(worker.core.now());
+                let next = worker.core.until(worker.core.now() + every);
+                drop(worker);
+                next.await;
             }
         }));
         worker

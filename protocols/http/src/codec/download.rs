@@ -31,6 +31,7 @@ pub(crate) struct Relay {
     incoming: Incoming,
     upstream: Option<Box<Upstream>>,
     exchange: Exchange,
+    broken: bool,
 }
 
 impl Download {
@@ -41,7 +42,7 @@ impl Download {
 
     /// What a server sends. Without a body the request is over at once.
     pub(crate) fn relay(incoming: Incoming, upstream: Box<Upstream>, exchange: Exchange) -> Self {
-        let mut relay = Relay { incoming, upstream: Some(upstream), exchange };
+        let mut relay = Relay { incoming, upstream: Some(upstream), exchange, broken: false };
         if relay.incoming.is_end_stream() {
             relay.finish();
             return Self::Empty;
@@ -52,6 +53,9 @@ impl Download {
 
 impl Relay {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        if self.broken {
+            return Poll::Ready(Some(Err(Aborted)));
+        }
         // What the connection delivers comes out at once, after the connection itself was driven: the body needs
         // no waker of its own. The first look takes what is there already and asks for more.
         let quiet = &mut Context::from_waker(Waker::noop());
@@ -66,7 +70,7 @@ impl Relay {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
                 self.exchange.sent(frame.data_ref().map_or(0, |data| data.len() as u64));
-                if self.incoming.is_end_stream() {
+                if frame.is_trailers() || self.incoming.is_end_stream() {
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -78,7 +82,11 @@ impl Relay {
             Poll::Ready(Some(Err(_))) => {
                 self.upstream = None;
                 self.exchange.cut();
-                Poll::Ready(Some(Err(Aborted)))
+                // The codec drops what it has not written when a body fails. It writes first when the body makes
+                // it wait, so that the client sees as much of the answer as there was.
+                self.broken = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
         }
     }

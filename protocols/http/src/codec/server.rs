@@ -15,7 +15,7 @@ use sekisho_api::{Blame, Deadline, End};
 use super::download::Download;
 use super::server_io::{ServerIo, look};
 use super::upload::{Aborted, Upload};
-use crate::conn::{Conn, Due, Phase};
+use crate::conn::{Conn, Due, Phase, UploadFault};
 use crate::options::MAX_HEADERS;
 
 /// How a busy connection stopped being busy.
@@ -123,10 +123,12 @@ impl Watch {
         if conn.ended() {
             return Finished::Closed;
         }
-        if self.resting == Some(conn.served()) && !conn.worker.core.draining() {
-            if !ahead.is_empty() {
-                *conn.ahead.borrow_mut() = ahead;
+        if self.resting == Some(conn.served()) {
+            if conn.worker.core.draining() && ahead.is_empty() {
+                return Finished::Closed;
             }
+            // The beginning of a head that came with the last request.
+            *conn.ahead.borrow_mut() = ahead;
             return Finished::Rested;
         }
         if conn.upload().done && ahead.is_empty() {
@@ -145,7 +147,8 @@ fn failed(conn: &Conn, error: &hyper::Error) -> Finished {
         return Finished::Parting(End::Fault(Blame::Client, "malformed-head"));
     }
     if error.is_user() {
-        return Finished::Broken(End::ServerLeft);
+        let left = conn.upload().fault == Some(UploadFault::Left);
+        return Finished::Broken(if left { End::ClientLeft } else { End::ServerLeft });
     }
     let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     if conn.ended() || io.is_some() || error.is_incomplete_message() {

@@ -67,12 +67,12 @@ impl Upload {
         Poll::Ready(Some(Err(fault)))
     }
 
-    fn data(&self, bytes: u64) -> Result<(), UploadFault> {
+    fn data(&self, bytes: u64, last: bool) -> Result<(), UploadFault> {
         self.conn.touch();
         self.conn.update_upload(|upload| {
             upload.bytes += bytes;
             upload.starved = false;
-            upload.done = self.is_end_stream();
+            upload.done = last || self.is_end_stream();
         });
         match self.conn.worker.settings.options.max_body {
             Some(most) if self.conn.upload().bytes > most => Err(UploadFault::TooLarge),
@@ -101,7 +101,7 @@ impl Body for Upload {
         match Pin::new(incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-                match this.data(bytes) {
+                match this.data(bytes, frame.is_trailers()) {
                     Ok(()) => Poll::Ready(Some(Ok(frame))),
                     Err(fault) => this.fault(fault),
                 }

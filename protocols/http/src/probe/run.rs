@@ -60,9 +60,11 @@ impl ProbeRun for Run {
     }
 }
 
+type HeadAndBody<'b> = (&'b [u8], &'b [u8]);
+
 /// The final answer's head, without its empty line, and what of the body is there: interim answers (1xx) before it
 /// are skipped. `Ok(None)`: not there yet.
-fn after_informational(mut bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, ProbeStep> {
+fn after_informational(mut bytes: &[u8]) -> Result<Option<HeadAndBody<'_>>, ProbeStep> {
     loop {
         let line_end = bytes.iter().position(|&b| b == b'\n');
         let line = bytes.get(..line_end.unwrap_or(bytes.len())).unwrap_or_default();
@@ -86,7 +88,7 @@ fn after_informational(mut bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, Probe
 }
 
 /// Splits behind the first empty line; lines may end in LF alone.
-fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+fn split_head(bytes: &[u8]) -> Option<HeadAndBody<'_>> {
     let mut from = 0;
     loop {
         let rest = bytes.get(from..)?;

@@ -1,4 +1,25 @@
 //! HTTP at byte level: scripted clients and origins around a worker with a core of the tests' own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; clippy's exception for tests does not reach their helpers"
+)]
+
 mod basics;
+mod cost;
+mod deadlines;
+mod draining;
+mod forwarding;
+mod hop_by_hop;
+mod idle;
+mod limits;
+mod origin_faults;
+mod persistence;
+mod retries;
+mod segments;
+mod smuggling;
+mod streaming;
 mod support;
+mod targets;

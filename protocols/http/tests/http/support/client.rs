@@ -144,6 +144,12 @@ impl Client {
         String::from_utf8_lossy(&std::mem::take(&mut self.ahead)).into()
     }
 
+    /// What comes until the end of the connection, or for this many milliseconds.
+    pub(crate) async fn rest_within(&mut self, milliseconds: u64) -> String {
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(milliseconds), self.to_end()).await;
+        String::from_utf8_lossy(&std::mem::take(&mut self.ahead)).into()
+    }
+
     /// Reads until `mark` has come; where it ends.
     pub(crate) async fn until(&mut self, mark: &[u8]) -> Option<usize> {
         loop {
@@ -166,7 +172,7 @@ impl Client {
     }
 
     async fn read(&mut self) -> std::io::Result<usize> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         let n = self.stream.read(&mut buffer).await?;
         self.ahead.extend_from_slice(&buffer[..n]);
         Ok(n)

@@ -206,9 +206,22 @@ impl Core for FakeCore {
     fn moved(&self, _: u64, _: u64) {}
 }
 
-/// A TCP socket as a stream of the contract.
+/// A TCP socket as a stream of the contract. It counts the reads and writes that came to something, as these are
+/// the system calls of a request.
 #[derive(Debug)]
 pub(crate) struct Plain(pub(crate) TcpStream);
+
+thread_local! {
+    /// Reads and writes of all streams of this thread.
+    pub(crate) static CALLS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+fn count<T>(poll: Poll<T>, reads: usize, writes: usize) -> Poll<T> {
+    if poll.is_ready() {
+        CALLS.with(|calls| calls.set((calls.get().0 + reads, calls.get().1 + writes)));
+    }
+    poll
+}
 
 impl AsyncRead for Plain {
     fn poll_read(
@@ -216,13 +229,13 @@ impl AsyncRead for Plain {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        count(Pin::new(&mut self.0).poll_read(cx, buffer), 1, 0)
     }
 }
 
 impl AsyncWrite for Plain {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        count(Pin::new(&mut self.0).poll_write(cx, bytes), 0, 1)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_flush(cx)
@@ -235,7 +248,7 @@ impl AsyncWrite for Plain {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bytes)
+        count(Pin::new(&mut self.0).poll_write_vectored(cx, bytes), 0, 1)
     }
     fn is_write_vectored(&self) -> bool {
         self.0.is_write_vectored()

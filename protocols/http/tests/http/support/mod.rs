@@ -6,7 +6,11 @@ mod origin;
 mod rig;
 mod settings;
 
-pub(crate) use client::{Answer, Client};
-pub(crate) use origin::{Origin, Reply, Seen};
+pub(crate) use client::Answer;
+pub(crate) use origin::{Origin, Reply};
 pub(crate) use rig::{Rig, Setup, test};
-pub(crate) use settings::table;
+
+/// A socket as the contract's stream.
+pub(crate) fn stream(socket: tokio::net::TcpStream) -> sekisho_api::BoxStream {
+    Box::new(core::Plain(socket))
+}

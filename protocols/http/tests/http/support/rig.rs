@@ -43,6 +43,8 @@ pub(crate) struct Rig {
     pub(crate) worker: Rc<dyn Worker>,
     /// Client connections whose service has not ended.
     pub(crate) open: Rc<Cell<usize>>,
+    /// How often their tasks were woken.
+    pub(crate) polls: Rc<Cell<usize>>,
 }
 
 impl Rig {
@@ -74,7 +76,8 @@ impl Rig {
         let worker = service.worker(core.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let open = Rc::new(Cell::new(0));
+        let (open, polls) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let polled = polls.clone();
         let (serving, count, tls) = (worker.clone(), open.clone(), setup.tls);
         tokio::task::spawn_local(async move {
             while let Ok((stream, client)) = listener.accept().await {
@@ -82,17 +85,29 @@ impl Rig {
                 facts.tls = tls.then(|| Arc::new(TlsFacts::default()));
                 let (serving, count) = (serving.clone(), count.clone());
                 count.set(count.get() + 1);
+                let polled = polled.clone();
                 tokio::task::spawn_local(async move {
-                    serving.serve(Box::new(Plain(stream)), facts).await;
+                    let mut served = serving.serve(Box::new(Plain(stream)), facts);
+                    std::future::poll_fn(|cx| {
+                        polled.set(polled.get() + 1);
+                        served.as_mut().poll(cx)
+                    })
+                    .await;
                     count.set(count.get() - 1);
                 });
             }
         });
-        Self { address, core, worker, open }
+        Self { address, core, worker, open, polls }
     }
 
     pub(crate) async fn client(&self) -> Client {
         Client::connect(self.address).await
+    }
+
+    /// Reads and writes of the gateway so far, on both sides, and wake-ups of its connections.
+    pub(crate) fn cost(&self) -> (usize, usize, usize) {
+        let (reads, writes) = super::core::CALLS.get();
+        (reads, writes, self.polls.get())
     }
 
     /// The access log so far.
