@@ -54,7 +54,7 @@ fn answer_before_the_end_of_an_upload_reaches_the_client() {
         assert_eq!(answer.header("connection"), ["close"]);
         // What the client still sends is heard out, not reset.
         client.stream.write_all(&[b'x'; 200_000]).await.unwrap();
-        assert!(client.to_end().await);
+        assert!(client.ended().await);
         rig.quiet().await;
         assert_eq!(rig.leases(), 0);
     });

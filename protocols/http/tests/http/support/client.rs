@@ -95,7 +95,7 @@ impl Client {
             answer.complete = self.fill(length).await;
             answer.body = self.ahead.drain(..length.min(self.ahead.len())).collect();
         } else {
-            answer.complete = self.to_end().await;
+            answer.complete = self.ended().await;
             answer.body = std::mem::take(&mut self.ahead);
         }
         answer
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// Whether the connection ended, and cleanly.
-    pub(crate) async fn to_end(&mut self) -> bool {
+    pub(crate) async fn ended(&mut self) -> bool {
         loop {
             match self.read().await {
                 Ok(0) => return true,
@@ -140,13 +140,13 @@ impl Client {
 
     /// Everything until the end of the connection.
     pub(crate) async fn rest(&mut self) -> String {
-        self.to_end().await;
+        self.ended().await;
         String::from_utf8_lossy(&std::mem::take(&mut self.ahead)).into()
     }
 
     /// What comes until the end of the connection, or for this many milliseconds.
     pub(crate) async fn rest_within(&mut self, milliseconds: u64) -> String {
-        let _ = tokio::time::timeout(std::time::Duration::from_millis(milliseconds), self.to_end()).await;
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(milliseconds), self.ended()).await;
         String::from_utf8_lossy(&std::mem::take(&mut self.ahead)).into()
     }
 

@@ -171,8 +171,7 @@ async fn serve(
             }
             Reply::Silence => {
                 let mut byte = [0];
-                stream.read(&mut byte).await?;
-                return Ok(());
+                return stream.read_exact(&mut byte).await.map(drop);
             }
             Reply::Early(_) => return Ok(()),
         }
