@@ -141,7 +141,8 @@ fn access_log_tells_who_where_why_and_how_it_ended() {
         ("server", "one"),
         ("why", "method"),
         ("end", "done"),
-        ("method", "GET"),
+        ("method", "round-robin"),
+        ("request", "GET"),
         ("target", "/page"),
         ("host", "www.example.org"),
     ] {
