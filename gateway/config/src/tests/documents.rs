@@ -59,7 +59,7 @@ pub(super) fn read(text: &str, fragment: bool, folder: &Folder) -> Result<(), St
         complete(&mut root);
     }
     adapt(&mut root);
-    let registry = fake::registry();
+    let registry = fake::registry_of_the_documentation();
     let (errors, warnings) = (Problems::new(), Problems::new());
     let context = Context {
         base: folder.path(),
@@ -146,7 +146,8 @@ fn adapt(root: &mut Table) {
         for name in names(tables) {
             let Some(one) = inner(tables, &name) else { continue };
             if table == "vip" {
-                one.entries.retain(|(key, _, _)| fake::registry().protocol(key).is_none());
+                one.entries
+                    .retain(|(key, _, _)| fake::registry_of_the_documentation().protocol(key).is_none());
             } else if let Some(Value::Table(_)) = one.get("probe").map(|node| &node.value) {
                 let own = |key: &str| key.starts_with("no-such") || PROBE_KEYS.contains(&key);
                 inner(one, "probe").unwrap().entries.retain(|(key, _, _)| own(key));
