@@ -54,7 +54,7 @@ pub enum Need {
 /// What becomes of a conversation whose server failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Nothing was committed: choose another server, then `connected` or `unavailable`.
+    /// Nothing was committed: `next` answers with [`Action::Retry`].
     Again,
     /// The conversation was committed to it and is told that the server ended; this is why. Go on with `next`.
     Final(End),

@@ -68,6 +68,8 @@ pub(crate) struct Spent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     None,
+    /// The server failed; another one is to be asked for.
+    Failed,
     /// A server was asked for.
     Routing,
     /// It is connected and the conversation has not heard so yet.
@@ -193,8 +195,8 @@ impl Engine {
 
     /// The connected server failed: reset, or a handshake with it that did not succeed.
     ///
-    /// Before the conversation is committed, what the server said is forgotten and another one is asked for. After
-    /// that, the conversation sees what the server said and then its end.
+    /// Before the conversation is committed, what the server said is forgotten and [`Engine::next`] asks for another
+    /// one ([`Action::Retry`]). After that, the conversation sees what the server said and then its end.
     pub fn server_failed(&mut self) -> Retry {
         if self.committed {
             if self.server.tls == Tls::Starting {
@@ -203,8 +205,9 @@ impl Engine {
             self.ended(Side::Server);
             return Retry::Final(End::ServerLeft);
         }
-        if self.link != Link::None {
-            _ = self.retry();
+        if matches!(self.link, Link::Answered | Link::Up) {
+            self.forget_server();
+            self.link = Link::Failed;
         }
         Retry::Again
     }
@@ -228,6 +231,9 @@ impl Engine {
         }
         if let Some(deadline) = self.expired.take() {
             return self.expire(deadline);
+        }
+        if self.link == Link::Failed {
+            return self.retry();
         }
         if let Some(route) = self.route.take() {
             self.link = Link::Routing;

@@ -12,7 +12,7 @@
 //!     Write       write, then go on
 //!     Route       choose and connect: connected() or unavailable()
 //!     Retry       as after a failed dial: another server, connected() or unavailable()
-//!     StartTls    handshake: secured(); or server_failed(), or close
+//!     StartTls    handshake: secured(); or server_failed() and go on; or close
 //!     Relay       leave the loop with both sides and what is buffered
 //!     Close       close both sides
 //! } }

@@ -258,6 +258,7 @@ fn a_server_that_fails_before_the_commit_is_replaced_and_its_words_forgotten() {
     engine.offer(Side::Server, b"O");
     assert_eq!(run(&mut engine), "read cs Wait");
     assert_eq!(engine.server_failed(), Retry::Again);
+    assert_eq!(run(&mut engine), "retry");
     assert_eq!(run(&mut engine), "read c- Wait");
     engine.connected(server(2));
     engine.offer(Side::Server, b"O");

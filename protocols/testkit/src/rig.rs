@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sekisho_api::{Blame, Connected, Conversation, End, Facts, Side, TlsFacts};
-use sekisho_engine::{Action, BREACHES, Engine, EngineLimits, Retry};
+use sekisho_engine::{Action, BREACHES, Engine, EngineLimits};
 
 use crate::effects::{Effects, route};
 use crate::transcript::{Event, Line};
@@ -145,11 +145,7 @@ impl Rig {
             }
             Event::Ended(Side::Server) | Event::Failed if self.phase != Phase::Connected => return false,
             Event::Ended(side) => self.engine.ended(*side),
-            Event::Failed => {
-                if self.engine.server_failed() == Retry::Again {
-                    self.lose_server(Phase::Routing);
-                }
-            }
+            Event::Failed => _ = self.engine.server_failed(),
             Event::Draining => self.engine.draining(),
             Event::Expired(deadline) => self.engine.expired(*deadline),
             Event::Connected(_) | Event::Unavailable(_) | Event::Secured(..) => return false,
