@@ -13,15 +13,17 @@ use super::{Outcome, failed};
 pub(super) struct Cpus {
     subject: usize,
     rest: usize,
+    usable: usize,
 }
 
 impl Cpus {
     /// Takes the first two cores that this process may use, and moves this thread to the second.
     pub(super) fn take() -> Outcome<Self> {
         let allowed = sched_getaffinity(None).map_err(failed("cannot see the cores"))?;
-        let mut usable = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu));
-        let subject = usable.next().ok_or("no core to run on")?;
-        let cpus = Self { subject, rest: usable.next().unwrap_or(subject) };
+        let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect();
+        let &subject = usable.first().ok_or("no core to run on")?;
+        let rest = usable.get(1).copied().unwrap_or(subject);
+        let cpus = Self { subject, rest, usable: usable.len() };
         pin(cpus.rest).map_err(failed("cannot choose a core"))?;
         Ok(cpus)
     }
@@ -32,6 +34,11 @@ impl Cpus {
         let started = start();
         pin(self.rest)?;
         started
+    }
+
+    /// How many cores there are for this process.
+    pub(super) fn usable(&self) -> usize {
+        self.usable
     }
 
     /// Whether subject and clients have to share a core.
@@ -75,19 +82,15 @@ pub(super) fn tree(id: u32) -> Vec<u32> {
 }
 
 /// Cores and kernel, in words that name no machine.
-pub(super) fn describe() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+pub(super) fn describe(cpus: &Cpus) -> String {
+    let cores = if cpus.usable() == 1 { "one core".to_owned() } else { format!("{} cores", cpus.usable()) };
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kernel: Vec<&str> = release.trim().split(['.', '-']).take(2).collect();
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let virtual_machine =
         cpuinfo.lines().any(|line| line.starts_with("flags") && line.contains("hypervisor"));
     let kind = if virtual_machine { "virtual machine" } else { "machine" };
-    format!(
-        "{kind} with {cores} cores, {}, Linux {}, loopback only",
-        std::env::consts::ARCH,
-        kernel.join(".")
-    )
+    format!("{kind} with {cores}, {}, Linux {}, loopback only", std::env::consts::ARCH, kernel.join("."))
 }
 
 /// Two for each relayed connection in the subject, with room for pipes.

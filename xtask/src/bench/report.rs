@@ -78,8 +78,8 @@ fn method(results: &Results) -> String {
          divided by the requests, connections or megabytes (1,000,000 bytes) of the same moment; it hardly depends \
          on which part of a small machine is the bottleneck, as throughput does. Each subject has one worker on one \
          core; the clients and the two servers behind are in the benchmark itself, on {cores}. The subjects take \
-         turns, in an order that changes with the round: {rounds} samples of {window:.1} s each (memory: three, \
-         each of a fresh process). Samples with more than 0.25 cores of foreign load are taken again, then left \
+         turns, in an order that changes with the round; samples: {rounds} of {window:.1} s each (memory: three \
+         at the most, each of a fresh process). Samples with more than 0.25 cores of foreign load are taken again, then left \
          out. All do the same job: two servers, a cookie inserted and honoured, X-Forwarded-For, connections to the \
          servers kept, deadlines on, no access log. Before each load every subject is checked to do it; during the \
          load every client insists on its server and on whole bodies. nginx has no persistence of its own: a `map` \

@@ -34,7 +34,7 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Results> {
     let mut results = Results {
         subjects: plan.subjects.iter().map(|subject| subject.name()).zip(versions).collect(),
         judged: !plan.quick,
-        machine: machine::describe(),
+        machine: machine::describe(&cpus),
         shared_core: cpus.shared(),
         rounds: plan.rounds,
         window: plan.window,

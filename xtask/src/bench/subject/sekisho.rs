@@ -28,7 +28,8 @@ impl Subject for Sekisho {
         }
         let text = ask(&self.program()?, "--version")?;
         let number = text.split_whitespace().nth(1).unwrap_or_default();
-        Ok(format!("Sekisho {number} (rustls, AWS-LC)"))
+        let build = if self.given.is_some() { "built elsewhere" } else { self.profile() };
+        Ok(format!("Sekisho {number} (rustls, AWS-LC; {build})"))
     }
 
     fn takes(&self, _: Work) -> bool {
