@@ -46,8 +46,9 @@ impl Chooser {
         }
     }
 
-    /// The place of the chosen server; none if no candidate has room. `hash` stands for the client.
-    pub(crate) fn pick(&self, field: &Field<'_>, hash: u64, mode: Mode) -> Option<usize> {
+    /// The place of the chosen server; none if no candidate has room. `hash` gives what stands for the
+    /// client, to the methods that ask.
+    pub(crate) fn pick(&self, field: &Field<'_>, hash: impl FnOnce() -> u64, mode: Mode) -> Option<usize> {
         match self.method {
             Method::RoundRobin => self.turn(field, mode),
             Method::LeastConnections => least::connections(field, &self.wheel, mode),
@@ -62,8 +63,8 @@ impl Chooser {
             }
             Method::LeastBandwidth { window } => bandwidth::bandwidth(field, window, &self.wheel, mode),
             Method::RandomTwo => random::two(field, self.draws.draw(mode)),
-            Method::ConsistentHash(kind) => self.maglev.as_ref()?.pick(field, hash, kind),
-            Method::SourceHash => hash::modulo(field, hash),
+            Method::ConsistentHash(kind) => self.maglev.as_ref()?.pick(field, hash(), kind),
+            Method::SourceHash => hash::modulo(field, hash()),
             Method::FirstAvailable => field.candidates().next().map(|(index, ..)| index),
         }
     }

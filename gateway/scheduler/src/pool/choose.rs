@@ -81,10 +81,11 @@ impl Pool {
             (false, true) => Why::Moved(method),
             (false, false) => Why::Method(method),
         };
-        let hash = self.client_hash(ask);
         // Each turn that takes nothing means that somebody else took the last place of a server just now.
         for _ in 0..=self.servers.len() {
-            let Some(place) = self.chooser.pick(&field, hash, Mode::Commit) else { break };
+            let Some(place) = self.chooser.pick(&field, || self.client_hash(ask), Mode::Commit) else {
+                break;
+            };
             if let Some(server) = self.servers.get(place)
                 && server.take(now, resort)
             {

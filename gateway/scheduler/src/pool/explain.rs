@@ -216,7 +216,8 @@ impl Pool {
         }
         let field = field.as_ref().map_err(|&why| why)?;
         let method = self.spec.method.name();
-        let place = self.chooser.pick(field, self.client_hash(ask), Mode::Peek).ok_or(Unavailable::Full)?;
+        let place =
+            self.chooser.pick(field, || self.client_hash(ask), Mode::Peek).ok_or(Unavailable::Full)?;
         let why = match (resort, lost) {
             (true, _) => Why::LastResort,
             (false, true) => Why::Moved(method),
