@@ -23,7 +23,9 @@ pub(crate) struct Conn {
     /// The forwarding fields' values; made at the first request, forgotten while idle.
     pub(crate) own: RefCell<Option<Box<Own>>>,
     phase: Cell<Phase>,
-    /// When the last byte moved, on either side.
+    /// A byte moved since the last look, on either side. Reading the clock for every byte would be measurable.
+    stirred: Cell<bool>,
+    /// The last look that found that a byte had moved.
     moved: Cell<Instant>,
     expired: Cell<Option<Deadline>>,
     upload: Cell<UploadState>,
@@ -37,8 +39,8 @@ pub(crate) struct Conn {
 pub(crate) enum Phase {
     /// Nothing, since then.
     Idle(Instant),
-    /// Reading a request's head, whose first byte came then.
-    Head(Instant),
+    /// Reading a request's head; the first look that found it begun.
+    Head(Option<Instant>),
     /// Waiting for a server; the core has deadlines of its own for that.
     Choosing,
     /// The request is under way to its server, which has not answered yet.
@@ -111,6 +113,7 @@ impl Conn {
             ahead: RefCell::default(),
             own: RefCell::default(),
             phase: Cell::new(Phase::Idle(now)),
+            stirred: Cell::new(false),
             moved: Cell::new(now),
             expired: Cell::default(),
             upload: Cell::default(),
@@ -145,7 +148,7 @@ impl Conn {
 
     /// A byte moved, on either side.
     pub(crate) fn touch(&self) {
-        self.moved.set(self.now());
+        self.stirred.set(true);
     }
 
     /// The deadline that passed while somebody waited.
@@ -165,10 +168,9 @@ impl Conn {
 
     /// The client sent bytes.
     pub(crate) fn heard(&self) {
-        let now = self.now();
-        self.moved.set(now);
+        self.touch();
         if matches!(self.phase.get(), Phase::Idle(_)) {
-            self.phase.set(Phase::Head(now));
+            self.phase.set(Phase::Head(None));
         }
     }
 
@@ -221,15 +223,22 @@ impl Conn {
         }
     }
 
-    /// Looks at the deadlines.
+    /// Looks at the deadlines. They are as exact as the looks are frequent: up to one of them late.
     pub(crate) fn due(&self, now: Instant) -> Due {
         let options = &self.worker.settings.options;
         let since = |then: Instant| now.saturating_duration_since(then);
+        if self.stirred.replace(false) {
+            self.moved.set(now);
+        }
         match self.phase.get() {
             Phase::Idle(then) if since(then) >= options.keep_alive_timeout => Due::Abort(Deadline::Idle),
             Phase::Idle(then) if since(then) >= REST_AFTER.min(options.tick()) => Due::Rest,
             Phase::Idle(_) => Due::Nothing,
-            Phase::Head(then) if since(then) >= options.request_timeout => Due::Head,
+            Phase::Head(None) => {
+                self.phase.set(Phase::Head(Some(now)));
+                Due::Nothing
+            }
+            Phase::Head(Some(then)) if since(then) >= options.request_timeout => Due::Head,
             Phase::Head(_) => Due::Nothing,
             Phase::Waiting if self.upload().done && since(self.moved.get()) >= options.response_timeout => {
                 self.expire(Deadline::Response)

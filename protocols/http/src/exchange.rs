@@ -24,6 +24,8 @@ pub(crate) struct Exchange {
     reusable: bool,
     /// Bytes that the server's connection had moved before this request.
     moved: u64,
+    /// When its last byte had been read from the server.
+    ended: Option<Instant>,
     /// What it is until something else is known: only a client that leaves makes the codec drop a request.
     end: End,
 }
@@ -60,6 +62,7 @@ impl Exchange {
             sent: 0,
             reusable: false,
             moved: 0,
+            ended: None,
             end: End::ClientLeft,
         }
     }
@@ -92,20 +95,21 @@ impl Exchange {
 
     /// The server failed.
     pub(crate) fn failed(&self, failure: Failure) {
-        self.observe(Observation::Failed(failure));
+        self.observe(Observation::Failed(failure), self.conn.now());
     }
 
-    /// The head of the server's answer is there, this long after the request was sent.
-    pub(crate) fn answered(&mut self, status: StatusCode, took: Duration, reusable: bool, moved: u64) {
+    /// The head of the server's answer is there, for a request that was sent at `sent` over a connection that had
+    /// moved `moved` bytes before.
+    pub(crate) fn answered(&mut self, status: StatusCode, sent: Instant, moved: u64, reusable: bool) {
+        let now = self.conn.now();
+        let took = now.saturating_duration_since(sent);
         self.moved = moved;
         self.answered = Some(took);
         self.status = status.as_u16();
         self.reusable = reusable;
-        // One or the other: an answer that is a failure must not end the row of failures it belongs to.
+        self.observe(Observation::Answered(took), now);
         if status.is_server_error() {
-            self.failed(Failure::SaidSo);
-        } else {
-            self.observe(Observation::Answered(took));
+            self.observe(Observation::Failed(Failure::SaidSo), now);
         }
     }
 
@@ -122,11 +126,13 @@ impl Exchange {
     }
 
     /// The server's connection has no more to deliver: it serves the next request, if both sides are done with it.
-    pub(crate) fn keep(&self, mut upstream: Box<Upstream>) {
-        self.observe(Observation::Moved(upstream.moved().saturating_sub(self.moved)));
+    pub(crate) fn keep(&mut self, mut upstream: Box<Upstream>) {
+        let now = self.conn.now();
+        self.ended = Some(now);
+        self.observe(Observation::Moved(upstream.moved().saturating_sub(self.moved)), now);
         let Some(lease) = &self.lease else { return };
         if self.reusable && self.conn.upload().done && lease.server().reusable() && upstream.idle() {
-            self.conn.worker.pool.put(lease.server().id(), upstream, self.conn.now());
+            self.conn.worker.pool.put(lease.server().id(), upstream, now);
         }
     }
 
@@ -148,9 +154,9 @@ impl Exchange {
         self.end = end;
     }
 
-    fn observe(&self, observation: Observation) {
+    fn observe(&self, observation: Observation, now: Instant) {
         if let Some(lease) = &self.lease {
-            lease.server().observe(observation, self.conn.now());
+            lease.server().observe(observation, now);
         }
     }
 
@@ -191,7 +197,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let now = self.conn.now();
+        let now = self.ended.unwrap_or_else(|| self.conn.now());
         self.record(now);
         if let Some(lease) = self.lease.take() {
             lease.settle(now);

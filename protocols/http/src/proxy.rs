@@ -1,7 +1,7 @@
 //! One request, from its head to the head of its answer.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderName, Method, Request, Response, Uri, Version, request};
@@ -110,7 +110,8 @@ async fn forward(
         };
         exchange.attempt(lease);
         let Some(lease) = exchange.lease() else { return Err(Failed::Gone) };
-        let pooled = if kept { take(&conn, lease, request.method()) } else { None };
+        let mut sent = conn.now();
+        let pooled = if kept { take(&conn, lease, request.method(), sent) } else { None };
         let reused = pooled.is_some();
         let mut upstream = match pooled {
             Some(upstream) => upstream,
@@ -131,14 +132,15 @@ async fn forward(
             .then(|| Again::of(&request));
         conn.set_phase(Phase::Waiting);
         conn.touch();
-        let sent = conn.now();
+        if !reused {
+            sent = conn.now();
+        }
         let moved = upstream.moved();
         match upstream.send(request, &conn).await {
             Ok(response) => {
-                let took = conn.now().saturating_duration_since(sent);
                 // A server of HTTP/1.0 would get all further requests in that version.
                 let reusable = response.version() == Version::HTTP_11;
-                exchange.answered(response.status(), took, reusable, moved);
+                exchange.answered(response.status(), sent, moved, reusable);
                 return Ok(Answered { response, upstream, route });
             }
             Err(Broken::Unsent(unsent)) => {
@@ -167,13 +169,13 @@ async fn choose(conn: &Conn, route: &Route) -> Result<Lease, Unavailable> {
 
 /// A kept connection to the lease's server. What must not be said twice goes over one that was busy a moment ago,
 /// because those that servers close for being idle are older.
-fn take(conn: &Conn, lease: &Lease, method: &Method) -> Option<Box<Upstream>> {
+fn take(conn: &Conn, lease: &Lease, method: &Method, now: Instant) -> Option<Box<Upstream>> {
     let (pool, server) = (&conn.worker.pool, lease.server());
     if !server.reusable() {
         pool.forget(server.id());
         return None;
     }
-    pool.take(server.id(), conn.now(), (!method.is_idempotent()).then_some(FRESH))
+    pool.take(server.id(), now, (!method.is_idempotent()).then_some(FRESH))
 }
 
 async fn connect(conn: &Conn, lease: &Lease) -> Result<Box<Upstream>, Failure> {

@@ -95,7 +95,7 @@ impl Watch {
             Due::Rest if self.resting == Some(conn.served()) => {
                 // It was asked already. What keeps it is the beginning of a head that came with the last request,
                 // or an answer that the client does not take; either has to end some time.
-                conn.set_phase(Phase::Head(now));
+                conn.set_phase(Phase::Head(Some(now)));
             }
             Due::Rest => {
                 self.resting = Some(conn.served());
