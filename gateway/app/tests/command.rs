@@ -119,9 +119,30 @@ fn explain_names_the_server_and_avoids_one_that_is_down() {
     assert!(text(&unknown.stderr).contains("the file has web"), "{}", text(&unknown.stderr));
 }
 
-/// A running `sekisho run`, killed when dropped.
+/// A process that does not outlive its test.
+struct Process(Child);
+
+impl Process {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    fn code(mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and need not be.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// A running `sekisho run`.
 struct Running {
-    child: Child,
+    process: Process,
     log: Receiver<String>,
 }
 
@@ -135,7 +156,7 @@ impl Running {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (send, log) = mpsc::channel();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Self { child, log }
+        Self { process: Process(child), log }
     }
 
     /// Waits for a line of the log that contains `part`.
@@ -149,22 +170,6 @@ impl Running {
             }
         }
     }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn code(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed, and need not be.
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
 }
 
 #[test]
@@ -173,17 +178,17 @@ fn run_reloads_on_hangup_survives_a_broken_file_and_stops_on_term() {
     let running = Running::start(&scratch.file());
     running.hear("Serving");
     scratch.write(&WEB.replace("weight = 2", "weight = 3"));
-    running.signal(Signal::HUP);
+    running.process.signal(Signal::HUP);
     running.hear("Reloaded");
     scratch.write(&WEB.replace("weight = 2", "wieght = 2"));
-    running.signal(Signal::HUP);
+    running.process.signal(Signal::HUP);
     running.hear("did you mean `weight`?");
     scratch.write(WEB);
-    running.signal(Signal::HUP);
+    running.process.signal(Signal::HUP);
     running.hear("Reloaded");
-    running.signal(Signal::TERM);
+    running.process.signal(Signal::TERM);
     running.hear("Stopped");
-    assert_eq!(running.code(), Some(0));
+    assert_eq!(running.process.code(), Some(0));
 }
 
 #[test]
@@ -205,14 +210,33 @@ fn second_signal_ends_connections_that_the_first_one_lets_finish() {
     let (mut at_server, _) = server.accept().unwrap();
     at_server.write_all(b"x").unwrap();
     client.read_exact(&mut [0]).unwrap();
-    running.signal(Signal::INT);
+    running.process.signal(Signal::INT);
     running.hear("Stopping");
     at_server.write_all(b"y").unwrap();
     client.read_exact(&mut [0]).unwrap();
-    running.signal(Signal::INT);
+    running.process.signal(Signal::INT);
     running.hear("Stopped");
-    assert_eq!(running.code(), Some(0));
+    assert_eq!(running.process.code(), Some(0));
     assert_eq!(client.read(&mut [0; 8]).unwrap_or(0), 0);
+}
+
+#[test]
+fn demo_stays_up_until_a_signal_and_leaves_no_file() {
+    let scratch = Scratch::new("demo", WEB);
+    let mut child = sekisho(&["demo"])
+        .env("TMPDIR", &scratch.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let process = Process(child);
+    assert!(lines.any(|line| line.unwrap().starts_with("Here, type")));
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 2);
+    process.signal(Signal::INT);
+    assert!(lines.all(|line| line.is_ok()));
+    assert_eq!(process.code(), Some(0));
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1, "only the test's own file is left");
 }
 
 #[test]

@@ -11,7 +11,6 @@ use super::page::Page;
 use super::scene;
 use super::stage::Stage;
 use crate::failure::Failure;
-use crate::signals;
 
 /// Between two looks at what the operator typed.
 const LOOK: Duration = Duration::from_millis(100);
@@ -30,8 +29,6 @@ enum Wish {
 /// Stays up until the operator types `quit` or sends a signal.
 pub(super) fn stay(mut stage: Stage, page: &mut Page<'_>) -> Result<(), Failure> {
     let (send, wishes) = mpsc::channel();
-    let interrupted = send.clone();
-    signals::listen(move |_| interrupted.send(Wish::Quit).is_ok()).map_err(Failure::Signals)?;
     listen_to_the_operator(send)?;
     invite(&stage, page).map_err(Failure::Demo)?;
     stage.access().forget();
@@ -41,7 +38,7 @@ pub(super) fn stay(mut stage: Stage, page: &mut Page<'_>) -> Result<(), Failure>
 }
 
 fn serve(stage: &mut Stage, page: &mut Page<'_>, wishes: &Receiver<Wish>) -> Result<(), DemoError> {
-    loop {
+    while !stage.interrupted() {
         if let Some(entry) = stage.access().next(LOOK) {
             page.line(&shown(&entry))?;
         }
@@ -56,10 +53,11 @@ fn serve(stage: &mut Stage, page: &mut Page<'_>, wishes: &Receiver<Wish>) -> Res
                 Err(error) => page.line(&error.to_string())?,
             },
             Ok(Wish::Unknown) => page.line("understood are: kill SERVER, start SERVER, quit")?,
-            // The senders live as long as the process; an empty channel is the usual case.
+            // Nothing was typed, or nothing ever will be.
             Err(_) => {}
         }
     }
+    Ok(())
 }
 
 /// What there is, and what to try with it.

@@ -13,6 +13,9 @@ use super::client::ClientError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum DemoError {
+    /// A signal came before the last table.
+    #[error("a signal ended it")]
+    Interrupted,
     /// Standard output is gone.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),

@@ -16,12 +16,15 @@ mod visit;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use sekisho_config::Registry;
 
 use crate::cli::DemoOptions;
 use crate::failure::Failure;
+use crate::signals;
 use page::{Colours, Page};
 use stage::Stage;
 
@@ -34,7 +37,15 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<ExitCode, Failure> {
     let mut page = Page::new(out, colours());
-    let stage = tour(registry, &mut page)?;
+    // Any signal ends the demo, wherever it is, in an orderly way: its files are removed.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let raised = interrupted.clone();
+    signals::listen(move |_| {
+        raised.store(true, Ordering::Relaxed);
+        true
+    })
+    .map_err(Failure::Signals)?;
+    let stage = tour(registry, &mut page, interrupted)?;
     let all_held = page.failed() == 0;
     if options.once {
         stage.leave();
@@ -44,7 +55,7 @@ pub(crate) fn run(
     Ok(if all_held { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn tour(registry: &Registry, page: &mut Page<'_>) -> Result<Stage, DemoError> {
+fn tour(registry: &Registry, page: &mut Page<'_>, interrupted: Arc<AtomicBool>) -> Result<Stage, DemoError> {
     let began = Instant::now();
     page.say(
         "Sekisho is a load balancer that keeps every client on its own server. This demo starts six small servers \
@@ -52,7 +63,7 @@ fn tour(registry: &Registry, page: &mut Page<'_>) -> Result<Stage, DemoError> {
          gateway reads this configuration:",
     )?;
     let scenes = scene::all();
-    let mut stage = Stage::build(&scenes, registry)?;
+    let mut stage = Stage::build(&scenes, registry, interrupted)?;
     page.verbatim(stage.configuration())?;
     for scene in &scenes {
         scene.play(&mut stage, page)?;

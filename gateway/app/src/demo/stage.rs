@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -40,11 +41,16 @@ pub(super) struct Stage {
     directory: Directory,
     tls: Arc<ClientConfig>,
     text: String,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Stage {
     /// Starts what the scenes want. Returns when every server is up in the gateway's eyes.
-    pub(super) fn build(scenes: &[Box<dyn Scene>], registry: &Registry) -> Result<Self, DemoError> {
+    pub(super) fn build(
+        scenes: &[Box<dyn Scene>],
+        registry: &Registry,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Self, DemoError> {
         let mut setup = Setup::default();
         for scene in scenes {
             scene.prepare(&mut setup)?;
@@ -62,8 +68,15 @@ impl Stage {
         let options = Options { access: Some(send) };
         let gateway = sekisho_runtime::start(loaded.config, options)?;
         let tls = certificate.client()?;
-        let stage =
-            Self { samples, gateway: Some(gateway), access: Access::new(lines), directory, tls, text };
+        let stage = Self {
+            samples,
+            gateway: Some(gateway),
+            access: Access::new(lines),
+            directory,
+            tls,
+            text,
+            interrupted,
+        };
         for name in stage.samples.keys() {
             stage.await_health(name, true)?;
         }
@@ -103,6 +116,9 @@ impl Stage {
 
     /// What the access log says of the next connection or request from `client`.
     pub(super) fn logged(&mut self, client: SocketAddr) -> Result<Entry, DemoError> {
+        if self.interrupted() {
+            return Err(DemoError::Interrupted);
+        }
         self.access.of(client).ok_or_else(|| DemoError::Unlogged(client.to_string()))
     }
 
@@ -137,7 +153,12 @@ impl Stage {
         Err(DemoError::Health { server: server.to_owned(), state, seconds: HEALTH_SECONDS })
     }
 
-    /// The servers, and whether they live.
+    /// Whether a signal asked the demo to end.
+    pub(super) fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// The sample servers.
     pub(super) fn servers(&self) -> impl Iterator<Item = &Sample> {
         self.samples.values()
     }

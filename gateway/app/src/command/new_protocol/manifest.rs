@@ -16,7 +16,7 @@ const TEMPLATE: &str = include_str!("../../../../../plugins/template/Cargo.toml"
 /// Inside Sekisho's workspace it is the template's, renamed. Outside, where nothing can be inherited, every
 /// `workspace = true` is replaced by what it stands for, and the crate gets a program of its own.
 pub(super) fn manifest(name: &Name, source: &Source, place: &Path, inside: bool) -> Result<String, Refused> {
-    let renamed = name.rename(TEMPLATE);
+    let renamed = renamed(name);
     if inside {
         return Ok(renamed);
     }
@@ -40,7 +40,30 @@ pub(super) fn manifest(name: &Name, source: &Source, place: &Path, inside: bool)
     }
     // A workspace of its own, in case there is one around it that knows nothing of it.
     manifest.insert("workspace".to_owned(), Value::Table(Table::new()));
-    Ok(manifest.to_string())
+    Ok(written(manifest))
+}
+
+/// The template's manifest under this name.
+fn renamed(name: &Name) -> String {
+    let line = |line: &str| match line.starts_with("description = ") {
+        true => format!("description = \"The protocol {name} for Sekisho\"\n"),
+        false => name.rename(line) + "\n",
+    };
+    TEMPLATE.lines().map(line).collect()
+}
+
+/// A manifest as people write it: the package first, one line for each dependency.
+fn written(mut manifest: Table) -> String {
+    let package = manifest.remove_entry("package");
+    let sections = package.into_iter().chain(manifest).filter_map(|(section, value)| match value {
+        Value::Table(entries) => {
+            let lines: String = entries.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+            Some(format!("[{section}]\n{lines}"))
+        }
+        // A manifest's top level has tables only, and lists of tables, which the template has none of.
+        _ => None,
+    });
+    sections.collect::<Vec<_>>().join("\n")
 }
 
 /// What was inherited, with the features that were asked for beyond it.
