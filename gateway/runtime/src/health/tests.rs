@@ -229,7 +229,8 @@ async fn until(target: &Target, expected: Health) {
 #[test]
 fn server_goes_down_and_comes_up_as_its_probes_say() {
     run_test(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // An address of its own: nobody else takes the port while it is free.
+        let listener = TcpListener::bind("127.0.88.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let target = target(address);

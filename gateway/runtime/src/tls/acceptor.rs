@@ -191,10 +191,18 @@ struct Sessions {
 
 impl Sessions {
     fn new(tickets: bool) -> Result<Self, TlsError> {
-        let tickets = if tickets { Some(rustls::crypto::aws_lc_rs::Ticketer::new()?) } else { None };
-        Ok(Self { tickets, store: ServerSessionMemoryCache::new(STORED) })
+        Ok(match tickets {
+            true => Self {
+                tickets: Some(rustls::crypto::aws_lc_rs::Ticketer::new()?),
+                store: ServerSessionMemoryCache::new(STORED_BESIDE_TICKETS),
+            },
+            false => Self { tickets: None, store: ServerSessionMemoryCache::new(STORED) },
+        })
     }
 }
 
-/// Sessions stored for clients without tickets, about 250 bytes each.
+/// Sessions stored where no client has tickets, some 250 bytes each; the oldest goes first.
 const STORED: usize = 20_000;
+
+/// Where only old TLS 1.2 clients have none. The store takes its tables at the start.
+const STORED_BESIDE_TICKETS: usize = 2_000;
