@@ -146,8 +146,11 @@ fn adapt(root: &mut Table) {
         for name in names(tables) {
             let Some(one) = inner(tables, &name) else { continue };
             if table == "vip" {
-                one.entries
-                    .retain(|(key, _, _)| fake::registry_of_the_documentation().protocol(key).is_none());
+                for (key, _, node) in &mut one.entries {
+                    if fake::registry_of_the_documentation().protocol(key).is_some() {
+                        strip(node);
+                    }
+                }
             } else if let Some(Value::Table(_)) = one.get("probe").map(|node| &node.value) {
                 let own = |key: &str| key.starts_with("no-such") || PROBE_KEYS.contains(&key);
                 inner(one, "probe").unwrap().entries.retain(|(key, _, _)| own(key));
@@ -156,6 +159,22 @@ fn adapt(root: &mut Table) {
     }
     for (key, _, node) in &mut root.entries {
         files_of(key, node);
+    }
+}
+
+/// Leaves nothing in a protocol's own table but a bogus key, wherever in it that stood.
+fn strip(node: &mut Node) {
+    let Value::Table(table) = &mut node.value else { return };
+    table.entries.iter_mut().for_each(|(_, _, inner)| strip(inner));
+    let bogus = |key: &str| key.starts_with("no-such");
+    let holds = |node: &Node| matches!(&node.value, Value::Table(table) if !table.entries.is_empty());
+    table.entries.retain(|(key, _, inner)| bogus(key) || holds(inner));
+    // Inside an inner table the key is found one level up: the stand-ins have no inner tables.
+    let mut inner: Vec<_> = table.entries.extract_if(.., |(key, _, _)| !bogus(key)).collect();
+    for (_, _, node) in &mut inner {
+        if let Value::Table(found) = &mut node.value {
+            table.entries.append(&mut found.entries);
+        }
     }
 }
 
