@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{Core, Deadline, End, Facts, Lease, Record, Stream};
 use tokio::net::TcpStream;
@@ -70,6 +70,7 @@ pub(crate) async fn serve(
             ended.end = outcome.end;
             ended.received += outcome.received;
             ended.sent += outcome.sent;
+            ended.answered = outcome.answered;
             (ended, Some(lease))
         }
     };
@@ -84,6 +85,7 @@ pub(crate) struct Ended {
     pub(crate) sent: u64,
     pub(crate) attempts: u32,
     pub(crate) key: Option<sekisho_api::KeyKind>,
+    pub(crate) answered: Option<Duration>,
 }
 
 fn finish(serving: &Serving, facts: &Facts, began: Instant, ended: &Ended, lease: Option<Lease>) {
@@ -92,6 +94,7 @@ fn finish(serving: &Serving, facts: &Facts, began: Instant, ended: &Ended, lease
         server: lease.as_ref().map(Lease::server),
         why: lease.as_ref().map(Lease::why),
         key: ended.key,
+        answered: ended.answered,
         took: now.saturating_duration_since(began),
         received: ended.received,
         sent: ended.sent,
@@ -134,7 +137,7 @@ fn blank<'a>(facts: &'a Facts, began: Instant) -> Record<'a> {
         key: None,
         began,
         answered: None,
-        took: std::time::Duration::ZERO,
+        took: Duration::ZERO,
         received: 0,
         sent: 0,
         attempts: 0,

@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use crate::access::AccessLog;
 use crate::gateway::{Board, Options, ReloadSummary, StartError};
 use crate::health;
-use crate::live::Live;
+use crate::live::{Live, Prepared};
 use crate::sockets::Addresses;
 use crate::store::Store;
 use crate::worker::{self, NewSocket, Order};
@@ -53,10 +53,11 @@ impl Control {
         let mut store = Store::open(&config.gateway).map_err(|e| StartError::Secret(e.to_string()))?;
         let access = AccessLog::open(config.gateway.access_log.as_ref(), options.access)
             .map_err(StartError::AccessLog)?;
-        let live = Arc::new(Live::build(config, store.secret(), seed(), None, now)?);
+        let prepared = Prepared::new(config, None)?;
+        let count = prepared.config().gateway.workers.unwrap_or_else(cores).max(1);
+        let changes = Addresses::default().change(prepared.config(), count)?;
+        let live = Arc::new(prepared.into_live(store.secret(), seed(), None, now));
         store.replay(&live.scheduler, &live.config, now);
-        let count = live.config.gateway.workers.unwrap_or_else(cores).max(1);
-        let changes = Addresses::default().change(&live, count)?;
         let (end, ended) = mpsc::channel(1);
         let mut workers = Vec::with_capacity(count);
         for (index, sockets) in changes.sockets.into_iter().enumerate() {
@@ -147,10 +148,10 @@ impl Control {
         if config.gateway.workers.unwrap_or_else(cores).max(1) != self.workers.len() {
             tracing::warn!("`workers` takes effect at the next start");
         }
-        let live = Live::build(config, self.store.secret(), seed(), Some(&before), Instant::now())?;
-        let live = Arc::new(live);
-        let changes = self.board.addresses.load().change(&live, self.workers.len())?;
+        let prepared = Prepared::new(config, Some(&before))?;
+        let changes = self.board.addresses.load().change(prepared.config(), self.workers.len())?;
         // From here on nothing can fail.
+        let live = Arc::new(prepared.into_live(self.store.secret(), seed(), Some(&before), Instant::now()));
         live.enforce();
         for (worker, sockets) in self.workers.iter().zip(changes.sockets) {
             let _ = worker.orders.send(Order::Adopt(live.clone(), sockets));
@@ -171,7 +172,7 @@ fn spawn(
 ) -> Result<Running, StartError> {
     let (orders, received) = mpsc::unbounded_channel();
     let _ = orders.send(Order::Adopt(live.clone(), sockets));
-    let thread = std::thread::Builder::new().name(format!("sekisho-worker-{index}")).spawn(move || {
+    let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         if let Err(error) = worker::run(live, access, received) {
             tracing::error!(%error, "A worker gets no event loop");
         }

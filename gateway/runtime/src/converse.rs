@@ -63,7 +63,7 @@ pub(crate) async fn run(
         server: None,
         engine: Engine::new(conversation, facts, limits),
         route: Route::new(),
-        ended: Ended { end: End::Done, received: 0, sent: 0, attempts: 0, key: None },
+        ended: Ended { end: End::Done, received: 0, sent: 0, attempts: 0, key: None, answered: None },
         began,
         drain_told: false,
     };

@@ -106,7 +106,7 @@ pub fn start(config: Config, options: Options) -> Result<Gateway, StartError> {
     let started = control::Control::start(config, options)?;
     let board = started.board();
     let control =
-        std::thread::Builder::new().name("sekisho-control".to_owned()).spawn(move || started.run(orders))?;
+        std::thread::Builder::new().name("control".to_owned()).spawn(move || started.run(orders))?;
     Ok(Gateway { board, commands, control })
 }
 

@@ -10,7 +10,7 @@ use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 
 use crate::StartError;
 use crate::limits::{Gauge, PerClient};
-use crate::tls::{Acceptor, Connector};
+use crate::tls::{Acceptor, Connector, TlsError};
 
 /// A configuration in force.
 #[derive(Debug)]
@@ -52,52 +52,75 @@ pub(crate) struct Counts {
     pub(crate) clients: Arc<PerClient>,
 }
 
-impl Live {
-    /// Builds everything that `config` needs. Nothing in force is touched until it is there.
+/// Everything of a configuration that can fail to be built, ready; nothing in force is touched by it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    config: Config,
+    acceptors: Vec<Option<Arc<Acceptor>>>,
+    connectors: Vec<Option<Arc<Connector>>>,
+}
+
+impl Prepared {
+    /// Reads and builds what the configuration's files hold.
     ///
     /// # Errors
     /// What cannot be built, named.
-    pub(crate) fn build(
-        config: Config,
-        secret: &Secret,
-        seed: u64,
-        previous: Option<&Live>,
-        now: Instant,
-    ) -> Result<Self, StartError> {
+    pub(crate) fn new(config: Config, previous: Option<&Live>) -> Result<Self, StartError> {
+        let mut acceptors = Vec::with_capacity(config.vips.len());
+        for vip in &config.vips {
+            let missing = |name: &Arc<str>| StartError::Missing(vip.name.to_string(), name.to_string());
+            if let Some(name) = vip.pools.iter().find(|n| !config.pools.iter().any(|p| p.spec.name == **n)) {
+                return Err(missing(name));
+            }
+            if !config.domains.iter().any(|domain| domain.table.name == vip.domain) {
+                return Err(missing(&vip.domain));
+            }
+            acceptors.push(acceptor(vip, previous)?);
+        }
+        let mut connectors = Vec::with_capacity(config.pools.len());
+        for pool in &config.pools {
+            let refused = |e: TlsError| StartError::Tls(pool.spec.name.to_string(), e.to_string());
+            let connector = pool.tls.as_ref().map(Connector::new).transpose().map_err(refused)?;
+            connectors.push(connector.map(Arc::new));
+        }
+        Ok(Self { config, acceptors, connectors })
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Brings it into force towards the scheduler, which keeps the live state of `previous`. Cannot fail.
+    pub(crate) fn into_live(self, secret: &Secret, seed: u64, previous: Option<&Live>, now: Instant) -> Live {
+        let Self { config, acceptors, connectors } = self;
         let specs = config.pools.iter().map(|pool| pool.spec.clone()).collect();
         let tables = config.domains.iter().map(|domain| domain.table.clone()).collect();
         let scheduler = Scheduler::build(specs, tables, secret, seed, previous.map(|p| &*p.scheduler), now);
-        let scheduler = Arc::new(scheduler);
         let epoch = previous.map_or(1, |p| p.epoch + 1);
-        let mut vips = Vec::with_capacity(config.vips.len());
-        for vip in &config.vips {
-            vips.push(Arc::new(LiveVip::build(vip, &scheduler, epoch, previous)?));
-        }
+        let vips = config.vips.iter().zip(acceptors);
+        let vips = vips.filter_map(|(vip, acceptor)| live_vip(vip, acceptor, &scheduler, epoch, previous));
+        let vips = vips.map(Arc::new).collect();
         let mut servers = HashMap::new();
-        for pool in &config.pools {
-            let connector = match &pool.tls {
-                Some(tls) => Some(Arc::new(
-                    Connector::new(tls)
-                        .map_err(|e| StartError::Tls(pool.spec.name.to_string(), e.to_string()))?,
-                )),
-                None => None,
-            };
+        for (pool, connector) in config.pools.iter().zip(connectors) {
             for state in scheduler.pool(&pool.spec.name).into_iter().flat_map(|pool| pool.servers()) {
                 let side = ServerSide {
                     pool: pool.spec.name.clone(),
                     state: state.clone(),
                     connector: connector.clone(),
                 };
-                servers.insert(sekisho_api::Server::id(&**state), side);
+                servers.insert(state.id(), side);
             }
         }
         let connections = match previous {
             Some(previous) => previous.connections.clone(),
             None => Gauge::new(config.gateway.max_connections),
         };
-        Ok(Self { epoch, config: Arc::new(config), scheduler, vips, servers, connections })
+        Live { epoch, config: Arc::new(config), scheduler: Arc::new(scheduler), vips, servers, connections }
     }
+}
 
+impl Live {
     /// Takes what outlives a reload into force: the ceilings that changed.
     pub(crate) fn enforce(&self) {
         self.connections.set_max(self.config.gateway.max_connections);
@@ -123,39 +146,33 @@ impl Live {
     }
 }
 
-impl LiveVip {
-    fn build(
-        vip: &Arc<Vip>,
-        scheduler: &Scheduler,
-        epoch: u64,
-        previous: Option<&Live>,
-    ) -> Result<Self, StartError> {
-        let missing = |what: &str| StartError::Missing(vip.name.to_string(), what.to_owned());
-        let mut pools = Vec::with_capacity(vip.pools.len());
-        for name in &vip.pools {
-            pools.push(scheduler.pool(name).ok_or_else(|| missing(name))?.clone());
-        }
-        let table = scheduler.table(&vip.domain).ok_or_else(|| missing(&vip.domain))?.clone();
-        let before = previous.and_then(|previous| previous.vip(&vip.name));
-        let acceptor = match &vip.tls {
-            Some(tls) => {
-                let alpn: &[&str] = match &vip.handler {
-                    Handler::Service(_) if vip.protocol == "http" => &["http/1.1"],
-                    _ => &[],
-                };
-                let old = before.and_then(|vip| vip.acceptor.as_deref());
-                let built = Acceptor::new(tls, alpn, old);
-                Some(Arc::new(built.map_err(|e| StartError::Tls(vip.name.to_string(), e.to_string()))?))
-            }
-            None => None,
-        };
-        let counts = match before {
-            Some(before) => before.counts.clone(),
-            None => Arc::new(Counts {
-                connections: Gauge::new(vip.limits.max_connections),
-                clients: PerClient::new(vip.limits.max_connections_per_client),
-            }),
-        };
-        Ok(Self { epoch, vip: vip.clone(), pools, table, acceptor, counts })
-    }
+fn acceptor(vip: &Vip, previous: Option<&Live>) -> Result<Option<Arc<Acceptor>>, StartError> {
+    let Some(tls) = &vip.tls else { return Ok(None) };
+    let alpn: &[&str] = match &vip.handler {
+        Handler::Service(_) if vip.protocol == "http" => &["http/1.1"],
+        _ => &[],
+    };
+    let old = previous.and_then(|previous| previous.vip(&vip.name)?.acceptor.as_deref());
+    let built = Acceptor::new(tls, alpn, old);
+    Ok(Some(Arc::new(built.map_err(|e| StartError::Tls(vip.name.to_string(), e.to_string()))?)))
+}
+
+/// `None` where a pool or table is missing, which [`Prepared::new`] has ruled out.
+fn live_vip(
+    vip: &Arc<Vip>,
+    acceptor: Option<Arc<Acceptor>>,
+    scheduler: &Scheduler,
+    epoch: u64,
+    previous: Option<&Live>,
+) -> Option<LiveVip> {
+    let pools: Vec<_> = vip.pools.iter().filter_map(|name| scheduler.pool(name)).cloned().collect();
+    let table = scheduler.table(&vip.domain)?.clone();
+    let counts = match previous.and_then(|previous| previous.vip(&vip.name)) {
+        Some(before) => before.counts.clone(),
+        None => Arc::new(Counts {
+            connections: Gauge::new(vip.limits.max_connections),
+            clients: PerClient::new(vip.limits.max_connections_per_client),
+        }),
+    };
+    Some(LiveVip { epoch, vip: vip.clone(), pools, table, acceptor, counts })
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::live::Live;
+use sekisho_config::Config;
+
 use crate::worker::{NewSocket, Socket};
 use crate::{StartError, listen};
 
@@ -37,40 +38,37 @@ impl Addresses {
         all
     }
 
-    /// Binds what `live` needs and what is not there yet, for each of `workers`.
+    /// Binds what `config` needs and what is not there yet, for each of `workers`.
     ///
     /// # Errors
     /// The first address that cannot be bound; the sockets made until then are closed again.
-    pub(crate) fn change(&self, live: &Live, workers: usize) -> Result<Changes, StartError> {
+    pub(crate) fn change(&self, config: &Config, workers: usize) -> Result<Changes, StartError> {
         let mut changes = Changes::default();
         changes.sockets.resize_with(workers, Vec::new);
-        for vip in &live.vips {
-            for &configured in &vip.vip.listen {
-                let there = self.0.iter().find(|a| a.vip == vip.vip.name && a.configured == configured);
+        for vip in &config.vips {
+            for &configured in &vip.listen {
+                let there = self.0.iter().find(|a| a.vip == vip.name && a.configured == configured);
                 if let Some(there) = there {
                     changes.addresses.0.push(there.clone());
                     continue;
                 }
-                let refused = |source| StartError::Listen {
-                    vip: vip.vip.name.to_string(),
-                    address: configured,
-                    source,
-                };
+                let refused =
+                    |source| StartError::Listen { vip: vip.name.to_string(), address: configured, source };
                 let mut bound = configured;
-                if vip.vip.transport.tcp() {
-                    let tcp = listen::tcp(bound, workers, vip.vip.timeouts.keepalive).map_err(refused)?;
+                if vip.transport.tcp() {
+                    let tcp = listen::tcp(bound, workers, vip.timeouts.keepalive).map_err(refused)?;
                     bound = tcp.address;
                     let sockets = tcp.sockets.into_iter().map(Socket::Tcp);
-                    changes.add(&vip.vip.name, configured, bound, sockets);
+                    changes.add(&vip.name, configured, bound, sockets);
                 }
-                if vip.vip.transport.udp() {
+                if vip.transport.udp() {
                     let udp = listen::udp(bound, workers).map_err(refused)?;
                     bound = udp.address;
                     let sockets = udp.sockets.into_iter().map(Socket::Udp);
-                    changes.add(&vip.vip.name, configured, bound, sockets);
+                    changes.add(&vip.name, configured, bound, sockets);
                 }
                 changes.opened.push(bound);
-                changes.addresses.0.push(Address { vip: vip.vip.name.clone(), configured, bound });
+                changes.addresses.0.push(Address { vip: vip.name.clone(), configured, bound });
             }
         }
         let gone = self.0.iter().filter(|a| !changes.addresses.0.contains(a));

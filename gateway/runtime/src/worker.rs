@@ -132,7 +132,7 @@ async fn main_loop(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order
             }
             () = worker.drained.notified(), if draining => {}
             order = orders.recv() => match order {
-                Some(Order::Adopt(live, sockets)) => adopt(&worker, &mut slots, live, sockets),
+                Some(Order::Adopt(live, sockets)) => adopt(&worker, &mut slots, &live, sockets),
                 Some(Order::Drain) => {
                     draining = true;
                     for slot in slots.drain(..) {
@@ -153,7 +153,7 @@ async fn main_loop(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order
     }
 }
 
-fn adopt(worker: &Rc<Worker>, slots: &mut Vec<Rc<Slot>>, live: Arc<Live>, sockets: Vec<NewSocket>) {
+fn adopt(worker: &Rc<Worker>, slots: &mut Vec<Rc<Slot>>, live: &Arc<Live>, sockets: Vec<NewSocket>) {
     *worker.live.borrow_mut() = live.clone();
     let mut shared = Vec::new();
     slots.retain(|slot| {

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use sekisho_api::{Deadline, End, Observation, Server, Side, Stream};
+use sekisho_api::{Deadline, End, Failure, Observation, Server, Side, Stream};
 use socket2::SockRef;
 
 use crate::io::Io;
@@ -55,6 +55,21 @@ pub(crate) struct Relay {
     active: Instant,
     deadline: Until,
     reported: u64,
+    answer: Answer,
+}
+
+/// How long the server took for its first byte.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// Nothing was sent to it yet, and it has not spoken first.
+    Unasked {
+        since: Instant,
+    },
+    /// It was sent something.
+    Asked {
+        at: Instant,
+    },
+    Came(Duration),
 }
 
 /// How a relay ended.
@@ -66,6 +81,8 @@ pub(crate) struct Outcome {
     pub(crate) received: u64,
     /// Bytes from the server to the client.
     pub(crate) sent: u64,
+    /// How long the server took for its first byte, if it sent one.
+    pub(crate) answered: Option<Duration>,
 }
 
 impl Relay {
@@ -80,13 +97,24 @@ impl Relay {
     ) -> Self {
         let active = shared.ticker.coarse();
         let deadline = shared.ticker.until(active + patience.idle);
+        let answer = Answer::Unasked { since: Instant::now() };
         let (up, down) = (Direction::new(to_server), Direction::new(to_client));
-        Self { client, server, up, down, shared, target, patience, active, deadline, reported: 0 }
+        Self { client, server, up, down, shared, target, patience, active, deadline, reported: 0, answer }
     }
 
     fn outcome(&mut self, end: End) -> Poll<Outcome> {
         self.report(0);
-        Poll::Ready(Outcome { end, received: self.up.moved(), sent: self.down.moved() })
+        let answered = match self.answer {
+            Answer::Came(took) => Some(took),
+            Answer::Unasked { .. } | Answer::Asked { .. } => {
+                // One that resets many connections later is no worse a server for it; one that never answers is.
+                if end == End::ServerLeft {
+                    self.target.observe(Observation::Failed(Failure::Reset), self.shared.ticker.coarse());
+                }
+                None
+            }
+        };
+        Poll::Ready(Outcome { end, received: self.up.moved(), sent: self.down.moved(), answered })
     }
 
     fn report(&mut self, at_least: u64) {
@@ -94,6 +122,22 @@ impl Relay {
         if moved > at_least {
             self.reported += moved;
             self.target.observe(Observation::Moved(moved), self.shared.ticker.coarse());
+        }
+    }
+
+    /// Times the server's first byte from the client's first, or from the beginning where the server speaks first.
+    fn time_answer(&mut self) {
+        match self.answer {
+            Answer::Unasked { since } | Answer::Asked { at: since } if self.down.moved() > 0 => {
+                let now = Instant::now();
+                let took = now.saturating_duration_since(since);
+                self.answer = Answer::Came(took);
+                self.target.observe(Observation::Answered(took), now);
+            }
+            Answer::Unasked { .. } if self.up.moved() > 0 => {
+                self.answer = Answer::Asked { at: Instant::now() }
+            }
+            _ => {}
         }
     }
 
@@ -115,8 +159,11 @@ impl Future for Relay {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = self.get_mut();
         let before = this.up.moved() + this.down.moved();
-        let up = this.up.poll(cx, &mut this.client, &mut this.server, Side::Client, &this.shared);
-        let down = this.down.poll(cx, &mut this.server, &mut this.client, Side::Server, &this.shared);
+        let last = this.down.ended();
+        let up = this.up.poll(cx, &mut this.client, &mut this.server, Side::Client, last, &this.shared);
+        let last = this.up.ended();
+        let down = this.down.poll(cx, &mut this.server, &mut this.client, Side::Server, last, &this.shared);
+        this.time_answer();
         for failed in [&up, &down] {
             if let Poll::Ready(Err(failed)) = failed {
                 this.pass_reset_on(failed);
