@@ -1,10 +1,8 @@
 //! A group of clients that a scene watches: where each belongs, who moves and who does not.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use super::super::DemoError;
-use super::super::client::{Browser, ClientError, Cookies, Liner, Place, Reply};
 use super::super::page::Page;
 use super::super::stage::Stage;
 use super::super::visit::{self, Visit};
@@ -151,99 +149,5 @@ impl<V: Visitor> Audience<V> {
     /// The members.
     pub(super) fn visitors(&mut self) -> impl Iterator<Item = (&mut V, &str)> {
         self.members.iter_mut().map(|member| (&mut member.visitor, member.home.as_str()))
-    }
-}
-
-/// Somebody with a browser, reading one VIP's web site.
-#[derive(Debug)]
-pub(super) struct Reader {
-    name: String,
-    browser: Browser,
-    /// The VIP and whether it is HTTPS; may be changed, as a person opens another site.
-    pub(super) vip: &'static str,
-    pub(super) tls: bool,
-    /// The last reply.
-    pub(super) last: Option<Reply>,
-}
-
-impl Reader {
-    /// A reader at 127.0.0.1.
-    pub(super) fn new(name: &str, vip: &'static str, tls: bool, cookies: Cookies, stage: &Stage) -> Self {
-        let browser = Browser::new(IpAddr::from([127, 0, 0, 1]), cookies, stage.tls());
-        Self { name: name.to_owned(), browser, vip, tls, last: None }
-    }
-
-    /// Reads the page several times over one connection.
-    pub(super) fn read(&mut self, times: usize, stage: &mut Stage) -> Result<Vec<Visit>, DemoError> {
-        let place: Place<'_> = stage.place(self.vip, self.tls)?;
-        let replies = self.browser.get(place, times).map_err(|error| self.failed(error))?;
-        let mut visits = Vec::with_capacity(replies.len());
-        for reply in replies {
-            let entry = stage.logged(reply.local)?;
-            if reply.status != 200 {
-                return Err(self.failed(ClientError::Status(reply.status)));
-            }
-            visits.push(Visit { client: self.name.clone(), server: reply.server.clone(), entry });
-            self.last = Some(reply);
-        }
-        Ok(visits)
-    }
-
-    fn failed(&self, error: ClientError) -> DemoError {
-        DemoError::Client { client: self.name.clone(), vip: self.vip, error }
-    }
-}
-
-impl Visitor for Reader {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn visit(&mut self, stage: &mut Stage) -> Result<Visit, DemoError> {
-        let visits = self.read(1, stage)?;
-        visits.into_iter().next().ok_or_else(|| self.failed(ClientError::Response("no answer")))
-    }
-}
-
-/// Somebody with a line client, known by the address.
-#[derive(Debug)]
-pub(super) struct Caller {
-    name: String,
-    address: IpAddr,
-    vip: &'static str,
-}
-
-impl Caller {
-    /// A caller at 127.0.0.`host`.
-    pub(super) fn new(host: u8, vip: &'static str) -> Self {
-        let address = IpAddr::from([127, 0, 0, host]);
-        Self { name: address.to_string(), address, vip }
-    }
-
-    /// Connects and stays connected.
-    pub(super) fn call(&self, stage: &Stage) -> Result<Liner, DemoError> {
-        Liner::connect(self.address, stage.address(self.vip)?).map_err(|error| self.failed(error))
-    }
-
-    /// Ends a call.
-    pub(super) fn hang_up(&self, liner: Liner, stage: &mut Stage) -> Result<Visit, DemoError> {
-        let (server, local) = (liner.server().to_owned(), liner.local());
-        liner.close().map_err(|error| self.failed(error))?;
-        Ok(Visit { client: self.name.clone(), server, entry: stage.logged(local)? })
-    }
-
-    fn failed(&self, error: ClientError) -> DemoError {
-        DemoError::Client { client: self.name.clone(), vip: self.vip, error }
-    }
-}
-
-impl Visitor for Caller {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn visit(&mut self, stage: &mut Stage) -> Result<Visit, DemoError> {
-        let liner = self.call(stage)?;
-        self.hang_up(liner, stage)
     }
 }

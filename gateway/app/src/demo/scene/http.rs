@@ -7,7 +7,8 @@ use super::super::sample::Kind;
 use super::super::setup::Setup;
 use super::super::stage::Stage;
 use super::super::visit;
-use super::audience::{Audience, Reader};
+use super::audience::Audience;
+use super::reader::Reader;
 use super::{Hint, Scene};
 
 /// The scene.

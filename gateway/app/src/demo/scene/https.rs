@@ -6,7 +6,8 @@ use super::super::page::Page;
 use super::super::setup::Setup;
 use super::super::stage::{SERVER_PEM, Stage};
 use super::super::visit;
-use super::audience::{Audience, Reader, Visitor};
+use super::audience::{Audience, Visitor};
+use super::reader::Reader;
 use super::{Hint, Scene};
 
 /// The scene. Its VIP stands before the pool of the HTTP scene.

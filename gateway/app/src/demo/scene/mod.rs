@@ -1,8 +1,10 @@
 //! The scenes of the demo, one file each.
 
 mod audience;
+mod caller;
 mod http;
 mod https;
+mod reader;
 mod tcp;
 
 use std::fmt;

@@ -6,7 +6,8 @@ use super::super::sample::Kind;
 use super::super::setup::Setup;
 use super::super::stage::Stage;
 use super::super::visit::{self, Visit};
-use super::audience::{Audience, Caller};
+use super::audience::Audience;
+use super::caller::Caller;
 use super::{Hint, Scene};
 
 /// The scene.
