@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Buf as _;
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use super::upstream_io::read_into;
+use super::upstream_io::{read_into, write_all_in_one};
 use crate::conn::Conn;
 
 /// Reads and writes the connection's stream and keeps its book. Shutting it down does nothing: how a connection
@@ -50,7 +50,7 @@ impl Write for ServerIo {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut **self.0.stream.borrow_mut()).poll_write_vectored(cx, bytes);
+        let written = write_all_in_one(&mut self.0.stream.borrow_mut(), cx, bytes);
         self.book(&written, bytes.iter().map(|b| b.len()).sum());
         written
     }
