@@ -35,6 +35,21 @@ fn connection_that_rested_serves_on() {
 }
 
 #[test]
+fn connection_gives_its_codec_back_a_while_after_its_last_request() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let mut client = rig.client().await;
+        assert_eq!(client.get("/", "").await.status, 200);
+        assert_eq!(rig.core.idled.get(), 1);
+        while rig.core.idled.get() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(client.get("/", "").await.status, 200);
+    });
+}
+
+#[test]
 fn head_that_began_with_the_request_before_it_is_served_after_a_rest() {
     test(async {
         let origin = Origin::named("a").await;

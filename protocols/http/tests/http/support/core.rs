@@ -88,6 +88,8 @@ pub(crate) struct FakeCore {
     pub(crate) records: RefCell<Vec<String>>,
     pub(crate) draining: Cell<bool>,
     pub(crate) drained: Rc<Notify>,
+    /// How often a connection began to wait for the end of everything, which is when it became idle.
+    pub(crate) idled: Cell<usize>,
     pub(crate) full: Cell<bool>,
     pub(crate) room: Rc<Notify>,
 }
@@ -171,6 +173,7 @@ impl Core for FakeCore {
     }
 
     fn drained(&self) -> Local<'static, ()> {
+        self.idled.set(self.idled.get() + 1);
         let drained = self.drained.clone();
         let already = self.draining.get();
         Box::pin(async move {
