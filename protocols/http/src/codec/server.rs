@@ -127,8 +127,11 @@ impl Watch {
             if conn.worker.core.draining() && ahead.is_empty() {
                 return Finished::Closed;
             }
-            // The beginning of a head that came with the last request.
-            *conn.ahead.borrow_mut() = ahead;
+            // The beginning of a head that came with the last request. An empty rest is not kept: it would keep the
+            // whole read buffer that it is an empty part of.
+            if !ahead.is_empty() {
+                *conn.ahead.borrow_mut() = ahead;
+            }
             return Finished::Rested;
         }
         if conn.upload().done && ahead.is_empty() {

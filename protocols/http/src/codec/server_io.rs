@@ -30,6 +30,9 @@ impl Read for ServerIo {
                 buffer.put_slice(bytes);
             }
             ahead.advance(n);
+            if ahead.is_empty() {
+                *ahead = bytes::Bytes::new();
+            }
             conn.heard();
             return Poll::Ready(Ok(()));
         }
