@@ -55,7 +55,11 @@ pub(crate) async fn serve(
         Front::Ended(ended, lease) => (ended, lease),
         Front::Relay(mut ended, related) => {
             let timeouts = &serving.live.vip.timeouts;
-            let patience = Patience { idle: timeouts.idle, half_closed: timeouts.half_closed };
+            let patience = Patience {
+                idle: timeouts.idle,
+                half_closed: timeouts.half_closed,
+                keepalive: timeouts.keepalive,
+            };
             let (related, lease) = *related;
             let target = lease.server().clone();
             let relay = Relay::new(

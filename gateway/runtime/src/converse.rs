@@ -66,6 +66,7 @@ pub(crate) async fn run(
         ended: Ended { end: End::Done, received: 0, sent: 0, attempts: 0, key: None, answered: None },
         began,
         drain_told: false,
+        kept_alive: false,
     };
     driver.run().await
 }
@@ -81,6 +82,7 @@ struct Driver<'a> {
     ended: Ended,
     began: Instant,
     drain_told: bool,
+    kept_alive: bool,
 }
 
 /// What reading brought.
@@ -160,11 +162,12 @@ impl Driver<'_> {
                 self.ended.key = Some(kind);
             }
             self.ended.attempts += 1;
-            match core.dial(&lease).await {
+            match core.dial(&lease, None).await {
                 Ok(io) => {
                     let name = lease.server().name().clone();
                     let tls = io.tls().cloned();
                     self.server = Some((io, lease));
+                    self.kept_alive = false;
                     return self.engine.connected(Connected { name, tls, attempt: self.ended.attempts });
                 }
                 Err(_) => {
@@ -196,6 +199,10 @@ impl Driver<'_> {
 
     async fn read(&mut self, client: bool, server: bool, need: Need) {
         let timeouts = &self.serving.live.vip.timeouts;
+        if let Some((io, _)) = self.server.as_mut().filter(|_| !std::mem::replace(&mut self.kept_alive, true))
+        {
+            io.keep_alive(timeouts.keepalive);
+        }
         let (deadline, name) = match need {
             Need::NeedMore if self.server.is_none() => (self.began + timeouts.head, Deadline::Head),
             _ if self.server.is_some() => (Instant::now() + timeouts.idle, Deadline::Response),

@@ -2,14 +2,16 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{Failure, Observation, Server};
-use socket2::SockRef;
-use tokio::net::{TcpSocket, TcpStream};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 use crate::io::Io;
 use crate::listen::keep_alive;
@@ -17,11 +19,12 @@ use crate::live::ServerSide;
 use crate::plain::PlainStream;
 use crate::ticker::Ticker;
 
-/// Connects to a server, TLS included, within `patience`, and tells the scheduler how it went.
+/// Connects to a server, TLS included, within `patience`, and tells the scheduler how it went. Without `keepalive`
+/// the caller turns that on once the connection has lived for a while: four system calls that short ones save.
 pub(crate) async fn dial(
     side: &ServerSide,
     patience: Duration,
-    keepalive: Duration,
+    keepalive: Option<Duration>,
     ticker: &Rc<Ticker>,
 ) -> Result<Io, Failure> {
     let began = Instant::now();
@@ -53,7 +56,7 @@ enum Problem {
     Gateway(io::Error),
 }
 
-async fn attempt(side: &ServerSide, keepalive: Duration) -> Result<Io, Problem> {
+async fn attempt(side: &ServerSide, keepalive: Option<Duration>) -> Result<Io, Problem> {
     let address = side.state.address();
     let stream = tcp(address, keepalive).await?;
     match &side.connector {
@@ -68,26 +71,38 @@ async fn attempt(side: &ServerSide, keepalive: Duration) -> Result<Io, Problem> 
     }
 }
 
-async fn tcp(address: std::net::SocketAddr, keepalive: Duration) -> Result<TcpStream, Problem> {
-    let socket = match address {
-        std::net::SocketAddr::V4(_) => TcpSocket::new_v4(),
-        std::net::SocketAddr::V6(_) => TcpSocket::new_v6(),
+async fn tcp(address: SocketAddr, keepalive: Option<Duration>) -> Result<TcpStream, Problem> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP));
+    let socket = socket.map_err(Problem::Gateway)?;
+    let _ = socket.set_tcp_nodelay(true);
+    if let Some(interval) = keepalive {
+        let _ = keep_alive(&SockRef::from(&socket), interval);
     }
-    .map_err(Problem::Gateway)?;
-    let _ = socket.set_nodelay(true);
-    let _ = keep_alive(&SockRef::from(&socket), keepalive);
-    socket.connect(address).await.map_err(|error| match error.kind() {
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(put_down(error)),
+        _ => {}
+    }
+    let stream = TcpStream::from_std(socket.into()).map_err(Problem::Gateway)?;
+    // The kernel's verdict comes with the event; asking for it is a system call that only a failure is worth.
+    let ready = stream.ready(Interest::WRITABLE | Interest::ERROR).await.map_err(Problem::Gateway)?;
+    if ready.is_error()
+        && let Ok(Some(error)) = stream.take_error()
+    {
+        return Err(put_down(error));
+    }
+    Ok(stream)
+}
+
+/// Whose fault it is that there is no connection.
+fn put_down(error: io::Error) -> Problem {
+    match error.kind() {
         io::ErrorKind::AddrNotAvailable | io::ErrorKind::ResourceBusy => Problem::Gateway(error),
         io::ErrorKind::TimedOut => Problem::Server(Failure::ConnectTimeout),
-        _ if matches!(
-            error.raw_os_error(),
-            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-        ) =>
-        {
-            Problem::Gateway(error)
-        }
-        _ => Problem::Server(Failure::Refused),
-    })
+        _ => match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => Problem::Gateway(error),
+            _ => Problem::Server(Failure::Refused),
+        },
+    }
 }
 
 /// The future's output, or none if `deadline` comes first.

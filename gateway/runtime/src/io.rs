@@ -4,11 +4,14 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use sekisho_api::{Stream, TlsFacts};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::listen::keep_alive;
 use crate::plain::PlainStream;
 use crate::tls::TlsStream;
 
@@ -19,6 +22,17 @@ pub(crate) enum Io {
     Tls(Box<TlsStream>),
     /// Neither any more: it ended while its TLS was being made. Reads as ended.
     Closed,
+}
+
+impl Io {
+    /// Turns TCP keepalive on. A socket that refuses does without.
+    pub(crate) fn keep_alive(&self, interval: Duration) {
+        let _ = match self {
+            Self::Plain(plain) => keep_alive(&SockRef::from(plain.tcp()), interval),
+            Self::Tls(tls) => keep_alive(&SockRef::from(tls.tcp()), interval),
+            Self::Closed => Ok(()),
+        };
+    }
 }
 
 /// The same call on whichever it is.

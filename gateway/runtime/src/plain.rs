@@ -19,6 +19,11 @@ impl PlainStream {
         Self(tcp)
     }
 
+    /// The connection.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.0
+    }
+
     /// The connection again; nothing of it has been read ahead.
     pub(crate) fn into_inner(self) -> TcpStream {
         self.0

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{BoxStream, Core, Facts, Failure, Key, Lease, Local, Record, Route, Unavailable};
 use sekisho_scheduler::{Ask, Pool, Table};
@@ -74,11 +74,11 @@ impl VipCore {
         self.worker.with_live(|live| live.server(lease.server().id()).cloned())
     }
 
-    /// As [`Core::connect`].
-    pub(crate) async fn dial(&self, lease: &Lease) -> Result<Io, Failure> {
+    /// As [`Core::connect`]; whoever calls it turns keepalive on when it is worth it.
+    pub(crate) async fn dial(&self, lease: &Lease, keepalive: Option<Duration>) -> Result<Io, Failure> {
         let Some(side) = self.side(lease) else { return Err(Failure::Refused) };
         let timeouts = &self.live.vip.timeouts;
-        dial(&side, timeouts.connect, timeouts.keepalive, self.worker.ticker()).await
+        dial(&side, timeouts.connect, keepalive, self.worker.ticker()).await
     }
 
     /// Starts TLS on a connection to a server that was made in clear.
@@ -123,7 +123,8 @@ impl Core for VipCore {
     }
 
     fn connect<'a>(&'a self, lease: &'a Lease, _: &'a Facts) -> Local<'a, Result<BoxStream, Failure>> {
-        Box::pin(async move { self.dial(lease).await.map(|io| Box::new(io) as BoxStream) })
+        let keepalive = Some(self.live.vip.timeouts.keepalive);
+        Box::pin(async move { self.dial(lease, keepalive).await.map(|io| Box::new(io) as BoxStream) })
     }
 
     fn spawn(&self, task: Local<'static, ()>) {

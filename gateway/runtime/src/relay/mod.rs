@@ -37,10 +37,15 @@ pub(crate) struct Patience {
     pub(crate) idle: Duration,
     /// Once one side has ended.
     pub(crate) half_closed: Duration,
+    /// Between TCP keepalive probes of the server.
+    pub(crate) keepalive: Duration,
 }
 
 /// Bytes that a bulk transfer moves between two reports to the scheduler.
 const REPORT: u64 = 256 * 1024;
+
+/// How long a relay lives before keepalive is turned on towards its server, for which short ones have no use.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Relays until both sides have ended, one fails, or nothing moves any more. Holds no buffer while nothing moves.
 #[derive(Debug)]
@@ -56,6 +61,7 @@ pub(crate) struct Relay {
     deadline: Until,
     reported: u64,
     answer: Answer,
+    kept_alive: bool,
 }
 
 /// How long the server took for its first byte.
@@ -96,10 +102,23 @@ impl Relay {
         patience: Patience,
     ) -> Self {
         let active = shared.ticker.coarse();
-        let deadline = shared.ticker.until(active + patience.idle);
+        let deadline = shared.ticker.until(active + SETTLED.min(patience.idle));
         let answer = Answer::Unasked { since: Instant::now() };
         let (up, down) = (Direction::new(to_server), Direction::new(to_client));
-        Self { client, server, up, down, shared, target, patience, active, deadline, reported: 0, answer }
+        Self {
+            client,
+            server,
+            up,
+            down,
+            shared,
+            target,
+            patience,
+            active,
+            deadline,
+            reported: 0,
+            answer,
+            kept_alive: false,
+        }
     }
 
     fn outcome(&mut self, end: End) -> Poll<Outcome> {
@@ -191,6 +210,9 @@ impl Future for Relay {
             this.deadline.reset(at);
         }
         while Pin::new(&mut this.deadline).poll(cx).is_ready() {
+            if !std::mem::replace(&mut this.kept_alive, true) {
+                this.server.keep_alive(this.patience.keepalive);
+            }
             if this.shared.ticker.coarse() >= at {
                 return this.outcome(End::Expired(name));
             }

@@ -51,6 +51,8 @@ async fn pair() -> (TcpStream, TcpStream) {
 struct Stage {
     client: TcpStream,
     server: TcpStream,
+    /// The relay's own socket towards the server.
+    to_server: std::net::TcpStream,
     shared: Rc<Shared>,
     target: Arc<Target>,
     relay: tokio::task::JoinHandle<Outcome>,
@@ -59,6 +61,9 @@ struct Stage {
 async fn stage(to_server: &[u8], to_client: &[u8]) -> Stage {
     let (client, inner_client) = pair().await;
     let (inner_server, server) = pair().await;
+    let inner_server = inner_server.into_std().unwrap();
+    let own = inner_server.try_clone().unwrap();
+    let inner_server = TcpStream::from_std(inner_server).unwrap();
     let shared = Rc::new(Shared {
         ticker: Ticker::new(Instant::now()),
         buffers: Buffers::default(),
@@ -71,10 +76,14 @@ async fn stage(to_server: &[u8], to_client: &[u8]) -> Stage {
         Io::Plain(PlainStream::new(inner_server)),
         (to_server.into(), to_client.into()),
         target.clone(),
-        Patience { idle: Duration::from_secs(600), half_closed: Duration::from_secs(30) },
+        Patience {
+            idle: Duration::from_secs(600),
+            half_closed: Duration::from_secs(30),
+            keepalive: Duration::from_secs(60),
+        },
     );
     let relay = tokio::task::spawn_local(relay);
-    Stage { client, server, shared, target, relay }
+    Stage { client, server, to_server: own, shared, target, relay }
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -170,6 +179,22 @@ fn nothing_moving_for_the_idle_time_ends_the_relay_and_a_byte_keeps_it() {
         assert!(!s.relay.is_finished());
         s.shared.ticker.sweep(start + Duration::from_secs(1200));
         assert_eq!(s.relay.await.unwrap().end, End::Expired(Deadline::Idle));
+    });
+}
+
+#[test]
+fn keepalive_is_turned_on_only_for_a_relay_that_lives_on() {
+    run(async {
+        let s = stage(b"", b"").await;
+        let start = s.shared.ticker.coarse();
+        tokio::task::yield_now().await;
+        assert!(!SockRef::from(&s.to_server).keepalive().unwrap());
+        s.shared.ticker.sweep(start + SETTLED);
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        assert!(SockRef::from(&s.to_server).keepalive().unwrap());
+        assert!(!s.relay.is_finished(), "the first look at the deadline is not the end");
     });
 }
 

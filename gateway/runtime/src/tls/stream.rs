@@ -34,8 +34,7 @@ impl TlsStream {
     }
 
     /// The TCP connection below.
-    #[cfg(test)]
-    pub(super) fn tcp(&self) -> &TcpStream {
+    pub(crate) fn tcp(&self) -> &TcpStream {
         &self.tcp
     }
 
