@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sekisho_api::{Handler, IdentityRules, Persist, Probe, Transport};
+use sekisho_api::{Handler, IdentityRules, Networks, Persist, Probe, Transport};
 use sekisho_scheduler::{PoolSpec, TableSpec};
 
 /// A whole configuration. Immutable: a reload builds another one.
@@ -41,8 +41,8 @@ pub struct Gateway {
     pub log_format: LogFormat,
     /// The access log; none: not written.
     pub access_log: Option<AccessLog>,
-    /// Networks whose forwarding fields are believed: one list for all protocols.
-    pub trust: Trust,
+    /// Networks whose word is taken for a client's address: one list for all protocols.
+    pub trusted: Networks,
 }
 
 /// Text for people, or JSON for machines.
@@ -62,27 +62,6 @@ pub struct AccessLog {
     pub path: Option<PathBuf>,
     /// Text or JSON.
     pub format: LogFormat,
-}
-
-/// Networks that are trusted to name a client's address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trust {
-    /// Address and prefix length.
-    pub networks: Vec<(std::net::IpAddr, u8)>,
-}
-
-impl Trust {
-    /// Whether `address` is in one of the networks.
-    pub fn contains(&self, address: std::net::IpAddr) -> bool {
-        use std::net::IpAddr::{V4, V6};
-        self.networks.iter().any(|&(network, bits)| match (network, address.to_canonical()) {
-            (V4(n), V4(a)) => bits == 0 || (n.to_bits() ^ a.to_bits()) >> (32 - u32::from(bits.min(32))) == 0,
-            (V6(n), V6(a)) => {
-                bits == 0 || (n.to_bits() ^ a.to_bits()) >> (128 - u32::from(bits.min(128))) == 0
-            }
-            _ => false,
-        })
-    }
 }
 
 /// A listening address that the outside sees, ready to serve.

@@ -112,7 +112,7 @@ impl HeadConversation for Router {
 #[cfg(test)]
 mod tests {
     use sekisho_api::settings::{Node, Problems, Table};
-    use sekisho_api::{Converse, IdentityRules};
+    use sekisho_api::{Converse, IdentityRules, Networks};
 
     use super::*;
 
@@ -123,7 +123,15 @@ mod tests {
         let mut section = Section::new(&table, 0..9, &problems);
         let pools = [Arc::from("web"), Arc::from("mail")];
         let identity = IdentityRules::default();
-        let vip = VipContext { name: "v", persist: &[], identity: &identity, tls, pools: &pools };
+        let trusted = Networks::default();
+        let vip = VipContext {
+            name: "v",
+            persist: &[],
+            identity: &identity,
+            tls,
+            pools: &pools,
+            trusted: &trusted,
+        };
         let handler = Sni.configure(&mut section, &vip);
         section.finish();
         (handler, problems.into_vec().into_iter().map(|p| p.message).collect())

@@ -7,6 +7,7 @@ use crate::conversation::Converse;
 use crate::exchange::Exchange;
 use crate::identity::IdentityRules;
 use crate::key::KeyKind;
+use crate::networks::Networks;
 use crate::persist::Persist;
 use crate::probe::ProbeKind;
 use crate::service::Service;
@@ -76,6 +77,8 @@ pub struct VipContext<'a> {
     pub tls: bool,
     /// The pools it may route to, by name: index 0 is its `pool`.
     pub pools: &'a [Arc<str>],
+    /// Networks whose word is taken for who the client is (`trusted-networks` of `[gateway]`): other proxies.
+    pub trusted: &'a Networks,
 }
 
 /// A protocol configured for one VIP: one of the three ways to be a protocol.

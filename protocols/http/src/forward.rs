@@ -34,7 +34,7 @@ pub(crate) fn write(headers: &mut HeaderMap, options: &Options, facts: &Facts, o
     if options.forwarded == Forwarded::Off {
         return;
     }
-    let trusted = options.trusts(facts.client.ip());
+    let trusted = options.trusted.contains(facts.client.ip());
     let append = trusted || options.forwarded == Forwarded::Append;
     let address = own.address.get_or_init(|| address_value(facts.client.ip()));
     if let Some(address) = address {
@@ -112,16 +112,17 @@ fn scheme(facts: &Facts) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_api::Networks;
     use sekisho_api::settings::{Problems, Section, Table};
 
     use super::*;
 
     fn options(forwarded: Forwarded, header: bool, trusted: &str) -> Options {
         let (table, problems) = (Table::default(), Problems::new());
-        let mut options = Options::read(&mut Section::new(&table, 0..0, &problems));
+        let trusted = Networks::from_iter([trusted.parse().unwrap()]);
+        let mut options = Options::read(&mut Section::new(&table, 0..0, &problems), &trusted);
         options.forwarded = forwarded;
         options.forwarded_header = header;
-        options.trusted = vec![trusted.parse().unwrap()];
         options
     }
 

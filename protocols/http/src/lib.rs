@@ -21,7 +21,6 @@ mod exchange;
 mod forward;
 mod hop;
 mod keys;
-mod networks;
 mod options;
 mod pool;
 mod probe;

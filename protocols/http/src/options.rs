@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use http::HeaderName;
+use sekisho_api::Networks;
 use sekisho_api::settings::{Problem, Section};
-
-use crate::networks::Network;
 
 /// The options of one VIP.
 #[derive(Clone, Debug)]
@@ -33,7 +32,7 @@ pub(crate) struct Options {
     /// Whether the field of RFC 7239 is written as well.
     pub(crate) forwarded_header: bool,
     /// Networks whose forwarding fields are believed.
-    pub(crate) trusted: Vec<Network>,
+    pub(crate) trusted: Networks,
     /// What the hashing methods hash.
     pub(crate) hash_on: HashOn,
 }
@@ -67,8 +66,9 @@ pub(crate) enum HashOn {
 }
 
 impl Options {
-    /// Reads them; what is wrong is recorded in the section and replaced by the default.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    /// Reads them; what is wrong is recorded in the section and replaced by the default. `trusted` is believed where
+    /// the section has no list of its own.
+    pub(crate) fn read(section: &mut Section<'_>, trusted: &Networks) -> Self {
         let timeouts = SHORTEST..=LONGEST;
         let words = [("append", Forwarded::Append), ("replace", Forwarded::Replace), ("off", Forwarded::Off)];
         let unlimited = section.node("max-body").is_none();
@@ -85,14 +85,9 @@ impl Options {
             server_idle_max: size(section.integer("server-idle-max", SERVER_IDLE_MAX, 0..=65_536)),
             forwarded: section.word("forwarded", &words).unwrap_or(Forwarded::Replace),
             forwarded_header: section.flag("forwarded-header", false),
-            trusted: trusted(section),
+            trusted: Networks::read(section, "trusted-networks").unwrap_or_else(|| trusted.clone()),
             hash_on: hash_on(section).unwrap_or(HashOn::SourceIp),
         }
-    }
-
-    /// Whether forwarding fields from `peer` are believed.
-    pub(crate) fn trusts(&self, peer: std::net::IpAddr) -> bool {
-        self.trusted.iter().any(|network| network.contains(peer))
     }
 
     /// How often a connection looks at its deadlines.
@@ -112,20 +107,6 @@ impl Options {
 
 fn size(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
-}
-
-fn trusted(section: &mut Section<'_>) -> Vec<Network> {
-    let mut networks = Vec::new();
-    for text in section.texts("trusted-networks").unwrap_or_default() {
-        match text.value.parse() {
-            Ok(network) => networks.push(network),
-            Err(reason) => section.problem(
-                Problem::new(text.span, format!("`{}` is not a network", text.value), reason)
-                    .help("write an address and a prefix length, such as \"10.0.0.0/8\""),
-            ),
-        }
-    }
-    networks
 }
 
 fn hash_on(section: &mut Section<'_>) -> Option<HashOn> {

@@ -28,7 +28,8 @@ impl Protocol for Http {
     }
 
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
-        let settings = Settings { options: Options::read(options), sources: Sources::new(vip.persist) };
+        let options = Options::read(options, vip.trusted);
+        let settings = Settings { options, sources: Sources::new(vip.persist) };
         Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
     }
 

@@ -113,6 +113,35 @@ fn servers_see_the_client_and_not_what_it_claims() {
     assert_eq!(seen[0].field("x-forwarded-proto"), ["http"]);
 }
 
+/// What the server reads in X-Forwarded-For when a client at 127.0.0.7 and one at 127.0.0.8 bring one along.
+fn forwarded_for(tables: &str) -> [String; 2] {
+    let servers = vec![HttpServer::start("one")];
+    let rig = rig(&servers, tables, "");
+    for client in ["127.0.0.7", "127.0.0.8"] {
+        let text = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n";
+        request(&mut connect_from(client, rig.address("web")), text);
+    }
+    let seen = servers[0].seen();
+    [0, 1].map(|i| seen[i].field("x-forwarded-for").join(" and "))
+}
+
+#[test]
+fn word_of_a_trusted_network_is_added_to_and_of_any_other_is_dropped() {
+    let tables = "[gateway]\ntrusted-networks = ['127.0.0.7']";
+    assert_eq!(forwarded_for(tables), ["198.51.100.1, 127.0.0.7", "127.0.0.8"]);
+}
+
+#[test]
+fn trusted_networks_of_a_vip_take_the_place_of_the_gateways() {
+    let of = |own: &str| {
+        forwarded_for(&format!(
+            "[gateway]\ntrusted-networks = ['127.0.0.7']\n[vip.web.http]\ntrusted-networks = {own}"
+        ))
+    };
+    assert_eq!(of("['127.0.0.8/31']"), ["127.0.0.7", "198.51.100.1, 127.0.0.8"]);
+    assert_eq!(of("[]"), ["127.0.0.7", "127.0.0.8"]);
+}
+
 #[test]
 fn nobody_up_is_a_503_and_a_server_that_comes_back_serves_again() {
     let mut servers = vec![HttpServer::start("one")];

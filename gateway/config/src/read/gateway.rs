@@ -1,14 +1,14 @@
 //! `[gateway]`: what concerns the whole process.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-use sekisho_api::settings::{Found, Problem, Section, Value};
+use sekisho_api::Networks;
+use sekisho_api::settings::{Problem, Section, Value};
 
 use super::context::Context;
 use super::files;
 use crate::defaults;
-use crate::model::{AccessLog, Gateway, LogFormat, Trust};
+use crate::model::{AccessLog, Gateway, LogFormat};
 
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
@@ -27,7 +27,7 @@ pub(super) fn read(root: &mut Section<'_>, context: &Context<'_>) -> Gateway {
         log: section.text("log").map_or(defaults::LOG, |log| log.value).to_owned(),
         log_format: section.word("log-format", LOG_FORMATS).unwrap_or_default(),
         access_log: access_log(&mut section, context),
-        trust: trust(&mut section, context),
+        trusted: Networks::read(&mut section, "trusted-networks").unwrap_or_default(),
     };
     section.finish();
     gateway
@@ -66,46 +66,4 @@ fn access_log(section: &mut Section<'_>, context: &Context<'_>) -> Option<Access
             None
         }
     }
-}
-
-fn trust(section: &mut Section<'_>, context: &Context<'_>) -> Trust {
-    let written = section.texts("trusted-networks").unwrap_or_default();
-    Trust { networks: written.iter().filter_map(|text| network(text, context)).collect() }
-}
-
-/// A network in CIDR notation (RFC 4632, section 3.1); an address alone is a network of one.
-fn network(written: &Found<&str>, context: &Context<'_>) -> Option<(IpAddr, u8)> {
-    let refuse = |label: &str, help: String| {
-        let message = format!("`{}` is not a network", written.value);
-        context.error(Problem::new(written.span.clone(), message, label).help(help));
-        None
-    };
-    let example =
-        || "write an address and a prefix length, such as \"10.0.0.0/8\" or \"fd00::/8\"".to_owned();
-    let (address, bits) = match written.value.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (written.value, None),
-    };
-    let Ok(address) = address.parse::<IpAddr>() else {
-        return refuse("this is no IP address", example());
-    };
-    let width = if address.is_ipv4() { 32 } else { 128 };
-    let Ok(bits) = bits.map_or(Ok(width), str::parse::<u8>) else {
-        return refuse("the prefix length is no number", example());
-    };
-    if bits > width {
-        return refuse("the prefix is longer than the address", example());
-    }
-    let network: IpAddr = match address {
-        IpAddr::V4(a) => {
-            (a.to_bits() & u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0)).to_be_bytes().into()
-        }
-        IpAddr::V6(a) => {
-            (a.to_bits() & u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0)).to_be_bytes().into()
-        }
-    };
-    if network != address {
-        return refuse("the address has bits beyond its prefix", format!("write \"{network}/{bits}\""));
-    }
-    Some((address, bits))
 }

@@ -13,7 +13,7 @@ use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ServerTls,
-    Timeouts, TlsVersion, Trust,
+    Timeouts, TlsVersion,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -34,8 +34,7 @@ fn every_key_of_gateway_and_domain_reaches_the_model() {
     let folder = Folder::new();
     let config = good("full", &folder);
     let base = folder.path();
-    let networks = [("10.0.0.0", 8), ("192.0.2.1", 32), ("fd00::", 8)]
-        .map(|(address, bits)| (address.parse().unwrap(), bits));
+    let networks = ["10.0.0.0/8", "192.0.2.1", "fd00::/8"].map(|network| network.parse().unwrap());
     assert_eq!(
         config.gateway,
         Gateway {
@@ -47,7 +46,7 @@ fn every_key_of_gateway_and_domain_reaches_the_model() {
             log: "warn,sekisho_runtime=debug".to_owned(),
             log_format: LogFormat::Json,
             access_log: Some(AccessLog { path: Some(base.join("log/access.log")), format: LogFormat::Json }),
-            trust: Trust { networks: networks.to_vec() },
+            trusted: networks.into_iter().collect(),
         }
     );
     let names: Vec<&str> = config.domains.iter().map(|domain| &*domain.table.name).collect();

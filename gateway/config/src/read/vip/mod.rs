@@ -55,6 +55,7 @@ pub(super) fn read(
         identity: domain.map_or(&default, |domain| &domain.identity),
         tls: section.has("tls"),
         pools: &pools,
+        trusted: &gateway.trusted,
     };
     let handler = protocol.and_then(|protocol| handler(&mut section, protocol, &vip, context));
     other_protocols(name, &mut section, protocol, context);

@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sekisho_api::settings::{Problems, Section};
-use sekisho_api::{Facts, Handler, IdentityRules, Persist, Protocol as _, TlsFacts, VipContext, Worker};
+use sekisho_api::{
+    Facts, Handler, IdentityRules, Networks, Persist, Protocol as _, TlsFacts, VipContext, Worker,
+};
 use sekisho_http::Http;
 use tokio::net::TcpListener;
 
@@ -65,6 +67,7 @@ impl Rig {
             identity: &identity,
             tls: setup.tls,
             pools: &["pool".into()],
+            trusted: &Networks::default(),
         };
         let handler = Http.configure(&mut section, &vip);
         section.finish();
