@@ -1,10 +1,10 @@
 //! An HTTP/1.1 server that says its name and remembers what it was asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+
+use super::listener::Listener;
 
 /// What arrived: the head's lines and the body.
 #[derive(Clone, Debug)]
@@ -28,16 +28,8 @@ impl Seen {
 #[derive(Debug)]
 pub struct HttpServer {
     name: &'static str,
-    address: SocketAddr,
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    stopping: AtomicBool,
-    seen: Mutex<Vec<Seen>>,
-    open: Mutex<Vec<TcpStream>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    listener: Listener,
 }
 
 impl HttpServer {
@@ -51,29 +43,14 @@ impl HttpServer {
     /// # Panics
     /// If the address is taken.
     pub fn start_at(name: &'static str, address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared::default());
-        let thread = std::thread::spawn({
-            let shared = shared.clone();
-            move || {
-                for stream in listener.incoming() {
-                    if shared.stopping.load(Ordering::SeqCst) {
-                        return;
-                    }
-                    let Ok(stream) = stream else { continue };
-                    shared.open.lock().unwrap().push(stream.try_clone().unwrap());
-                    let shared = shared.clone();
-                    std::thread::spawn(move || _ = serve(name, stream, &shared));
-                }
-            }
-        });
-        Self { name, address, shared, thread: Some(thread) }
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let all = seen.clone();
+        Self { name, seen, listener: Listener::start(address, move |stream| _ = serve(name, stream, &all)) }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// Its name.
@@ -86,33 +63,21 @@ impl HttpServer {
     /// # Panics
     /// If one of its threads did.
     pub fn seen(&self) -> Vec<Seen> {
-        self.shared.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap().clone()
     }
 
     /// Stops listening and closes what is open.
     pub fn kill(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
-        self.shared.stopping.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        thread.join().unwrap();
-        for stream in self.shared.open.lock().unwrap().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        self.listener.kill();
     }
 
     /// Listens again where it did.
     pub fn restart(&mut self) {
-        *self = Self::start_at(self.name, self.address);
+        *self = Self::start_at(self.name, self.address());
     }
 }
 
-impl Drop for HttpServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn serve(name: &str, mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+fn serve(name: &str, mut stream: TcpStream, all: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let mut head = Vec::new();
@@ -135,7 +100,7 @@ fn serve(name: &str, mut stream: TcpStream, shared: &Shared) -> std::io::Result<
             std::thread::sleep(std::time::Duration::from_secs(2));
         }
         if !request.contains(" /healthz ") {
-            shared.seen.lock().unwrap().push(seen);
+            all.lock().unwrap().push(seen);
         }
         write!(
             stream,

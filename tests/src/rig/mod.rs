@@ -3,6 +3,7 @@
 mod gateway;
 mod http_server;
 mod line_server;
+mod listener;
 mod tls;
 mod until;
 
