@@ -95,8 +95,7 @@ impl Relay {
     /// A relay of two connected streams. `to_server` and `to_client` are sent first.
     pub(crate) fn new(
         shared: Rc<Shared>,
-        client: Io,
-        server: Io,
+        (client, server): (Io, Io),
         (to_server, to_client): (BytesMut, BytesMut),
         target: Arc<dyn Server>,
         patience: Patience,

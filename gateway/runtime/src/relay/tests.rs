@@ -72,8 +72,7 @@ async fn stage(to_server: &[u8], to_client: &[u8]) -> Stage {
     let target = Arc::new(Target { name: "one".into(), moved: AtomicU64::new(0) });
     let relay = Relay::new(
         shared.clone(),
-        Io::Plain(PlainStream::new(inner_client)),
-        Io::Plain(PlainStream::new(inner_server)),
+        (Io::Plain(PlainStream::new(inner_client)), Io::Plain(PlainStream::new(inner_server))),
         (to_server.into(), to_client.into()),
         target.clone(),
         Patience {
