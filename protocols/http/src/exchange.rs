@@ -21,7 +21,6 @@ pub(crate) struct Exchange {
     answered: Option<Duration>,
     attempts: u32,
     sent: u64,
-    reusable: bool,
     /// Bytes that the server's connection had moved before this request.
     moved: u64,
     /// When its last byte had been read from the server.
@@ -60,7 +59,6 @@ impl Exchange {
             answered: None,
             attempts: 0,
             sent: 0,
-            reusable: false,
             moved: 0,
             ended: None,
             end: End::ClientLeft,
@@ -100,13 +98,12 @@ impl Exchange {
 
     /// The head of the server's answer is there, for a request that was sent at `sent` over a connection that had
     /// moved `moved` bytes before.
-    pub(crate) fn answered(&mut self, status: StatusCode, sent: Instant, moved: u64, reusable: bool) {
+    pub(crate) fn answered(&mut self, status: StatusCode, sent: Instant, moved: u64) {
         let now = self.conn.now();
         let took = now.saturating_duration_since(sent);
         self.moved = moved;
         self.answered = Some(took);
         self.status = status.as_u16();
-        self.reusable = reusable;
         self.observe(Observation::Answered(took), now);
         if status.is_server_error() {
             self.observe(Observation::Failed(Failure::SaidSo), now);
@@ -131,8 +128,9 @@ impl Exchange {
         self.ended = Some(now);
         self.observe(Observation::Moved(upstream.moved().saturating_sub(self.moved)), now);
         let Some(lease) = &self.lease else { return };
-        if self.reusable && self.conn.upload().done && lease.server().reusable() && upstream.idle() {
-            self.conn.worker.pool.put(lease.server().id(), upstream, now);
+        let worker = &self.conn.worker;
+        if upstream.rest(&worker.buffers) && self.conn.upload().done && lease.server().reusable() {
+            worker.pool.put(lease.server().id(), upstream, now);
         }
     }
 

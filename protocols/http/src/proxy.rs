@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::header::{EXPECT, HeaderMap, HeaderValue, TRANSFER_ENCODING};
-use http::{HeaderName, Method, Request, Response, Uri, Version, request};
+use http::header::{EXPECT, HeaderValue, TRANSFER_ENCODING};
+use http::{Request, Response, Version, request};
 use sekisho_api::{Deadline, Failure, Lease, Route, Unavailable};
 
 use crate::answer::Answer;
-use crate::codec::{Aborted, Broken, Download, Incoming, Upload, Upstream};
+use crate::codec::{Aborted, Broken, Download, Outgoing, Upload, Upstream};
 use crate::conn::{Conn, Phase, UploadFault};
 use crate::exchange::Exchange;
 use crate::{cookie, forward, hop, response, target};
@@ -26,7 +26,7 @@ pub(crate) async fn handle(conn: Rc<Conn>, request: Request<Upload>) -> Result<R
         Ok(admitted) => admitted,
         Err(answer) => return Ok(refuse(exchange, answer)),
     };
-    let request = Request::from_parts(head, body);
+    let request = Outgoing::new(Request::from_parts(head, body), &conn.worker.buffers);
     match forward(&mut exchange, route, request).await {
         Ok(answered) => Ok(response::relay(exchange, answered, &known)),
         Err(Failed::Told(answer)) => Ok(refuse(exchange, answer)),
@@ -37,7 +37,7 @@ pub(crate) async fn handle(conn: Rc<Conn>, request: Request<Upload>) -> Result<R
 /// A server's answer, the connection it comes over, and what is needed to finish it.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<()>,
     pub(crate) upstream: Box<Upstream>,
     pub(crate) route: Route,
 }
@@ -96,7 +96,7 @@ fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<(Route
 async fn forward(
     exchange: &mut Exchange,
     mut route: Route,
-    mut request: Request<Upload>,
+    mut request: Outgoing,
 ) -> Result<Answered, Failed> {
     let conn = exchange.conn().clone();
     let core = &conn.worker.core;
@@ -111,7 +111,7 @@ async fn forward(
         exchange.attempt(lease);
         let Some(lease) = exchange.lease() else { return Err(Failed::Gone) };
         let mut sent = conn.now();
-        let pooled = if kept { take(&conn, lease, request.method(), sent) } else { None };
+        let pooled = if kept { take(&conn, lease, request.is_idempotent(), sent) } else { None };
         let reused = pooled.is_some();
         let mut upstream = match pooled {
             Some(upstream) => upstream,
@@ -127,9 +127,6 @@ async fn forward(
                 }
             },
         };
-        // A kept connection may turn out dead. What can be said twice is remembered until the answer comes.
-        let again = (reused && request.body().is_empty() && request.method().is_idempotent())
-            .then(|| Again::of(&request));
         conn.set_phase(Phase::Waiting);
         conn.touch();
         if !reused {
@@ -138,24 +135,18 @@ async fn forward(
         let moved = upstream.moved();
         match upstream.send(request, &conn).await {
             Ok(response) => {
-                // A server of HTTP/1.0 would get all further requests in that version.
-                let reusable = response.version() == Version::HTTP_11;
-                exchange.answered(response.status(), sent, moved, reusable);
+                exchange.answered(response.status(), sent, moved);
                 return Ok(Answered { response, upstream, route });
             }
-            Err(Broken::Unsent(unsent)) => {
-                request = *unsent;
-                kept = false;
-            }
-            Err(Broken::Silent) if again.is_some() => {
-                let Some(again) = again else { return Err(Failed::Gone) };
-                request = again.into_request(conn.clone());
-                kept = false;
-            }
+            // The connection died of old age, which says nothing about its server: the same one may be tried again,
+            // on a new connection. What the server may have seen is not repeated unless it can be said twice.
+            Err(Broken::Unsent | Broken::Silent) if reused => match upstream.recall() {
+                Some(unanswered) => request = unanswered,
+                None => return Err(give_up(exchange, &Broken::Silent)),
+            },
             Err(broken) => return Err(give_up(exchange, &broken)),
         }
-        // The connection died of old age, which says nothing about its server: the same one may be tried again, on
-        // a new connection.
+        kept = false;
         exchange.release();
     }
 }
@@ -169,19 +160,19 @@ async fn choose(conn: &Conn, route: &Route) -> Result<Lease, Unavailable> {
 
 /// A kept connection to the lease's server. What must not be said twice goes over one that was busy a moment ago,
 /// because those that servers close for being idle are older.
-fn take(conn: &Conn, lease: &Lease, method: &Method, now: Instant) -> Option<Box<Upstream>> {
+fn take(conn: &Conn, lease: &Lease, idempotent: bool, now: Instant) -> Option<Box<Upstream>> {
     let (pool, server) = (&conn.worker.pool, lease.server());
     if !server.reusable() {
         pool.forget(server.id());
         return None;
     }
-    pool.take(server.id(), now, (!method.is_idempotent()).then_some(FRESH))
+    pool.take(server.id(), now, (!idempotent).then_some(FRESH))
 }
 
 async fn connect(conn: &Conn, lease: &Lease) -> Result<Box<Upstream>, Failure> {
     let stream = conn.worker.core.connect(lease, &conn.facts).await?;
     let max_head = conn.worker.settings.options.max_header_size.max(ANSWER_HEAD);
-    Upstream::new(stream, max_head).await.ok_or(Failure::Reset)
+    Ok(Upstream::new(stream, max_head))
 }
 
 /// The request was sent, or part of it, and there will be no answer.
@@ -195,7 +186,7 @@ fn give_up(exchange: &Exchange, broken: &Broken) -> Failed {
         Broken::Expired(Deadline::Idle) => return Failed::Told(Answer::STALLED_UPLOAD),
         Broken::Expired(_) => (Failure::ResponseTimeout, Answer::SLOW_SERVER),
         Broken::Malformed => (Failure::Malformed, Answer::MALFORMED),
-        Broken::Unsent(_) | Broken::Silent | Broken::Cut => (Failure::Reset, Answer::SERVER_LEFT),
+        Broken::Unsent | Broken::Silent | Broken::Cut => (Failure::Reset, Answer::SERVER_LEFT),
     };
     exchange.failed(failure);
     Failed::Told(answer)
@@ -214,35 +205,6 @@ fn refuse(mut exchange: Exchange, answer: Answer) -> Response<Download> {
     exchange.refused(answer.status(), answer.end);
     let unread = !exchange.conn().upload().done || exchange.conn().worker.core.draining();
     answer.into_response(unread)
-}
-
-/// A request that can be sent again: the codec consumes what it sends.
-struct Again {
-    method: Method,
-    uri: Uri,
-    fields: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Again {
-    fn of(request: &Request<Upload>) -> Self {
-        Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            fields: request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        }
-    }
-
-    fn into_request(self, conn: Rc<Conn>) -> Request<Upload> {
-        let mut request = Request::new(Upload::empty(conn));
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        let mut fields = HeaderMap::with_capacity(self.fields.len());
-        for (name, value) in self.fields {
-            fields.append(name, value);
-        }
-        *request.headers_mut() = fields;
-        request
-    }
 }
 
 /// Servers close idle connections after five seconds at the earliest, as far as is known.

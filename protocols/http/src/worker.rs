@@ -12,7 +12,7 @@ use sekisho_api::{BoxStream, Core, Deadline, End, Facts, Local, Record, Worker};
 use tokio::io::ReadBuf;
 
 use crate::answer::Answer;
-use crate::codec::{self, Finished};
+use crate::codec::{self, Buffers, Finished};
 use crate::conn::{Conn, Phase};
 use crate::cookie::Jar;
 use crate::pool::Pool;
@@ -25,6 +25,7 @@ pub(crate) struct HttpWorker {
     pub(crate) core: Rc<dyn Core>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) pool: Pool,
+    pub(crate) buffers: Buffers,
     pub(crate) jar: Jar,
     tick: Duration,
 }
@@ -35,7 +36,8 @@ impl HttpWorker {
         let options = &settings.options;
         let pool = Pool::new(options.server_idle_max, options.server_idle);
         let (tick, every) = (options.tick(), SWEEP.min(options.server_idle));
-        let worker = Rc::new(Self { core, settings, pool, jar: Jar::default(), tick });
+        let buffers = Buffers::default();
+        let worker = Rc::new(Self { core, settings, pool, buffers, jar: Jar::default(), tick });
         let weak = Rc::downgrade(&worker);
         worker.core.spawn(Box::pin(async move {
             while let Some(worker) = weak.upgrade() {

@@ -1,18 +1,15 @@
 //! An answer's body on its way to the client.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use sekisho_api::End;
 
-use super::client::Upstream;
+use super::client::{Lost, Upstream};
 use super::upload::Aborted;
 use crate::exchange::Exchange;
-
-/// A server's body as the codec hands it over.
-pub(crate) use hyper::body::Incoming;
 
 /// An answer's body.
 #[derive(Debug)]
@@ -28,7 +25,7 @@ pub(crate) enum Download {
 /// What a server sends, with the connection that it comes over and the account of the request.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    incoming: Incoming,
+    /// `None` once the last byte has been read, or none will be.
     upstream: Option<Box<Upstream>>,
     exchange: Exchange,
     broken: bool,
@@ -41,9 +38,10 @@ impl Download {
     }
 
     /// What a server sends. Without a body the request is over at once.
-    pub(crate) fn relay(incoming: Incoming, upstream: Box<Upstream>, exchange: Exchange) -> Self {
-        let mut relay = Relay { incoming, upstream: Some(upstream), exchange, broken: false };
-        if relay.incoming.is_end_stream() {
+    pub(crate) fn relay(upstream: Box<Upstream>, exchange: Exchange) -> Self {
+        let over = upstream.over();
+        let mut relay = Relay { upstream: Some(upstream), exchange, broken: false };
+        if over {
             relay.finish();
             return Self::Empty;
         }
@@ -56,30 +54,22 @@ impl Relay {
         if self.broken {
             return Poll::Ready(Some(Err(Aborted)));
         }
-        // What the connection delivers comes out at once, after the connection itself was driven: the body needs
-        // no waker of its own. The first look takes what is there already and asks for more.
-        let quiet = &mut Context::from_waker(Waker::noop());
-        let mut frame = Pin::new(&mut self.incoming).poll_frame(quiet);
-        if frame.is_pending() {
-            if let Some(upstream) = &mut self.upstream {
-                upstream.drive(cx);
-            }
-            frame = Pin::new(&mut self.incoming).poll_frame(quiet);
-        }
-        match frame {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) => {
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+        let conn = self.exchange.conn();
+        match ready!(upstream.poll_frame(cx, &conn.worker.buffers)) {
+            Some(Ok(frame)) => {
+                let over = upstream.over();
                 self.exchange.sent(frame.data_ref().map_or(0, |data| data.len() as u64));
-                if frame.is_trailers() || self.incoming.is_end_stream() {
+                if over {
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(None) => {
+            None => {
                 self.finish();
                 Poll::Ready(None)
             }
-            Poll::Ready(Some(Err(_))) => {
+            Some(Err(Lost)) => {
                 self.upstream = None;
                 self.exchange.cut();
                 // The codec drops what it has not written when a body fails. It writes first when the body makes
@@ -124,7 +114,7 @@ impl Body for Download {
         match self {
             Self::Empty => true,
             Self::Full(text) => text.is_empty(),
-            Self::Relay(relay) => relay.incoming.is_end_stream(),
+            Self::Relay(relay) => relay.upstream.is_none() && !relay.broken,
         }
     }
 
@@ -132,7 +122,10 @@ impl Body for Download {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(text) => SizeHint::with_exact(text.len() as u64),
-            Self::Relay(relay) => relay.incoming.size_hint(),
+            Self::Relay(relay) => match &relay.upstream {
+                Some(upstream) => upstream.length().map_or_else(SizeHint::default, SizeHint::with_exact),
+                None => SizeHint::with_exact(0),
+            },
         }
     }
 }

@@ -1,5 +1,8 @@
-//! HTTP/1.1 on the wire, by hyper. No other module names it: messages are those of the `http` crate, bodies are
-//! [`Upload`] and [`Download`], so that another engine can take its place.
+//! HTTP/1.1 on the wire. No other module knows how: messages are those of the `http` crate, bodies are [`Upload`] and
+//! [`Download`].
+//!
+//! Servers are spoken to by a codec of the gateway's own, `client`: nearly all that a request costs beside system
+//! calls was spent there. Clients are heard by hyper.
 //!
 //! hyper's parser is told to be strict by its defaults. Three of its switches are deliberately left alone:
 //! `pipeline_flush`, because with it the write buffer has no bound and an answer in pieces waits for as long as
@@ -13,7 +16,7 @@ mod server_io;
 mod upload;
 mod upstream_io;
 
-pub(crate) use client::{Broken, Upstream};
-pub(crate) use download::{Download, Incoming};
+pub(crate) use client::{Broken, Buffers, Outgoing, Upstream};
+pub(crate) use download::Download;
 pub(crate) use server::{Finished, serve};
 pub(crate) use upload::{Aborted, Upload};

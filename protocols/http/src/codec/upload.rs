@@ -40,11 +40,6 @@ impl Upload {
         Self { incoming, conn, gate: None }
     }
 
-    /// A body without a byte.
-    pub(crate) fn empty(conn: Rc<Conn>) -> Self {
-        Self { incoming: None, conn, gate: None }
-    }
-
     /// Whether there is nothing to send, so that the request can be sent again.
     pub(crate) fn is_empty(&self) -> bool {
         self.incoming.is_none()

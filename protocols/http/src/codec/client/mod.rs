@@ -1,0 +1,318 @@
+//! One connection to a server.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `request`, `send` | a request's head as bytes; its way to the server |
+//! | `answer`, `fields`, `framing` | an answer's head, and where its body ends |
+//! | `body`, `chunks` | an answer's body |
+//! | `buffers` | what a connection borrows while it is busy |
+
+mod answer;
+mod body;
+mod buffers;
+mod chunks;
+mod fields;
+mod framing;
+mod request;
+mod send;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{Response, StatusCode};
+use http_body::Frame;
+use sekisho_api::{BoxStream, Deadline};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, ReadBuf};
+
+use self::answer::Parsed;
+use self::body::{Body, Piece};
+pub(crate) use self::buffers::Buffers;
+pub(crate) use self::send::Outgoing;
+use self::send::Stopped;
+use crate::conn::{Conn, UploadFault};
+
+/// A connection to a server, driven by whoever uses it: no task of its own, so that a request costs no wake-up of
+/// another task and an answer none back. Between two requests it holds no buffer.
+pub(crate) struct Upstream {
+    stream: BoxStream,
+    max_head: usize,
+    /// The request under way, until its answer is over.
+    request: Option<Outgoing>,
+    /// Bytes that were read and not yet understood.
+    input: BytesMut,
+    /// The size of the next read.
+    room: usize,
+    /// A buffer is borrowed.
+    held: bool,
+    /// The last read filled its buffer.
+    full: bool,
+    /// Bytes of the input that are known to be no whole head.
+    seen: usize,
+    /// Interim answers to this request.
+    interim: u16,
+    /// The answer's body.
+    body: Body,
+    /// A byte of the answer has come.
+    heard: bool,
+    /// The connection can serve another request, as far as the last answer tells.
+    keeps: bool,
+    /// Bytes of requests before this one, and of all answers.
+    moved: u64,
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The connection was dead before a byte was sent: [`Upstream::recall`] gives the request back.
+    Unsent,
+    /// The connection ended, and not a byte of an answer had come. [`Upstream::recall`] gives back what may be said
+    /// twice.
+    Silent,
+    /// The connection ended in the midst of the answer's head.
+    Cut,
+    /// What came is not HTTP.
+    Malformed,
+    /// This deadline passed.
+    Expired(Deadline),
+    /// The request's own body failed.
+    Upload(UploadFault),
+}
+
+/// What came from the server is not HTTP/1, or exceeds a bound. The server is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// An answer's body will never be complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lost;
+
+impl Upstream {
+    /// Begins HTTP on a fresh connection.
+    pub(crate) fn new(stream: BoxStream, max_head: usize) -> Box<Self> {
+        Box::new(Self {
+            stream,
+            max_head,
+            request: None,
+            input: BytesMut::new(),
+            room: buffers::SMALL,
+            held: false,
+            full: false,
+            seen: 0,
+            interim: 0,
+            body: Body::Length(0),
+            heard: false,
+            keeps: true,
+            moved: 0,
+        })
+    }
+
+    /// Whether the next request can go over it: neither closed by the server nor full of bytes that nobody asked for,
+    /// as far as is known.
+    ///
+    /// Registers no waker, so that an idle connection wakes nobody.
+    pub(crate) fn idle(&mut self) -> bool {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        Pin::new(&mut self.stream)
+            .poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer)
+            .is_pending()
+    }
+
+    /// Gives everything back that only a busy connection needs. False: it cannot serve another request.
+    pub(crate) fn rest(&mut self, buffers: &Buffers) -> bool {
+        let Some(request) = self.request.take() else { return false };
+        let clean = self.keeps && self.body.over() && request.over() && self.input.is_empty();
+        self.moved += request.written();
+        request.finish(buffers);
+        self.give_buffer(buffers);
+        (self.room, self.full) = (buffers::SMALL, false);
+        clean
+    }
+
+    /// Bytes over it so far, both ways.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved + self.request.as_ref().map_or(0, Outgoing::written)
+    }
+
+    /// Sends a request and waits for the head of its answer. The body is sent meanwhile, and on while the answer's
+    /// body is read.
+    pub(crate) fn send<'u>(
+        &'u mut self,
+        request: Outgoing,
+        conn: &'u Conn,
+    ) -> impl Future<Output = Result<Response<()>, Broken>> + use<'u> {
+        self.request = Some(request);
+        (self.seen, self.interim, self.heard, self.keeps) = (0, 0, false, true);
+        poll_fn(move |cx| self.poll_answer(cx, conn))
+    }
+
+    /// The request as it was before it was sent; `None` if it must not be said twice.
+    pub(crate) fn recall(&mut self) -> Option<Outgoing> {
+        self.request.take().filter(|_| !self.heard)?.again()
+    }
+
+    /// The length of the answer's body, or of what is left of it, if it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.body.left()
+    }
+
+    /// Whether the answer's last byte has been read.
+    pub(super) fn over(&self) -> bool {
+        self.body.over()
+    }
+
+    /// The next frame of the answer's body; the rest of the request's body is sent meanwhile.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &Buffers,
+    ) -> Poll<Option<Result<Frame<Bytes>, Lost>>> {
+        if self.poll_send(cx).is_err() {
+            return Poll::Ready(Some(Err(Lost)));
+        }
+        loop {
+            match self.body.next(&mut self.input) {
+                Err(Malformed) => return Poll::Ready(Some(Err(Lost))),
+                Ok(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Piece::Trailers(fields)) => return Poll::Ready(Some(Ok(Frame::trailers(fields)))),
+                Ok(Piece::End) => return Poll::Ready(None),
+                Ok(Piece::More) => {}
+            }
+            match ready!(self.poll_read(cx, buffers)) {
+                Ok(1..) => {}
+                Ok(0) if matches!(self.body, Body::Close) => {
+                    self.body = Body::Length(0);
+                    return Poll::Ready(None);
+                }
+                Ok(0) | Err(_) => return Poll::Ready(Some(Err(Lost))),
+            }
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>, conn: &Conn) -> Poll<Result<Response<()>, Broken>> {
+        if let Some(deadline) = conn.expired() {
+            return Poll::Ready(Err(Broken::Expired(deadline)));
+        }
+        self.poll_send(cx).map_err(Broken::Upload)?;
+        loop {
+            match ready!(self.poll_read(cx, &conn.worker.buffers)) {
+                // A connection whose first bytes come before the request's is none to send it over.
+                Ok(1..) if self.request.as_ref().is_none_or(Outgoing::unsent) => {
+                    return Poll::Ready(Err(Broken::Unsent));
+                }
+                Ok(1..) => self.heard = true,
+                Ok(0) | Err(_) => return Poll::Ready(Err(self.ended())),
+            }
+            match self.answer() {
+                Err(Malformed) => return Poll::Ready(Err(Broken::Malformed)),
+                Ok(Some(answer)) => return Poll::Ready(Ok(answer)),
+                // An interim answer may have set the body free.
+                Ok(None) => self.poll_send(cx).map_err(Broken::Upload)?,
+            }
+        }
+    }
+
+    /// The head of the final answer, if it is there.
+    fn answer(&mut self) -> Result<Option<Response<()>>, Malformed> {
+        let Some(request) = &mut self.request else { return Err(Malformed) };
+        loop {
+            match answer::parse(&mut self.input, self.seen, request.to_head(), self.max_head)? {
+                Parsed::More => {
+                    self.seen = self.input.len();
+                    return Ok(None);
+                }
+                Parsed::Interim(status) => {
+                    if status == StatusCode::CONTINUE {
+                        request.asked();
+                    }
+                    self.seen = 0;
+                    self.interim += 1;
+                    if self.interim > MOST_INTERIM {
+                        return Err(Malformed);
+                    }
+                }
+                Parsed::Final(head) => {
+                    request.answered();
+                    self.body = head.framing.into();
+                    self.keeps = head.keeps;
+                    return Ok(Some(head.message));
+                }
+            }
+        }
+    }
+
+    fn ended(&self) -> Broken {
+        match &self.request {
+            _ if self.heard => Broken::Cut,
+            Some(request) if request.unsent() => Broken::Unsent,
+            _ => Broken::Silent,
+        }
+    }
+
+    /// Sends on. A server that takes no more may still answer.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), UploadFault> {
+        let Some(request) = self.request.as_mut().filter(|request| request.busy()) else { return Ok(()) };
+        match request.poll_send(&mut self.stream, cx) {
+            Ok(()) => Ok(()),
+            Err(Stopped::Refused) => {
+                self.keeps = false;
+                if !request.unsent() {
+                    request.give_up();
+                }
+                Ok(())
+            }
+            Err(Stopped::Upload(fault)) => Err(fault),
+        }
+    }
+
+    /// Reads once. A buffer is borrowed only while there are bytes for it; it grows while a body fills it.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffers: &Buffers) -> Poll<io::Result<usize>> {
+        if self.full && self.input.is_empty() && self.room < buffers::LARGE {
+            self.give_buffer(buffers);
+            self.room = buffers::LARGE;
+        }
+        if !self.held {
+            self.held = true;
+            self.input = buffers.take(self.room);
+        }
+        if self.input.capacity() - self.input.len() < self.room / 4 {
+            self.input.reserve(self.room);
+        }
+        let spare = self.input.capacity() - self.input.len();
+        let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
+        match &read {
+            Poll::Pending if self.input.is_empty() => self.give_buffer(buffers),
+            Poll::Ready(Ok(n)) => {
+                self.moved += *n as u64;
+                self.full = *n == spare;
+            }
+            _ => {}
+        }
+        read
+    }
+
+    fn give_buffer(&mut self, buffers: &Buffers) {
+        if self.held {
+            self.held = false;
+            buffers.give(std::mem::take(&mut self.input), self.room);
+        }
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("body", &self.body)
+            .field("keeps", &self.keeps)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Interim answers to one request: a server has few things to say beforehand.
+const MOST_INTERIM: u16 = 1000;

@@ -1,0 +1,277 @@
+//! A request on its way to a server.
+
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, Bytes};
+use http::header::EXPECT;
+use http::{HeaderMap, HeaderName, Method, Request};
+use http_body::{Body as _, Frame};
+use sekisho_api::BoxStream;
+use tokio::io::AsyncWrite as _;
+
+use super::buffers::Buffers;
+use super::request::{self, Framing};
+use crate::codec::Upload;
+use crate::conn::UploadFault;
+
+/// A request on its way to a server. Its head is written once and kept until the answer comes, so that it can be sent
+/// again over another connection.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Bytes to write, and how many of them are written.
+    bytes: Vec<u8>,
+    at: usize,
+    /// A large piece of the body that stands behind them, and what ends its chunk.
+    piece: Bytes,
+    after: &'static [u8],
+    /// What is still to be read from the client.
+    body: Option<Upload>,
+    framing: Framing,
+    declared: Box<[HeaderName]>,
+    /// Raised when the server asks for the body that is held back until then.
+    asked: Option<Arc<AtomicBool>>,
+    /// Written so far.
+    written: u64,
+    flushed: bool,
+    /// The rest of it will not be sent.
+    abandoned: bool,
+    idempotent: bool,
+    to_head: bool,
+    /// Whether it can be sent again although a server may have seen it.
+    repeatable: bool,
+}
+
+/// Why no more of a request can be sent.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The server takes no more; it may have answered all the same.
+    Refused,
+    /// The request's own body failed.
+    Upload(UploadFault),
+}
+
+impl Outgoing {
+    /// Prepares a request.
+    pub(crate) fn new(request: Request<Upload>, buffers: &Buffers) -> Self {
+        let (head, mut body) = request.into_parts();
+        let framing = match body.length() {
+            _ if body.is_empty() => Framing::Nothing,
+            Some(length) => Framing::Length(length),
+            None => Framing::Chunked,
+        };
+        let mut bytes = buffers.head();
+        request::write_head(&mut bytes, &head, framing);
+        let idempotent = head.method.is_idempotent();
+        let expects = framing != Framing::Nothing && head.headers.contains_key(EXPECT);
+        let declared = match framing {
+            Framing::Chunked => request::declared(&head.headers),
+            _ => Box::default(),
+        };
+        Self {
+            bytes,
+            at: 0,
+            piece: Bytes::new(),
+            after: b"",
+            asked: expects.then(|| body.wait_for_server()),
+            body: (framing != Framing::Nothing).then_some(body),
+            framing,
+            declared,
+            written: 0,
+            flushed: false,
+            abandoned: false,
+            idempotent,
+            to_head: head.method == Method::HEAD,
+            repeatable: idempotent && framing == Framing::Nothing,
+        }
+    }
+
+    /// Whether saying it twice has the effect of saying it once (RFC 9110, section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.idempotent
+    }
+
+    /// Whether its answer has no body, whatever the answer's head says.
+    pub(super) fn to_head(&self) -> bool {
+        self.to_head
+    }
+
+    /// Whether the server has seen nothing of it.
+    pub(super) fn unsent(&self) -> bool {
+        self.written == 0
+    }
+
+    /// Whether all of it is with the server.
+    pub(super) fn over(&self) -> bool {
+        self.body.is_none() && self.pending() == 0 && self.flushed && !self.abandoned
+    }
+
+    /// Whether there is something to do for [`Self::poll_send`].
+    pub(super) fn busy(&self) -> bool {
+        !self.abandoned && !self.over()
+    }
+
+    /// The server asked for the body.
+    pub(super) fn asked(&self) {
+        if let Some(asked) = &self.asked {
+            asked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The answer is there. A body that the server neither asked for nor saw a byte of is not sent any more.
+    pub(super) fn answered(&mut self) {
+        if self.body.is_some() && self.asked.as_ref().is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
+            self.give_up();
+        }
+    }
+
+    /// Forgets what was not sent.
+    pub(super) fn give_up(&mut self) {
+        self.body = None;
+        self.piece = Bytes::new();
+        self.abandoned = true;
+    }
+
+    /// As it was before it was sent; `None` if a server may have seen what must not be said twice.
+    pub(super) fn again(mut self) -> Option<Self> {
+        if self.written > 0 && !self.repeatable {
+            return None;
+        }
+        (self.at, self.written, self.flushed) = (0, 0, false);
+        Some(self)
+    }
+
+    /// Gives the buffer back.
+    pub(super) fn finish(self, buffers: &Buffers) {
+        buffers.give_head(self.bytes);
+    }
+
+    /// Sends what can be sent now. The head, and what of the body is there already, leave in one write.
+    pub(super) fn poll_send(&mut self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Result<(), Stopped> {
+        loop {
+            self.fill(cx).map_err(Stopped::Upload)?;
+            if self.pending() == 0 {
+                break;
+            }
+            self.flushed = false;
+            match self.poll_write(stream, cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(n)) if n > 0 => self.advance(n),
+                Poll::Ready(_) => return Err(Stopped::Refused),
+            }
+        }
+        if !self.flushed {
+            match Pin::new(stream).poll_flush(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.flushed = true,
+                Poll::Ready(Err(_)) => return Err(Stopped::Refused),
+            }
+        }
+        Ok(())
+    }
+
+    fn pending(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at) + self.piece.len() + self.after.len()
+    }
+
+    /// Reads from the client what fits. A large piece is not copied, and nothing is read behind it.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Result<(), UploadFault> {
+        while let Some(body) = &mut self.body {
+            if !self.piece.is_empty() || self.bytes.len() - self.at >= TOGETHER {
+                return Ok(());
+            }
+            if self.at == self.bytes.len() && self.after.is_empty() {
+                self.bytes.clear();
+                self.at = 0;
+            }
+            let frame = match body.is_end_stream() {
+                true => None,
+                false => match Pin::new(body).poll_frame(cx) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(frame) => frame.transpose()?,
+                },
+            };
+            self.bytes.extend_from_slice(mem::take(&mut self.after));
+            match frame.map(Frame::into_data) {
+                Some(Ok(data)) => self.data(data)?,
+                Some(Err(frame)) => self.last(frame.trailers_ref())?,
+                None => self.last(None)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, data: Bytes) -> Result<(), UploadFault> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        match &mut self.framing {
+            Framing::Nothing => return Err(UploadFault::Malformed),
+            Framing::Length(left) => {
+                *left = left.checked_sub(data.len() as u64).ok_or(UploadFault::Malformed)?;
+            }
+            Framing::Chunked => {
+                request::write_chunk_size(&mut self.bytes, data.len());
+                self.after = b"\r\n";
+            }
+        }
+        if data.len() + self.bytes.len() - self.at > TOGETHER {
+            self.piece = data;
+        } else {
+            self.bytes.extend_from_slice(&data);
+            self.bytes.extend_from_slice(mem::take(&mut self.after));
+        }
+        Ok(())
+    }
+
+    fn last(&mut self, trailers: Option<&HeaderMap>) -> Result<(), UploadFault> {
+        match self.framing {
+            Framing::Length(1..) => return Err(UploadFault::Left),
+            Framing::Chunked => {
+                let none = HeaderMap::new();
+                request::write_last_chunk(&mut self.bytes, trailers.unwrap_or(&none), &self.declared);
+            }
+            Framing::Length(0) | Framing::Nothing => {}
+        }
+        self.body = None;
+        Ok(())
+    }
+
+    fn poll_write(&self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(stream);
+        let bytes = self.bytes.get(self.at..).unwrap_or_default();
+        match [bytes, &self.piece, self.after] {
+            [only, [], []] | [[], only, []] | [[], [], only] => stream.poll_write(cx, only),
+            all if stream.is_write_vectored() => stream.poll_write_vectored(cx, &all.map(io::IoSlice::new)),
+            [[], first, _] | [first, ..] => stream.poll_write(cx, first),
+        }
+    }
+
+    fn advance(&mut self, mut n: usize) {
+        self.written += n as u64;
+        let bytes = n.min(self.bytes.len() - self.at);
+        self.at += bytes;
+        n -= bytes;
+        let piece = n.min(self.piece.len());
+        self.piece.advance(piece);
+        n -= piece;
+        self.after = self.after.get(n..).unwrap_or_default();
+        if self.piece.is_empty() {
+            // Lets go of the buffer that an empty piece would keep.
+            self.piece = Bytes::new();
+        }
+    }
+
+    /// Bytes written so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+}
+
+/// Up to this size a head and pieces of a body are put together: to copy them costs less than what `writev` costs
+/// more than `send`.
+const TOGETHER: usize = 4096;
