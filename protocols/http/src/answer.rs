@@ -30,6 +30,15 @@ impl Answer {
     /// The client's body is larger than the VIP allows.
     pub(crate) const TOO_LARGE: Self =
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, End::Limited("max-body"));
+    /// The request's head is larger than the VIP allows.
+    pub(crate) const HEAD_TOO_LARGE: Self = Self::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HEAD_TOO_LARGE,
+        End::Limited("max-header-size"),
+    );
+    /// So is its target alone.
+    pub(crate) const TARGET_TOO_LONG: Self =
+        Self::new(StatusCode::URI_TOO_LONG, TARGET_TOO_LONG, End::Limited("max-header-size"));
     /// A transfer coding that the gateway does not decode (RFC 9112, section 6.1).
     pub(crate) const CODING: Self =
         Self::new(StatusCode::NOT_IMPLEMENTED, CODING, End::Fault(Blame::Client, "transfer-coding-unknown"));
@@ -103,7 +112,7 @@ impl Answer {
         }
     }
 
-    /// As bytes, for a connection whose codec is gone already. It always closes.
+    /// As bytes, for a connection on which there is no request to answer. It always closes.
     pub(crate) fn into_bytes(self) -> Bytes {
         let reason = self.status.canonical_reason().unwrap_or_default();
         Bytes::from(format!(
@@ -120,6 +129,9 @@ const BAD_REQUEST: &str = "400 Bad Request\nThe request does not follow HTTP.\n"
 const METHOD: &str = "405 Method Not Allowed\nThis method is not served here.\n";
 const SLOW_CLIENT: &str = "408 Request Timeout\nThe request did not arrive in time.\n";
 const TOO_LARGE: &str = "413 Content Too Large\nThe request's body is larger than allowed.\n";
+const TARGET_TOO_LONG: &str = "414 URI Too Long\nThe request's target is longer than allowed.\n";
+const HEAD_TOO_LARGE: &str =
+    "431 Request Header Fields Too Large\nThe request's head is larger than allowed.\n";
 const CODING: &str = "501 Not Implemented\nThe only transfer coding accepted is chunked.\n";
 const BAD_GATEWAY: &str = "502 Bad Gateway\nThe server gave no usable answer.\n";
 const UNAVAILABLE: &str = "503 Service Unavailable\nNo server is ready at the moment. Please try again.\n";

@@ -5,9 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sekisho_api::{BoxStream, Deadline, Facts};
 
+use crate::codec::Inbound;
 use crate::forward::Own;
 use crate::worker::HttpWorker;
 
@@ -16,10 +16,10 @@ use crate::worker::HttpWorker;
 pub(crate) struct Conn {
     pub(crate) worker: Rc<HttpWorker>,
     pub(crate) facts: Facts,
-    /// The client. In a cell because the codec that reads it is built and torn down several times.
+    /// The client. In a cell because a request's body is read in the midst of the request being served.
     pub(crate) stream: RefCell<BoxStream>,
-    /// Bytes read from the client that no codec has seen yet; nearly always none.
-    pub(crate) ahead: RefCell<Bytes>,
+    /// What was read from the client and not taken yet; between two requests nearly always nothing.
+    pub(crate) inbound: RefCell<Inbound>,
     /// The forwarding fields' values; made at the first request, forgotten while idle.
     pub(crate) own: RefCell<Option<Box<Own>>>,
     phase: Cell<Phase>,
@@ -29,8 +29,8 @@ pub(crate) struct Conn {
     moved: Cell<Instant>,
     expired: Cell<Option<Deadline>>,
     upload: Cell<UploadState>,
-    served: Cell<u32>,
-    flags: Cell<Flags>,
+    /// Only the connection's end tells the client that the answer is complete.
+    close_delimited: Cell<bool>,
     half_closed: Cell<Option<Instant>>,
 }
 
@@ -76,16 +76,6 @@ pub(crate) enum UploadFault {
     TooLarge,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Flags {
-    /// The client will send nothing more.
-    ended: bool,
-    /// The last write could not be completed: the client does not read.
-    blocked: bool,
-    /// Only the connection's end tells the client that the answer is complete.
-    close_delimited: bool,
-}
-
 /// What a look at the deadlines found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -110,15 +100,14 @@ impl Conn {
             worker,
             facts,
             stream: RefCell::new(stream),
-            ahead: RefCell::default(),
+            inbound: RefCell::default(),
             own: RefCell::default(),
             phase: Cell::new(Phase::Idle(now)),
             stirred: Cell::new(false),
             moved: Cell::new(now),
             expired: Cell::default(),
             upload: Cell::default(),
-            served: Cell::default(),
-            flags: Cell::default(),
+            close_delimited: Cell::default(),
             half_closed: Cell::default(),
         }
     }
@@ -133,17 +122,11 @@ impl Conn {
 
     /// A request begins.
     pub(crate) fn begin(&self, upload_done: bool) {
-        self.served.set(self.served.get().wrapping_add(1));
         self.phase.set(Phase::Choosing);
         self.upload.set(UploadState { done: upload_done, ..UploadState::default() });
         self.half_closed.set(None);
         self.expired.set(None);
         self.close_delimited(false);
-    }
-
-    /// Requests so far.
-    pub(crate) fn served(&self) -> u32 {
-        self.served.get()
     }
 
     /// A byte moved, on either side.
@@ -174,37 +157,15 @@ impl Conn {
         }
     }
 
-    /// The client will send nothing more.
-    pub(crate) fn end(&self) {
-        self.flags.set(Flags { ended: true, ..self.flags.get() });
-    }
-
-    pub(crate) fn ended(&self) -> bool {
-        self.flags.get().ended
-    }
-
-    /// The client took bytes, or did not take all of them.
-    pub(crate) fn said(&self, blocked: bool) {
-        self.flags.set(Flags { blocked, ..self.flags.get() });
-        if !blocked {
-            self.touch();
-        }
-    }
-
-    /// Whether the client has bytes waiting that it does not take.
-    pub(crate) fn blocked(&self) -> bool {
-        self.flags.get().blocked
-    }
-
     /// Whether only the connection's end will tell the client that the answer under way is complete.
     pub(crate) fn close_delimited(&self, delimited: bool) {
-        self.flags.set(Flags { close_delimited: delimited, ..self.flags.get() });
+        self.close_delimited.set(delimited);
     }
 
     /// Prepares the stream for being dropped in the midst of an answer: where the connection's end would pass for
     /// the answer's, it is reset instead.
     pub(crate) fn break_off(&self) {
-        if self.flags.get().close_delimited
+        if self.close_delimited.get()
             && let Some(socket) = self.stream.borrow_mut().plain()
         {
             let _ = socket.set_zero_linger();

@@ -9,7 +9,7 @@
 //! | `worker`, `conn` | one client connection: idle, serving, closing, and its deadlines |
 //! | `proxy`, `exchange` | one request: from its head to the last byte of its answer, and its account |
 //! | `target`, `hop`, `forward`, `cookie`, `keys` | the rules on message heads, as pure functions |
-//! | `codec` | messages as bytes: the only modules that know them, and hyper |
+//! | `codec` | messages as bytes: the only modules that know them |
 //! | `pool` | idle server connections |
 //! | `probe` | the `http` health probe |
 

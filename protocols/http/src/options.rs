@@ -145,8 +145,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEADER_SIZE: u64 = 64 * 1024;
 /// The codec needs 8 KiB at least; more than 256 KiB in no field has a purpose.
 const HEADER_SIZES: std::ops::RangeInclusive<u64> = 8 * 1024..=256 * 1024;
-/// Up to this number the codec parses on the stack; a larger one costs two allocations a request.
-pub(crate) const MAX_HEADERS: u64 = 100;
+/// Up to this number the codec parses on the stack; a larger one costs an allocation a request.
+const MAX_HEADERS: u64 = 100;
 /// Servers close idle connections themselves, many after 60 or 75 seconds: be first.
 const SERVER_IDLE: Duration = Duration::from_secs(30);
 /// One worker has rarely more requests in flight to one server.

@@ -12,7 +12,7 @@ use sekisho_api::{BoxStream, Core, Deadline, End, Facts, Local, Record, Worker};
 use tokio::io::ReadBuf;
 
 use crate::answer::Answer;
-use crate::codec::{self, Buffers, Finished};
+use crate::codec::{self, Buffers, Desk, Finished};
 use crate::conn::{Conn, Phase};
 use crate::cookie::Jar;
 use crate::pool::Pool;
@@ -27,6 +27,7 @@ pub(crate) struct HttpWorker {
     pub(crate) pool: Pool,
     pub(crate) buffers: Buffers,
     pub(crate) jar: Jar,
+    pub(crate) desk: Desk,
     tick: Duration,
 }
 
@@ -36,8 +37,8 @@ impl HttpWorker {
         let options = &settings.options;
         let pool = Pool::new(options.server_idle_max, options.server_idle);
         let (tick, every) = (options.tick(), SWEEP.min(options.server_idle));
-        let buffers = Buffers::default();
-        let worker = Rc::new(Self { core, settings, pool, buffers, jar: Jar::default(), tick });
+        let (buffers, desk, jar) = (Buffers::default(), Desk::default(), Jar::default());
+        let worker = Rc::new(Self { core, settings, pool, buffers, jar, desk, tick });
         let weak = Rc::downgrade(&worker);
         worker.core.spawn(Box::pin(async move {
             while let Some(worker) = weak.upgrade() {
@@ -83,9 +84,9 @@ impl Worker for HttpWorker {
                     conn.break_off();
                     end
                 }
-                Finished::HeadExpired => {
-                    Box::pin(dismiss(&conn)).await;
-                    Answer::SLOW_CLIENT.end
+                Finished::Refused(answer) => {
+                    Box::pin(dismiss(&conn, answer)).await;
+                    answer.end
                 }
             };
             if !matches!(end, End::Done | End::ClientLeft) {
@@ -98,7 +99,7 @@ impl Worker for HttpWorker {
 
 /// Waits for a client that says nothing, holding nothing. `Some`: there is nothing to wait for.
 async fn idle(conn: &Conn) -> Option<End> {
-    if !conn.ahead.borrow().is_empty() {
+    if !conn.inbound.borrow().is_empty() {
         return None;
     }
     let core = &conn.worker.core;
@@ -129,9 +130,9 @@ async fn close(conn: &Conn) {
     }
 }
 
-/// Tells a client that its request did not arrive in time.
-async fn dismiss(conn: &Conn) {
-    let text = Answer::SLOW_CLIENT.into_bytes();
+/// Tells a client that what it sent is no request.
+async fn dismiss(conn: &Conn, answer: Answer) {
+    let text = answer.into_bytes();
     let mut rest = &text[..];
     let written = poll_fn(|cx| {
         while !rest.is_empty() {

@@ -12,7 +12,6 @@ const LONG: usize = 400;
 /// The files that may say `unsafe`, each for its reason. `docs` and tests count as well.
 const UNSAFE: &[(&str, &str)] = &[
     ("gateway/runtime/src/accept.rs", "the reactor is promised that a listener keeps its descriptor"),
-    ("protocols/http/src/codec/upstream_io.rs", "hyper's read buffer is uninitialised memory by contract"),
     ("protocols/testkit/src/memory.rs", "an allocator that counts, for the law of bounded state"),
     ("xtask/src/bench/child.rs", "what a child does between fork and exec"),
 ];

@@ -1,22 +1,17 @@
-//! HTTP/1.1 on the wire. No other module knows how: messages are those of the `http` crate, bodies are [`Upload`] and
-//! [`Download`].
+//! HTTP/1.1 on the wire, towards clients (`server`) and towards servers (`client`). No other module knows how: messages
+//! are those of the `http` crate, bodies are [`Upload`] and [`Download`].
 //!
-//! Servers are spoken to by a codec of the gateway's own, `client`: nearly all that a request costs beside system
-//! calls was spent there. Clients are heard by hyper.
-//!
-//! hyper's parser is told to be strict by its defaults. Three of its switches are deliberately left alone:
-//! `pipeline_flush`, because with it the write buffer has no bound and an answer in pieces waits for as long as
-//! the next request has begun to arrive; `max_buf_size`, because heads have a limit of their own and bodies profit
-//! from a read buffer that grows; and title case, because names are case-insensitive.
+//! Both codecs are the gateway's own, on `httparse`: a general engine's tasks, channels and copies cost more than all
+//! that a request costs here beside system calls. The price is framing, which each side decides in one module. hyper
+//! remains as an oracle in the tests.
 
 mod client;
 mod download;
+mod reason;
 mod server;
-mod server_io;
 mod upload;
-mod upstream_io;
 
 pub(crate) use client::{Broken, Buffers, Outgoing, Upstream};
 pub(crate) use download::Download;
-pub(crate) use server::{Finished, serve};
+pub(crate) use server::{Desk, Finished, Inbound, serve};
 pub(crate) use upload::{Aborted, Upload};

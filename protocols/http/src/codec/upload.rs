@@ -1,6 +1,5 @@
 //! A request's body on its way to the server.
 
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,14 +9,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
+use super::server::{Malformed, Piece};
 use crate::conn::{Conn, UploadFault};
 
 /// A request's body. Reading it is what asks the client for more, so that a slow server slows the client.
+///
+/// It owns nothing: the bytes stay in the connection until they are asked for, and are read from the client then.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    incoming: Option<Incoming>,
+    empty: bool,
     conn: Rc<Conn>,
     gate: Option<Gate>,
 }
@@ -35,14 +36,15 @@ struct Gate {
 }
 
 impl Upload {
-    pub(super) fn new(incoming: Incoming, conn: Rc<Conn>) -> Self {
-        let incoming = Some(incoming).filter(|body| !body.is_end_stream());
-        Self { incoming, conn, gate: None }
+    /// The body of the request whose head the connection took last.
+    pub(super) fn new(conn: Rc<Conn>) -> Self {
+        let empty = conn.inbound.borrow().is_done();
+        Self { empty, conn, gate: None }
     }
 
     /// Whether there is nothing to send, so that the request can be sent again.
     pub(crate) fn is_empty(&self) -> bool {
-        self.incoming.is_none()
+        self.empty
     }
 
     /// Its length, if the client said so beforehand.
@@ -57,17 +59,35 @@ impl Upload {
         asked
     }
 
+    fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Result<Piece, UploadFault>> {
+        let conn = &*self.conn;
+        let mut inbound = conn.inbound.borrow_mut();
+        loop {
+            match inbound.piece() {
+                Ok(Some(piece)) => return Poll::Ready(Ok(piece)),
+                Ok(None) => {}
+                Err(Malformed) => return Poll::Ready(Err(UploadFault::Malformed)),
+            }
+            match inbound.poll_more(&mut conn.stream.borrow_mut(), cx) {
+                Poll::Ready(Ok(n)) if n > 0 => conn.heard(),
+                Poll::Ready(_) => return Poll::Ready(Err(UploadFault::Left)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
     fn fault(&self, fault: UploadFault) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
         self.conn.update_upload(|upload| upload.fault = Some(fault));
         Poll::Ready(Some(Err(fault)))
     }
 
-    fn data(&self, bytes: u64, last: bool) -> Result<(), UploadFault> {
+    /// Books a piece.
+    fn took(&self, bytes: u64) -> Result<(), UploadFault> {
         self.conn.touch();
         self.conn.update_upload(|upload| {
             upload.bytes += bytes;
             upload.starved = false;
-            upload.done = last || self.is_end_stream();
+            upload.done = self.is_end_stream();
         });
         match self.conn.worker.settings.options.max_body {
             Some(most) if self.conn.upload().bytes > most => Err(UploadFault::TooLarge),
@@ -92,51 +112,41 @@ impl Body for Upload {
             }
             this.gate = None;
         }
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
-        match Pin::new(incoming).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-                match this.data(bytes, frame.is_trailers()) {
-                    Ok(()) => Poll::Ready(Some(Ok(frame))),
-                    Err(fault) => this.fault(fault),
-                }
+        if this.empty {
+            return Poll::Ready(None);
+        }
+        let (frame, bytes) = match this.poll_piece(cx) {
+            Poll::Ready(Ok(Piece::Data(data))) => {
+                let bytes = data.len() as u64;
+                (Frame::data(data), bytes)
             }
-            Poll::Ready(None) => {
+            Poll::Ready(Ok(Piece::Trailers(fields))) => (Frame::trailers(fields), 0),
+            Poll::Ready(Ok(Piece::End)) => {
                 this.conn.update_upload(|upload| upload.done = true);
-                Poll::Ready(None)
+                return Poll::Ready(None);
             }
-            Poll::Ready(Some(Err(error))) => this.fault(fault_of(&error)),
+            Poll::Ready(Err(fault)) => return this.fault(fault),
             Poll::Pending => {
                 this.conn.update_upload(|upload| upload.starved = true);
-                Poll::Pending
+                return Poll::Pending;
             }
+        };
+        match this.took(bytes) {
+            Ok(()) => Poll::Ready(Some(Ok(frame))),
+            Err(fault) => this.fault(fault),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+        self.empty || self.conn.inbound.borrow().is_done()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
-    }
-}
-
-/// hyper says what is wrong with a body only in the source of its error.
-fn fault_of(error: &hyper::Error) -> UploadFault {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return match io.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-                    UploadFault::Malformed
-                }
-                _ => UploadFault::Left,
-            };
+        if self.empty {
+            return SizeHint::with_exact(0);
         }
-        source = cause.source();
+        self.conn.inbound.borrow().remaining().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
-    UploadFault::Left
 }
 
 /// How long a body waits for a server that does not answer `Expect: 100-continue`; the RFC leaves it open, curl

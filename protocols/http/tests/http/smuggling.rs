@@ -135,7 +135,9 @@ fn malformed_chunk_is_the_clients_fault() {
         assert_eq!(client.answer("POST").await.status, 400);
         assert!(rig.core.servers[0].failures().is_empty());
         assert!(rig.booked(1).await[0].ends_with("malformed-body"));
-        assert!(!String::from_utf8_lossy(&origin.seen()[0].body).contains("0\r\n\r\n"));
+        for seen in origin.seen() {
+            assert!(!String::from_utf8_lossy(&seen.body).contains("0\r\n\r\n"));
+        }
     });
 }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, Response, StatusCode, Version};
 
 use super::framing::{self, Framing};
 use super::{Malformed, fields};
+use crate::codec::reason::Reason;
 use crate::hop;
 
 /// What stands at the beginning of the input.
@@ -79,8 +80,8 @@ pub(super) fn parse(
 }
 
 /// A phrase that is not the status's usual one. The codec of the client's side writes it again.
-fn reason_of(reason: &str) -> Result<hyper::ext::ReasonPhrase, Malformed> {
-    reason.as_bytes().to_vec().try_into().map_err(|_| Malformed)
+fn reason_of(reason: &str) -> Result<Reason, Malformed> {
+    Reason::new(reason.as_bytes()).ok_or(Malformed)
 }
 
 /// Whether the end of a head is in what came after the first `seen` bytes: what was looked at in vain is not looked
