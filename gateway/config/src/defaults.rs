@@ -3,8 +3,6 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A small machine's memory holds this many idle connections (6 to 20 KiB each) twice.
-pub(crate) const MAX_CONNECTIONS: u64 = 100_000;
 /// The most one process can have: Linux's `fs.nr_open` goes to 2^30, but memory ends long before.
 pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=10_000_000;
 /// More workers than any machine has cores is a slip.

@@ -34,8 +34,8 @@ mod source;
 
 pub use load::{Loaded, check, check_file, load, parse};
 pub use model::{
-    AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Gateway, Limits, LogFormat, Pool,
-    ProbeSpec, ServerTls, Timeouts, TlsVersion, Vip,
+    AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Gateway, KEPT_SECRET, Limits,
+    LogFormat, Pool, ProbeSpec, ServerTls, Timeouts, TlsVersion, Vip,
 };
 pub use registry::Registry;
 pub use report::{Colour, Finding, Report, Severity};

@@ -22,13 +22,16 @@ pub struct Config {
     pub domains: Vec<Domain>,
 }
 
+/// The file of a state directory in which a generated secret is kept.
+pub const KEPT_SECRET: &str = "secret";
+
 /// What concerns the whole process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
     /// Worker threads; none: one per core.
     pub workers: Option<usize>,
-    /// Client connections over all VIPs.
-    pub max_connections: usize,
+    /// Client connections over all VIPs; none: as many as the process may have open.
+    pub max_connections: Option<usize>,
     /// Where the persistence journal and the generated secret live; none: nothing survives a restart.
     pub state_directory: Option<PathBuf>,
     /// The file with the secret that cookies are made with, equal on all nodes.
@@ -163,10 +166,10 @@ pub struct ServerTls {
 /// The limits of a VIP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections (or UDP flows) at once.
-    pub max_connections: usize,
-    /// Connections at once from one client address; IPv6 by /64.
-    pub max_connections_per_client: usize,
+    /// Connections (or UDP flows) at once; none: as many as the gateway takes.
+    pub max_connections: Option<usize>,
+    /// Connections at once from one client address, IPv6 by /64; none: as many as the VIP takes.
+    pub max_connections_per_client: Option<usize>,
     /// The most bytes of one side kept while a conversation decides.
     pub buffer: usize,
     /// Servers tried for one client.

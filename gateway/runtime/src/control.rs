@@ -11,11 +11,11 @@ use tokio::task::LocalSet;
 
 use crate::access::AccessLog;
 use crate::gateway::{Board, Options, ReloadSummary, StartError};
-use crate::health;
 use crate::live::{Live, Prepared};
 use crate::sockets::Addresses;
 use crate::store::Store;
 use crate::worker::{self, NewSocket, Order};
+use crate::{descriptors, health};
 
 /// How often the journal is written, and certificate files are looked at.
 const CHORES: Duration = Duration::from_secs(1);
@@ -148,6 +148,9 @@ impl Control {
         if config.gateway.workers.unwrap_or_else(cores).max(1) != self.workers.len() {
             tracing::warn!("`workers` takes effect at the next start");
         }
+        if config.gateway.max_connections != before.config.gateway.max_connections {
+            descriptors::announce(config.gateway.max_connections);
+        }
         let prepared = Prepared::new(config, Some(&before))?;
         let changes = self.board.addresses.load().change(prepared.config(), self.workers.len())?;
         // From here on nothing can fail.
@@ -173,7 +176,7 @@ fn spawn(
     let (orders, received) = mpsc::unbounded_channel();
     let _ = orders.send(Order::Adopt(live.clone(), sockets));
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        if let Err(error) = worker::run(live, access, received) {
+        if let Err(error) = worker::run(index, live, access, received) {
             tracing::error!(%error, "A worker gets no event loop");
         }
         drop(end);

@@ -15,6 +15,7 @@ use crate::control::{self, Command};
 use crate::live::{Live, LiveVip};
 use crate::sockets::Addresses;
 use crate::tls::CertificateExpiry;
+use crate::totals::Totals;
 
 /// What the program may ask for beside the configuration.
 #[derive(Debug, Default)]
@@ -101,7 +102,8 @@ pub struct Gateway {
 /// # Errors
 /// Why it cannot start; nothing is left behind then.
 pub fn start(config: Config, options: Options) -> Result<Gateway, StartError> {
-    crate::descriptors::raise_limit(config.gateway.max_connections);
+    crate::descriptors::raise_limit();
+    crate::descriptors::announce(config.gateway.max_connections);
     let (commands, orders) = mpsc::unbounded_channel();
     let started = control::Control::start(config, options)?;
     let board = started.board();
@@ -119,6 +121,12 @@ impl Gateway {
     /// The scheduler in force.
     pub fn scheduler(&self) -> Arc<Scheduler> {
         self.board.live.load().scheduler.clone()
+    }
+
+    /// What a VIP has served so far; nothing, if there is no such VIP.
+    pub fn totals(&self, vip: &str) -> Totals {
+        let live = self.board.live.load();
+        live.vip(vip).map(|vip| vip.counts.tallies.sum()).unwrap_or_default()
     }
 
     /// The certificates in use, by VIP, and when they expire.

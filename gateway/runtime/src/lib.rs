@@ -27,9 +27,11 @@ mod sockets;
 mod store;
 mod ticker;
 mod tls;
+mod totals;
 mod udp;
 mod vip;
 mod worker;
 
 pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};
 pub use tls::CertificateExpiry;
+pub use totals::Totals;

@@ -9,8 +9,10 @@ use sekisho_config::{Config, Vip};
 use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 
 use crate::StartError;
+use crate::descriptors;
 use crate::limits::{Gauge, PerClient};
 use crate::tls::{Acceptor, Connector, TlsError};
+use crate::totals::Tallies;
 
 /// A configuration in force.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct LiveVip {
 pub(crate) struct Counts {
     pub(crate) connections: Arc<Gauge>,
     pub(crate) clients: Arc<PerClient>,
+    pub(crate) tallies: Tallies,
 }
 
 /// Everything of a configuration that can fail to be built, ready; nothing in force is touched by it.
@@ -114,7 +117,7 @@ impl Prepared {
         }
         let connections = match previous {
             Some(previous) => previous.connections.clone(),
-            None => Gauge::new(config.gateway.max_connections),
+            None => Gauge::new(descriptors::connections(config.gateway.max_connections)),
         };
         Live { epoch, config: Arc::new(config), scheduler: Arc::new(scheduler), vips, servers, connections }
     }
@@ -123,10 +126,11 @@ impl Prepared {
 impl Live {
     /// Takes what outlives a reload into force: the ceilings that changed.
     pub(crate) fn enforce(&self) {
-        self.connections.set_max(self.config.gateway.max_connections);
+        self.connections.set_max(descriptors::connections(self.config.gateway.max_connections));
         for vip in &self.vips {
-            vip.counts.connections.set_max(vip.vip.limits.max_connections);
-            vip.counts.clients.set_max(vip.vip.limits.max_connections_per_client);
+            let (all, each) = ceilings(&vip.vip);
+            vip.counts.connections.set_max(all);
+            vip.counts.clients.set_max(each);
         }
     }
 
@@ -144,6 +148,12 @@ impl Live {
     pub(crate) fn servers(&self) -> impl Iterator<Item = &ServerSide> {
         self.servers.values()
     }
+}
+
+/// The most connections of a VIP, and of each of its clients. Where the VIP has no limit the gateway's holds.
+fn ceilings(vip: &Vip) -> (usize, usize) {
+    let limit = |limit: Option<usize>| limit.unwrap_or(usize::MAX);
+    (limit(vip.limits.max_connections), limit(vip.limits.max_connections_per_client))
 }
 
 fn acceptor(vip: &Vip, previous: Option<&Live>) -> Result<Option<Arc<Acceptor>>, StartError> {
@@ -169,10 +179,14 @@ fn live_vip(
     let table = scheduler.table(&vip.domain)?.clone();
     let counts = match previous.and_then(|previous| previous.vip(&vip.name)) {
         Some(before) => before.counts.clone(),
-        None => Arc::new(Counts {
-            connections: Gauge::new(vip.limits.max_connections),
-            clients: PerClient::new(vip.limits.max_connections_per_client),
-        }),
+        None => {
+            let (all, each) = ceilings(vip);
+            Arc::new(Counts {
+                connections: Gauge::new(all),
+                clients: PerClient::new(each),
+                tallies: Tallies::default(),
+            })
+        }
     };
     Some(LiveVip { epoch, vip: vip.clone(), pools, table, acceptor, counts })
 }

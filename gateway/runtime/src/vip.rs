@@ -17,6 +17,7 @@ use crate::io::Io;
 use crate::limits::Gauge;
 use crate::live::{LiveVip, ServerSide};
 use crate::slot::Drain;
+use crate::totals::Tally;
 use crate::worker::Worker;
 
 /// The core as one worker's part of a VIP sees it.
@@ -27,13 +28,15 @@ pub(crate) struct VipCore {
     worker: Rc<Worker>,
     live: Arc<LiveVip>,
     connections: Arc<Gauge>,
+    tally: Arc<Tally>,
     drain: Rc<Drain>,
 }
 
 impl VipCore {
     pub(crate) fn new(worker: Rc<Worker>, live: Arc<LiveVip>, drain: Rc<Drain>) -> Self {
         let connections = worker.with_live(|live| live.connections.clone());
-        Self { worker, live, connections, drain }
+        let tally = live.counts.tallies.of(worker.index);
+        Self { worker, live, connections, tally, drain }
     }
 
     pub(crate) fn drain(&self) -> &Rc<Drain> {
@@ -153,6 +156,7 @@ impl Core for VipCore {
     }
 
     fn record(&self, record: &Record<'_>) {
+        self.tally.count(record.received, record.sent);
         if !self.records() {
             return;
         }
@@ -164,7 +168,9 @@ impl Core for VipCore {
         });
     }
 
-    fn moved(&self, _received: u64, _sent: u64) {}
+    fn moved(&self, received: u64, sent: u64) {
+        self.tally.count(received, sent);
+    }
 }
 
 /// Waits until `poll` is ready, the VIP drains (once) or `deadline` passes.

@@ -49,6 +49,8 @@ pub(crate) enum Socket {
 /// One worker, as everything that runs in it sees it.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    /// Its number, from 0; the same over reloads.
+    pub(crate) index: usize,
     live: RefCell<Arc<Live>>,
     pub(crate) shared: Rc<Shared>,
     pub(crate) access: RefCell<AccessWriter>,
@@ -95,12 +97,14 @@ impl Drop for Served {
 /// # Errors
 /// If the thread gets no event loop.
 pub(crate) fn run(
+    index: usize,
     live: Arc<Live>,
     access: AccessWriter,
     orders: mpsc::UnboundedReceiver<Order>,
 ) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(61).build()?;
     let worker = Rc::new(Worker {
+        index,
         live: RefCell::new(live),
         shared: Rc::new(Shared {
             ticker: Ticker::new(Instant::now()),

@@ -96,7 +96,7 @@ pub trait Core: fmt::Debug {
     /// Writes one line of the access log and counts the request.
     fn record(&self, record: &Record<'_>);
 
-    /// Adds to the VIP's counters without a log line: bytes from and to clients.
+    /// Counts the request as [`Core::record`] does, with the bytes from and to its client, and writes no line.
     fn moved(&self, received: u64, sent: u64);
 }
 

@@ -188,8 +188,11 @@ fn discard(stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<usize> {
 /// Books a connection whose last request never became one.
 fn refused(conn: &Conn, end: End) {
     let core = &conn.worker.core;
-    if !core.records() || !conn.unbooked() {
+    if !conn.unbooked() {
         return;
+    }
+    if !core.records() {
+        return core.moved(0, 0);
     }
     let now = conn.now();
     core.record(&Record {

@@ -7,6 +7,7 @@ mod relay;
 mod reload;
 mod sni;
 mod tls;
+mod totals;
 mod udp;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_api::{Key, KeyKind, Prefer, Route};
-use sekisho_config::{Config, Loaded, Registry, Vip};
+use sekisho_config::{Config, KEPT_SECRET, Loaded, Registry, Vip};
 use sekisho_scheduler::{Ask, Health, Pool, ProbeResult, Scheduler, Secret};
 
 use crate::cli::ExplainOptions;
@@ -100,7 +100,7 @@ fn scheduler(config: &Config, now: Instant) -> Result<Scheduler, Failure> {
 /// The secret that this gateway's cookies are made with: the configured one, or the one it keeps. Where there is none
 /// the gateway makes one at its start, and any will do here: no cookie can be of it.
 fn secret(config: &Config) -> Result<Secret, Failure> {
-    let kept = config.gateway.state_directory.as_ref().map(|directory| directory.join("secret"));
+    let kept = config.gateway.state_directory.as_ref().map(|directory| directory.join(KEPT_SECRET));
     let file = config.gateway.secret_file.clone().or(kept.filter(|file| file.exists()));
     let bytes = match &file {
         Some(file) => std::fs::read(file)

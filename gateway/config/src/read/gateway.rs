@@ -17,10 +17,10 @@ pub(super) fn read(root: &mut Section<'_>, context: &Context<'_>) -> Gateway {
     let mut section =
         root.table("gateway").unwrap_or_else(|| Section::absent(root.place("gateway"), context.errors));
     let workers = section.optional_integer("workers", defaults::WORKERS);
-    let connections = section.integer("max-connections", defaults::MAX_CONNECTIONS, defaults::CONNECTIONS);
+    let connections = section.optional_integer("max-connections", defaults::CONNECTIONS);
     let gateway = Gateway {
         workers: workers.map(|n| n as usize),
-        max_connections: connections as usize,
+        max_connections: connections.map(|n| n as usize),
         state_directory: state_directory(&mut section, context),
         secret_file: files::secret(&mut section, context),
         drain_timeout: section.duration("drain-timeout", defaults::DRAIN_TIMEOUT, defaults::DEADLINE_OR_ZERO),

@@ -39,7 +39,7 @@ fn every_key_of_gateway_and_domain_reaches_the_model() {
         config.gateway,
         Gateway {
             workers: Some(4),
-            max_connections: 50_000,
+            max_connections: Some(50_000),
             state_directory: Some(base.join("state")),
             secret_file: Some(base.join("certs/secret")),
             drain_timeout: seconds(60),
@@ -104,8 +104,12 @@ fn every_key_of_a_vip_reaches_the_model() {
             tickets: false,
         })
     );
-    let limits =
-        Limits { max_connections: 20_000, max_connections_per_client: 200, buffer: 32 << 10, attempts: 2 };
+    let limits = Limits {
+        max_connections: Some(20_000),
+        max_connections_per_client: Some(200),
+        buffer: 32 << 10,
+        attempts: 2,
+    };
     assert_eq!(vip.limits, limits);
     assert_eq!(
         vip.timeouts,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use sekisho_config::KEPT_SECRET;
 use sekisho_scheduler::Secret;
 
 /// Why there is no secret.
@@ -30,7 +31,7 @@ pub(super) fn configured(path: &Path) -> Result<Secret, SecretError> {
 /// The secret kept in the state directory, made if there is none yet. Where it cannot be kept it is of this run only.
 pub(super) fn kept(directory: Option<&Path>) -> Result<Secret, SecretError> {
     let fresh = fresh()?;
-    let Some(path) = directory.map(|directory| directory.join("secret")) else { return use_of(&fresh) };
+    let Some(path) = directory.map(|directory| directory.join(KEPT_SECRET)) else { return use_of(&fresh) };
     // A file that is there is never overwritten: other nodes may have a copy.
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let written = created.and_then(|mut file| {

@@ -186,7 +186,7 @@ fn second_gateway_reads_and_writes_only_once_the_first_has_left() {
 fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
     Gateway {
         workers: None,
-        max_connections: 1,
+        max_connections: None,
         state_directory: state,
         secret_file: secret,
         drain_timeout: Duration::ZERO,

@@ -12,7 +12,7 @@ use sekisho_api::{
 };
 use tokio::net::UdpSocket;
 
-use super::flow::connected;
+use super::flow::{connected, send};
 use super::{Path, Port};
 use crate::slot::Serving;
 use crate::worker::Worker;
@@ -113,7 +113,7 @@ impl Exchanges {
             if !asked.place.write(request, own) {
                 return;
             }
-            if upstream.socket.try_send(request).is_err() {
+            if send(&upstream.socket, request).is_err() {
                 // A closed port says so on the next send: at once to another server.
                 lease.server().observe(Observation::Failed(Failure::Refused), Instant::now());
                 route.exclude.push(server);
@@ -140,14 +140,17 @@ impl Exchanges {
             return;
         };
         asked.place.write(request, asked.id);
-        self.refuse(asked.exchange, &asked.path, request, why);
-        record(asked.serving, facts, began, attempts, End::Unavailable(why), None);
+        let sent = self.refuse(asked.exchange, &asked.path, request, why);
+        let bytes = (request.len(), sent);
+        record(asked.serving, facts, began, attempts, End::Unavailable(why), bytes, None);
     }
 
-    fn refuse(&self, exchange: &Arc<dyn Exchange>, path: &Path, request: &[u8], why: Unavailable) {
+    /// Says to the client, in its protocol, that there is no server; the bytes of that.
+    fn refuse(&self, exchange: &Arc<dyn Exchange>, path: &Path, request: &[u8], why: Unavailable) -> usize {
         let mut out = [0; 1232];
-        if let Some(answer) = exchange.refuse(request, why, &mut out).and_then(|n| out.get(..n)) {
-            self.port.answer(path, answer);
+        match exchange.refuse(request, why, &mut out).and_then(|n| out.get(..n)) {
+            Some(answer) if self.port.answer(path, answer) => answer.len(),
+            _ => 0,
         }
     }
 
@@ -227,7 +230,8 @@ impl Exchanges {
         let took = now.saturating_duration_since(done.began);
         done.lease.server().observe(Observation::Answered(took), now);
         let facts = self.port.facts(&done.path);
-        record(&done.serving, &facts, done.began, done.attempts, End::Done, Some((&done.lease, took)));
+        let bytes = (done.request.len(), datagram.len());
+        record(&done.serving, &facts, done.began, done.attempts, End::Done, bytes, Some((&done.lease, took)));
         done.lease.settle(now);
     }
 
@@ -263,9 +267,9 @@ impl Exchanges {
                 self.forward(&asked, &facts, one.route, &mut one.request, one.attempts, one.began);
                 continue;
             }
-            self.refuse(&one.exchange, &one.path, &one.request, Unavailable::ConnectFailed);
+            let sent = self.refuse(&one.exchange, &one.path, &one.request, Unavailable::ConnectFailed);
             let end = End::Expired(Deadline::Response);
-            record(&one.serving, &facts, one.began, one.attempts, end, None);
+            record(&one.serving, &facts, one.began, one.attempts, end, (one.request.len(), sent), None);
         }
     }
 }
@@ -287,10 +291,12 @@ fn record(
     began: Instant,
     attempts: u32,
     end: End,
+    (received, sent): (usize, usize),
     served: Option<(&Lease, Duration)>,
 ) {
+    let (received, sent) = (received as u64, sent as u64);
     if !serving.core.records() {
-        return;
+        return serving.core.moved(received, sent);
     }
     serving.core.record(&Record {
         facts,
@@ -300,8 +306,8 @@ fn record(
         began,
         answered: served.map(|(_, took)| took),
         took: began.elapsed(),
-        received: 0,
-        sent: 0,
+        received,
+        sent,
         attempts,
         end,
         request: None,

@@ -119,7 +119,7 @@ impl Flow {
         self.active.set(worker.ticker().coarse());
         self.received.set(self.received.get() + datagram.len() as u64);
         if let Some(server) = &*self.server.borrow() {
-            if server.try_send(datagram).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
+            if send(server, datagram).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
                 self.came.notify_one();
             }
             return;
@@ -278,7 +278,7 @@ impl Run {
         loop {
             let datagram = self.flow.inbox.borrow_mut().pop_front();
             let Some(datagram) = datagram else { break };
-            _ = socket.try_send(&datagram);
+            _ = send(&socket, &datagram);
         }
         *self.flow.server.borrow_mut() = Some(socket.clone());
         let idle = self.serving.live.vip.timeouts.idle;
@@ -330,7 +330,7 @@ impl Run {
 
     fn send(&self, datagram: &[u8]) -> io::Result<usize> {
         match &self.server {
-            Some((socket, _)) => socket.try_send(datagram),
+            Some((socket, _)) => send(socket, datagram),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -342,6 +342,12 @@ enum Came {
     Server(Box<[u8]>),
     /// Nobody listens at the server.
     Failed,
+}
+
+/// Sends at once. The event loop is not asked: it does not know yet that a new socket can be written to, and the
+/// first datagram would be lost.
+pub(super) fn send(socket: &UdpSocket, datagram: &[u8]) -> io::Result<usize> {
+    socket2::SockRef::from(socket).send(datagram)
 }
 
 /// A socket that hears `server` alone.

@@ -7,9 +7,10 @@ use crate::model::{Gateway, Limits, Timeouts};
 
 pub(super) fn limits(vip: &mut Section<'_>, gateway: &Gateway) -> Limits {
     let mut section = inner(vip, "limits");
-    let most = gateway.max_connections as u64;
-    let connections = section.integer("max-connections", most, defaults::CONNECTIONS);
-    if connections > most {
+    let connections = section.optional_integer("max-connections", defaults::CONNECTIONS);
+    if let (Some(connections), Some(most)) = (connections, gateway.max_connections)
+        && connections > most as u64
+    {
         let problem = Problem::new(
             section.place("max-connections"),
             "`max-connections` of a VIP is more than the gateway takes",
@@ -18,10 +19,10 @@ pub(super) fn limits(vip: &mut Section<'_>, gateway: &Gateway) -> Limits {
         section.problem(problem.help("raise `max-connections` of `[gateway]`, or lower this"));
     }
     // One address may be a whole office behind a NAT: there is no limit that fits all.
-    let per_client = section.integer("max-connections-per-client", connections, defaults::CONNECTIONS);
+    let per_client = section.optional_integer("max-connections-per-client", defaults::CONNECTIONS);
     let limits = Limits {
-        max_connections: connections as usize,
-        max_connections_per_client: per_client as usize,
+        max_connections: connections.map(|n| n as usize),
+        max_connections_per_client: per_client.map(|n| n as usize),
         buffer: section.size("buffer", defaults::BUFFER, defaults::BUFFERS) as usize,
         attempts: section.integer("attempts", defaults::ATTEMPTS, defaults::ATTEMPTS_ALLOWED) as u32,
     };
