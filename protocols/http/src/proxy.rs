@@ -1,5 +1,6 @@
 //! One request, from its head to the head of its answer.
 
+use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,42 +14,54 @@ use crate::conn::{Conn, Phase, UploadFault};
 use crate::exchange::Exchange;
 use crate::{cookie, forward, hop, response, target};
 
-/// Serves one request.
+/// Serves one request. What can be done at once is done before the future is made, which is small: the codec moves it.
 ///
 /// # Errors
 /// [`Aborted`] where nobody is left to answer.
-pub(crate) async fn handle(conn: Rc<Conn>, request: Request<Upload>) -> Result<Response<Download>, Aborted> {
-    conn.begin(request.body().is_empty());
-    let (mut head, body) = request.into_parts();
-    let mut exchange = Exchange::begin(conn, &head);
-    let conn = exchange.conn().clone();
-    let (route, known) = match admit(&mut head, &body, &conn) {
-        Ok(admitted) => admitted,
-        Err(answer) => return Ok(refuse(exchange, answer)),
-    };
-    let request = Outgoing::new(Request::from_parts(head, body), &conn.worker.buffers);
-    match forward(&mut exchange, route, request).await {
-        Ok(answered) => Ok(response::relay(exchange, answered, &known)),
-        Err(Failed::Told(answer)) => Ok(refuse(exchange, answer)),
-        Err(Failed::Gone) => Err(Aborted),
+pub(crate) fn handle(
+    conn: Rc<Conn>,
+    request: Request<Upload>,
+) -> impl Future<Output = Result<Response<Download>, Aborted>> {
+    let asked = begin(conn, request);
+    async move {
+        let mut asked = match asked {
+            Ok(asked) => asked,
+            Err(refusal) => return Ok(*refusal),
+        };
+        let answered = forward(&mut asked).await;
+        let Asked { exchange, route, chunks, .. } = *asked;
+        match answered {
+            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, &route, chunks)),
+            Err(Failed::Told(answer)) => Ok(refuse(exchange, answer)),
+            Err(Failed::Gone) => Err(Aborted),
+        }
     }
 }
 
-/// A server's answer, the connection it comes over, and what is needed to finish it.
+/// A request that was admitted.
 #[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) response: Response<()>,
-    pub(crate) upstream: Box<Upstream>,
-    pub(crate) route: Route,
+struct Asked {
+    exchange: Exchange,
+    route: Route,
+    /// `None` while a server has it.
+    request: Option<Outgoing>,
+    /// Whether the client understands chunks (RFC 9112, section 7.1).
+    chunks: bool,
 }
 
-/// What of a request its answer depends on.
-#[derive(Debug)]
-pub(crate) struct Known {
-    /// The token of the cookie that the client brought, if it looked like one.
-    pub(crate) prefer: Option<sekisho_api::Prefer>,
-    /// Whether the client understands chunks (RFC 9112, section 7.1).
-    pub(crate) chunks: bool,
+fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Response<Download>>> {
+    conn.begin(request.body().is_empty());
+    let (mut head, body) = request.into_parts();
+    let exchange = Exchange::begin(conn, &head);
+    let conn = exchange.conn();
+    let chunks = head.version >= Version::HTTP_11;
+    match admit(&mut head, &body, conn) {
+        Ok(route) => {
+            let request = Some(Outgoing::new(&head, body, &conn.worker.buffers));
+            Ok(Box::new(Asked { exchange, route, request, chunks }))
+        }
+        Err(answer) => Err(Box::new(refuse(exchange, answer))),
+    }
 }
 
 enum Failed {
@@ -59,7 +72,7 @@ enum Failed {
 }
 
 /// Checks a request and makes it what the server will see.
-fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<(Route, Known), Answer> {
+fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<Route, Answer> {
     let worker = &conn.worker;
     let options = &worker.settings.options;
     target::resolve(head, conn.facts.local).map_err(Answer::target)?;
@@ -84,39 +97,38 @@ fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<(Route
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     forward::write(&mut head.headers, options, &conn.facts, conn.own.borrow_mut().get_or_insert_default());
-    let known = Known { prefer: route.prefer.clone(), chunks: head.version >= Version::HTTP_11 };
-    if !known.chunks {
+    if head.version < Version::HTTP_11 {
         head.headers.remove(EXPECT);
     }
-    head.version = Version::HTTP_11;
-    Ok((route, known))
+    Ok(route)
 }
 
 /// Finds a server that answers.
-async fn forward(
-    exchange: &mut Exchange,
-    mut route: Route,
-    mut request: Outgoing,
-) -> Result<Answered, Failed> {
+async fn forward(asked: &mut Asked) -> Result<(Response<()>, Box<Upstream>), Failed> {
+    let Asked { exchange, route, request, .. } = asked;
     let conn = exchange.conn().clone();
     let core = &conn.worker.core;
     let mut last = None;
     let mut kept = true;
     loop {
         conn.set_phase(Phase::Choosing);
-        let lease = match choose(&conn, &route).await {
-            Ok(lease) => lease,
-            Err(why) => return Err(Failed::Told(unavailable(why, last))),
+        let lease = match core.choose(route, &conn.facts) {
+            Err(Unavailable::Full) => core.queue(route, &conn.facts).await,
+            chosen => chosen,
         };
-        exchange.attempt(lease);
+        match lease {
+            Ok(lease) => exchange.attempt(lease),
+            Err(why) => return Err(Failed::Told(unavailable(why, last))),
+        }
         let Some(lease) = exchange.lease() else { return Err(Failed::Gone) };
         let mut sent = conn.now();
-        let pooled = if kept { take(&conn, lease, request.is_idempotent(), sent) } else { None };
+        let idempotent = request.as_ref().is_some_and(Outgoing::is_idempotent);
+        let pooled = if kept { take(&conn, lease, idempotent, sent) } else { None };
         let reused = pooled.is_some();
         let mut upstream = match pooled {
             Some(upstream) => upstream,
-            None => match connect(&conn, lease).await {
-                Ok(upstream) => upstream,
+            None => match core.connect(lease, &conn.facts).await {
+                Ok(stream) => Upstream::new(stream, max_head(&conn)),
                 Err(failure) => {
                     last = Some(failure);
                     if exchange.attempts() >= core.attempts() {
@@ -133,28 +145,29 @@ async fn forward(
             sent = conn.now();
         }
         let moved = upstream.moved();
-        match upstream.send(request, &conn).await {
-            Ok(response) => {
-                exchange.answered(response.status(), sent, moved);
-                return Ok(Answered { response, upstream, route });
+        let Some(outgoing) = request.take() else { return Err(Failed::Gone) };
+        match upstream.send(outgoing, &conn).await {
+            Ok(head) => {
+                exchange.answered(head.status(), sent, moved);
+                return Ok((head, upstream));
             }
             // The connection died of old age, which says nothing about its server: the same one may be tried again,
             // on a new connection. What the server may have seen is not repeated unless it can be said twice.
-            Err(Broken::Unsent | Broken::Silent) if reused => match upstream.recall() {
-                Some(unanswered) => request = unanswered,
-                None => return Err(give_up(exchange, &Broken::Silent)),
-            },
+            Err(Broken::Unsent | Broken::Silent) if reused => *request = upstream.recall(),
+            // A server that accepts and hangs up is as good as one that refuses.
+            Err(Broken::Unsent) if exchange.attempts() < core.attempts() => {
+                last = Some(Failure::Reset);
+                exchange.failed(Failure::Reset);
+                route.exclude.extend(exchange.lease().map(|lease| lease.server().id()));
+                *request = upstream.recall();
+            }
             Err(broken) => return Err(give_up(exchange, &broken)),
+        }
+        if request.is_none() {
+            return Err(give_up(exchange, &Broken::Silent));
         }
         kept = false;
         exchange.release();
-    }
-}
-
-async fn choose(conn: &Conn, route: &Route) -> Result<Lease, Unavailable> {
-    match conn.worker.core.choose(route, &conn.facts) {
-        Err(Unavailable::Full) => conn.worker.core.queue(route, &conn.facts).await,
-        chosen => chosen,
     }
 }
 
@@ -169,10 +182,8 @@ fn take(conn: &Conn, lease: &Lease, idempotent: bool, now: Instant) -> Option<Bo
     pool.take(server.id(), now, (!idempotent).then_some(FRESH))
 }
 
-async fn connect(conn: &Conn, lease: &Lease) -> Result<Box<Upstream>, Failure> {
-    let stream = conn.worker.core.connect(lease, &conn.facts).await?;
-    let max_head = conn.worker.settings.options.max_header_size.max(ANSWER_HEAD);
-    Ok(Upstream::new(stream, max_head))
+fn max_head(conn: &Conn) -> usize {
+    conn.worker.settings.options.max_header_size.max(ANSWER_HEAD)
 }
 
 /// The request was sent, or part of it, and there will be no answer.
@@ -211,3 +222,18 @@ fn refuse(mut exchange: Exchange, answer: Answer) -> Response<Download> {
 const FRESH: Duration = Duration::from_secs(3);
 /// The largest head of an answer, whatever requests are held to.
 const ANSWER_HEAD: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<F>(_: impl Fn(Rc<Conn>, Request<Upload>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn requests_future_is_small_because_the_codec_moves_it() {
+        let size = size(handle);
+        assert!(size <= 400, "{size} bytes");
+    }
+}

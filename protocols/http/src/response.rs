@@ -2,31 +2,35 @@
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Response, Version};
-use sekisho_api::{Key, KeyKind, Prefer, Server};
+use sekisho_api::{Key, KeyKind, Prefer, Route, Server};
 
-use crate::codec::Download;
+use crate::codec::{Download, Upstream};
 use crate::conn::Phase;
 use crate::exchange::Exchange;
-use crate::proxy::{Answered, Known};
 use crate::{cookie, hop};
 
-/// Turns an answer into the client's.
-pub(crate) fn relay(exchange: Exchange, answered: Answered, known: &Known) -> Response<Download> {
-    let Answered { response, upstream, route } = answered;
+/// Turns an answer into the client's. `chunks`: it understands them.
+pub(crate) fn relay(
+    exchange: Exchange,
+    head: Response<()>,
+    upstream: Box<Upstream>,
+    route: &Route,
+    chunks: bool,
+) -> Response<Download> {
     let conn = exchange.conn().clone();
-    let (mut head, ()) = response.into_parts();
+    let (mut head, ()) = head.into_parts();
     hop::strip_response(&mut head.headers);
     let worker = &conn.worker;
     if let Some(lease) = exchange.lease() {
         for name in worker.settings.sources.app_cookies() {
             for value in cookie::set_values(&head.headers, name) {
                 if let Some(key) = Key::new(KeyKind::APP_COOKIE, value) {
-                    worker.core.learn(&route, key, lease);
+                    worker.core.learn(route, key, lease);
                 }
             }
         }
         if let Some(settings) = worker.settings.sources.cookie()
-            && !names(known.prefer.as_ref(), &**lease.server())
+            && !names(route.prefer.as_ref(), &**lease.server())
         {
             worker.jar.set(&mut head.headers, settings, &**lease.server(), conn.facts.tls.is_some());
         }
@@ -35,7 +39,7 @@ pub(crate) fn relay(exchange: Exchange, answered: Answered, known: &Known) -> Re
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     head.version = Version::HTTP_11;
-    conn.close_delimited(!known.chunks && upstream.length().is_none());
+    conn.close_delimited(!chunks && upstream.length().is_none());
     conn.set_phase(Phase::Answering);
     Response::from_parts(head, Download::relay(upstream, exchange))
 }

@@ -23,3 +23,4 @@ mod smuggling;
 mod streaming;
 mod support;
 mod targets;
+mod upstream;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
 use http::header::EXPECT;
-use http::{HeaderMap, HeaderName, Method, Request};
+use http::{HeaderMap, HeaderName, Method};
 use http_body::{Body as _, Frame};
 use sekisho_api::BoxStream;
 use tokio::io::AsyncWrite as _;
@@ -57,15 +57,14 @@ pub(super) enum Stopped {
 
 impl Outgoing {
     /// Prepares a request.
-    pub(crate) fn new(request: Request<Upload>, buffers: &Buffers) -> Self {
-        let (head, mut body) = request.into_parts();
+    pub(crate) fn new(head: &http::request::Parts, mut body: Upload, buffers: &Buffers) -> Self {
         let framing = match body.length() {
             _ if body.is_empty() => Framing::Nothing,
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
         };
         let mut bytes = buffers.head();
-        request::write_head(&mut bytes, &head, framing);
+        request::write_head(&mut bytes, head, framing);
         let idempotent = head.method.is_idempotent();
         let expects = framing != Framing::Nothing && head.headers.contains_key(EXPECT);
         let declared = match framing {
