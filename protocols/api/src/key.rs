@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 pub struct KeyKind(&'static str);
 
 impl KeyKind {
-    /// A user, folded to one identity over all protocols (see [`crate::identity`]).
+    /// A user, folded to one identity over all protocols (see [`crate::IdentityRules`]).
     pub const USER: Self = Self("user");
     /// A Remote Desktop routing token.
     pub const RDP_TOKEN: Self = Self("rdp-token");
