@@ -19,10 +19,9 @@ impl Buffers {
     }
 
     /// Takes back one that was used for reads of `room` bytes.
-    pub(super) fn give(&self, buffer: BytesMut, room: usize) {
+    pub(super) fn give(&self, mut buffer: BytesMut, room: usize) {
         let mut list = self.list(room).borrow_mut();
         if list.len() < if room > SMALL { MOST_LARGE } else { MOST_SMALL } {
-            let mut buffer = buffer;
             buffer.clear();
             list.push(buffer);
         }
@@ -54,3 +53,36 @@ pub(super) const LARGE: usize = 256 * 1024;
 /// What a worker keeps: 1 MiB of either kind.
 const MOST_SMALL: usize = 64;
 const MOST_LARGE: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spare_buffers_are_used_again_and_bounded() {
+        let buffers = Buffers::default();
+        let mut buffer = buffers.take(SMALL);
+        buffer.reserve(SMALL);
+        let place = buffer.as_ptr();
+        buffer.extend_from_slice(b"head and body");
+        let head = buffer.split_to(4).freeze();
+        buffers.give(buffer, SMALL);
+        drop(head);
+        let mut again = buffers.take(SMALL);
+        assert!(again.is_empty() && again.try_reclaim(SMALL));
+        assert_eq!(again.as_ptr(), place);
+        for room in [SMALL, LARGE] {
+            (0..1000).for_each(|_| buffers.give(BytesMut::with_capacity(1), room));
+        }
+        assert_eq!((buffers.small.borrow().len(), buffers.large.borrow().len()), (MOST_SMALL, MOST_LARGE));
+    }
+
+    #[test]
+    fn buffer_that_grew_out_of_proportion_is_not_kept() {
+        let buffers = Buffers::default();
+        buffers.give_head(Vec::with_capacity(SMALL + 1));
+        assert!(buffers.heads.borrow().is_empty());
+        buffers.give_head(b"GET / HTTP/1.1".to_vec());
+        assert!(buffers.head().is_empty());
+    }
+}

@@ -281,7 +281,9 @@ impl Upstream {
             self.held = true;
             self.input = buffers.take(self.room);
         }
-        if self.input.capacity() - self.input.len() < self.room / 4 {
+        // From its beginning where nobody has a part of it any more, which is nearly always; otherwise what is left of
+        // it, unless that is little.
+        if !self.input.try_reclaim(self.room) && self.input.capacity() - self.input.len() < self.room / 4 {
             self.input.reserve(self.room);
         }
         let spare = self.input.capacity() - self.input.len();

@@ -33,7 +33,7 @@ pub(crate) struct Outgoing {
     body: Option<Upload>,
     framing: Framing,
     declared: Box<[HeaderName]>,
-    /// Raised when the server asks for the body that is held back until then.
+    /// Raised when the server asks for the body that is held back until then; `None` once some of it was read.
     asked: Option<Arc<AtomicBool>>,
     /// Written so far.
     written: u64,
@@ -121,7 +121,7 @@ impl Outgoing {
         }
     }
 
-    /// The answer is there. A body that the server neither asked for nor saw a byte of is not sent any more.
+    /// The answer is there. A body that the server neither asked for nor was sent a byte of is not sent any more.
     pub(super) fn answered(&mut self) {
         if self.body.is_some() && self.asked.as_ref().is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
             self.give_up();
@@ -208,6 +208,8 @@ impl Outgoing {
         if data.is_empty() {
             return Ok(());
         }
+        // Whoever is waited for, it is not the server any more.
+        self.asked = None;
         match &mut self.framing {
             Framing::Nothing => return Err(UploadFault::Malformed),
             Framing::Length(left) => {
