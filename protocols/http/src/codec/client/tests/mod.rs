@@ -1,7 +1,5 @@
 //! Answers are read in one way, strictly, however they are cut.
 
-use std::future::Future as _;
-
 use bytes::BytesMut;
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 
@@ -9,6 +7,8 @@ use super::answer::{self, Head, Parsed};
 use super::body::{Body, Piece};
 use super::framing::{Framing, of_answer};
 use super::{Malformed, request};
+
+mod oracle;
 
 /// An answer read to its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -285,82 +285,6 @@ fn mutated_answers_are_read_alike_whole_and_in_drops() {
     }
 }
 
-/// What hyper makes of the same bytes: status, body, and whether it is whole.
-async fn oracle(bytes: &[u8]) -> Option<(u16, Vec<u8>, bool)> {
-    use http_body::Body as _;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    struct Io(tokio::io::DuplexStream);
-    impl hyper::rt::Read for Io {
-        fn poll_read(
-            mut self: std::pin::Pin<&mut Self>,
-            cx: &mut std::task::Context<'_>,
-            mut buffer: hyper::rt::ReadBufCursor<'_>,
-        ) -> std::task::Poll<std::io::Result<()>> {
-            let mut bytes = [0; 256];
-            let most = bytes.len().min(buffer.remaining());
-            let mut own = tokio::io::ReadBuf::new(&mut bytes[..most]);
-            std::task::ready!(tokio::io::AsyncRead::poll_read(
-                std::pin::Pin::new(&mut self.0),
-                cx,
-                &mut own
-            ))?;
-            buffer.put_slice(own.filled());
-            std::task::Poll::Ready(Ok(()))
-        }
-    }
-    impl hyper::rt::Write for Io {
-        fn poll_write(
-            mut self: std::pin::Pin<&mut Self>,
-            cx: &mut std::task::Context<'_>,
-            bytes: &[u8],
-        ) -> std::task::Poll<std::io::Result<usize>> {
-            tokio::io::AsyncWrite::poll_write(std::pin::Pin::new(&mut self.0), cx, bytes)
-        }
-        fn poll_flush(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<std::io::Result<()>> {
-            std::task::Poll::Ready(Ok(()))
-        }
-        fn poll_shutdown(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<std::io::Result<()>> {
-            std::task::Poll::Ready(Ok(()))
-        }
-    }
-    let (near, mut far) = tokio::io::duplex(64 * 1024);
-    let (mut sender, wire) = hyper::client::conn::http1::handshake(Io(near)).await.ok()?;
-    let ask = async {
-        let answer = sender.send_request(Request::new(String::new())).await.ok()?;
-        let (status, mut body, mut bytes) = (answer.status().as_u16(), answer.into_body(), Vec::new());
-        loop {
-            match std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await {
-                Some(Ok(frame)) => bytes.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Some(Err(_)) => return Some((status, bytes, false)),
-                None => return Some((status, bytes, true)),
-            }
-        }
-    };
-    let say = async move {
-        // The request first: what comes before it is nobody's answer.
-        let _ = far.read(&mut [0; 512]).await;
-        let _ = far.write_all(bytes).await;
-    };
-    let mut ask = std::pin::pin!(async { tokio::join!(ask, say).0 });
-    let mut wire = std::pin::pin!(wire);
-    let mut over = false;
-    std::future::poll_fn(|cx| {
-        let answer = ask.as_mut().poll(cx);
-        if answer.is_pending() && !over {
-            over = wire.as_mut().poll(cx).is_ready();
-            return ask.as_mut().poll(cx);
-        }
-        answer
-    })
-    .await
-}
-
 #[test]
 fn what_is_accepted_is_read_as_another_strict_parser_reads_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -372,7 +296,7 @@ fn what_is_accepted_is_read_as_another_strict_parser_reads_it() {
         if !own.whole {
             continue;
         }
-        let Some((status, body, whole)) = runtime.block_on(oracle(&bytes)) else {
+        let Some((status, body, whole)) = runtime.block_on(oracle::read(&bytes)) else {
             panic!("accepted: {}", bytes.escape_ascii());
         };
         assert_eq!((own.status, own.body, own.whole), (status, body, whole), "{}", bytes.escape_ascii());
