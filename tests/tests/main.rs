@@ -8,6 +8,7 @@
     reason = "everything here is a test"
 )]
 
+mod docs;
 mod integration;
 mod real;
 mod tidy;

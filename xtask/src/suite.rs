@@ -9,7 +9,7 @@ pub(crate) enum Suite {
     Unit,
     /// Examples in the documentation
     Doc,
-    /// The repository's own rules
+    /// The repository's own rules, its documentation among them
     Tidy,
     /// The gateway in-process, between scripted clients and servers
     Integration,

@@ -77,7 +77,7 @@ fn run_one(suite: Suite, built: &Built) -> Result<Tally> {
                 Ok(sum)
             })
         }
-        Suite::Tidy => rig(built, &["tidy::"]),
+        Suite::Tidy => rig(built, &["tidy::", "docs::"]),
         Suite::Integration => rig(built, &["integration::"]),
         // One after the other: each of these starts several programs and some load the machine.
         Suite::Real => rig(built, &["real::", "--test-threads=1"]),

@@ -1,8 +1,7 @@
-//! A key that nobody knows is refused in whatever table it stands, of every good file and every example.
+//! A key that nobody knows is refused in whatever table it stands, of every good file.
 
 use sekisho_api::settings::{Node, Span, Table, Value};
 
-use super::documents::{self, Example};
 use super::fake;
 use super::folder::{Folder, files};
 use crate::source;
@@ -70,12 +69,4 @@ fn bogus_key_in_any_table_of_any_good_file_is_refused() {
         });
     }
     assert!(tables > 50, "only {tables} tables were found");
-}
-
-#[test]
-fn bogus_key_in_any_table_of_any_example_of_the_documentation_is_refused() {
-    let folder = Folder::new();
-    for Example { name, text, fragment } in documents::examples() {
-        everywhere(&name, &text, |text| documents::read(text, fragment, &folder).err());
-    }
 }

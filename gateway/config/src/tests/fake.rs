@@ -35,11 +35,6 @@ pub(super) fn registry() -> Registry {
         .with(Fake { name: "udp", transport: Transport::Udp, keys: &[] })
 }
 
-/// With the made-up protocol of the documentation as well.
-pub(super) fn registry_of_the_documentation() -> Registry {
-    registry().with(Fake { name: "greet", transport: Transport::Tcp, keys: &[KeyKind::USER] })
-}
-
 /// Host names below `example.org` are one address, others none: no test asks the network.
 pub(super) fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
     host.ends_with(".example.org").then(|| SocketAddr::from(([192, 0, 2, 99], port)))
