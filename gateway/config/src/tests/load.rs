@@ -62,6 +62,22 @@ fn empty_file_loads_with_a_warning() {
 }
 
 #[test]
+fn number_of_connections_is_nobodys_choice_until_it_is_written() {
+    let folder = Folder::new();
+    let limits = |text: &str| {
+        let config = fake::check(text, "gateway.toml", &folder).unwrap_or_else(|r| panic!("{r}")).config;
+        let vip = config.vips[0].limits;
+        (config.gateway.max_connections, vip.max_connections, vip.max_connections_per_client)
+    };
+    assert_eq!(limits(SMALL), (None, None, None));
+    // What the gateway takes is known when it starts: until then a VIP's number cannot be too large.
+    let vip = format!("{SMALL}[vip.web.limits]\nmax-connections = 5_000_000\n");
+    assert_eq!(limits(&vip), (None, Some(5_000_000), None));
+    let both = format!("{vip}max-connections-per-client = 5\n[gateway]\nmax-connections = 6_000_000\n");
+    assert_eq!(limits(&both), (Some(6_000_000), Some(5_000_000), Some(5)));
+}
+
+#[test]
 fn host_of_a_server_is_resolved_and_kept_for_tls() {
     let text = SMALL.replace(
         "servers = { www1 = \"10.0.0.21:80\"",
