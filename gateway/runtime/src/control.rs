@@ -59,11 +59,18 @@ impl Control {
         let live = Arc::new(prepared.into_live(store.secret(), seed(), None, now));
         store.replay(&live.scheduler, &live.config, now);
         let (end, ended) = mpsc::channel(1);
+        let addresses = Arc::new(changes.addresses);
         let mut workers = Vec::with_capacity(count);
         for (index, sockets) in changes.sockets.into_iter().enumerate() {
-            workers.push(spawn(index, live.clone(), sockets, access.writer(), end.clone())?);
+            workers.push(spawn(
+                index,
+                live.clone(),
+                (addresses.clone(), sockets),
+                access.writer(),
+                end.clone(),
+            )?);
         }
-        let board = Board { live: ArcSwap::new(live), addresses: ArcSwap::from_pointee(changes.addresses) };
+        let board = Board { live: ArcSwap::new(live), addresses: ArcSwap::new(addresses) };
         Ok(Self { board: Arc::new(board), workers, ended, access, store })
     }
 
@@ -156,11 +163,12 @@ impl Control {
         // From here on nothing can fail.
         let live = Arc::new(prepared.into_live(self.store.secret(), seed(), Some(&before), Instant::now()));
         live.enforce();
+        let addresses = Arc::new(changes.addresses);
         for (worker, sockets) in self.workers.iter().zip(changes.sockets) {
-            let _ = worker.orders.send(Order::Adopt(live.clone(), sockets));
+            let _ = worker.orders.send(Order::Adopt(live.clone(), addresses.clone(), sockets));
         }
         let summary = ReloadSummary { opened: changes.opened, closed: changes.closed, epoch: live.epoch };
-        self.board.addresses.store(Arc::new(changes.addresses));
+        self.board.addresses.store(addresses);
         self.board.live.store(live);
         Ok(summary)
     }
@@ -169,12 +177,12 @@ impl Control {
 fn spawn(
     index: usize,
     live: Arc<Live>,
-    sockets: Vec<NewSocket>,
+    (addresses, sockets): (Arc<Addresses>, Vec<NewSocket>),
     access: crate::access::AccessWriter,
     end: mpsc::Sender<()>,
 ) -> Result<Running, StartError> {
     let (orders, received) = mpsc::unbounded_channel();
-    let _ = orders.send(Order::Adopt(live.clone(), sockets));
+    let _ = orders.send(Order::Adopt(live.clone(), addresses, sockets));
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         if let Err(error) = worker::run(index, live, access, received) {
             tracing::error!(%error, "A worker gets no event loop");

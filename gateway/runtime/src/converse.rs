@@ -208,10 +208,12 @@ impl Driver<'_> {
             _ if self.server.is_some() => (Instant::now() + timeouts.idle, Deadline::Response),
             _ => (Instant::now() + timeouts.idle, Deadline::Idle),
         };
-        let drain = Some(&**self.serving.core.drain()).filter(|_| !self.drain_told);
+        let told = self.drain_told;
+        let drain = self.serving.core.drain();
+        let draining = async move { if told { std::future::pending().await } else { drain.begun().await } };
         let (engine, ended) = (&mut self.engine, &mut self.ended);
         let (from_client, from_server) = (&mut self.client, &mut self.server);
-        let waited = wait(self.worker, drain, deadline, |cx| {
+        let waited = wait(self.worker, draining, deadline, |cx| {
             let mut came = false;
             if client {
                 match fill(cx, from_client, engine, Side::Client) {

@@ -18,7 +18,14 @@ pub(crate) struct Bound<S> {
     pub(crate) sockets: Vec<S>,
 }
 
-/// Binds `address` for TCP, once for each of `workers`.
+impl<S> Bound<S> {
+    /// The same with other sockets.
+    pub(crate) fn map<T>(self, with: impl FnMut(S) -> T) -> Bound<T> {
+        Bound { address: self.address, sockets: self.sockets.into_iter().map(with).collect() }
+    }
+}
+
+/// Binds `address` for TCP, once for each of `workers`. `ours`: sockets of this process have the address already.
 ///
 /// # Errors
 /// What the kernel says; `AddrInUse` also where another process listens with SO_REUSEPORT, which would otherwise
@@ -27,6 +34,7 @@ pub(crate) fn tcp(
     address: SocketAddr,
     workers: usize,
     keepalive: Duration,
+    ours: bool,
 ) -> io::Result<Bound<TcpListener>> {
     let listen = |address| {
         let socket = socket(address, Type::STREAM, Protocol::TCP)?;
@@ -37,14 +45,17 @@ pub(crate) fn tcp(
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     };
-    bind(address, workers, Type::STREAM, Protocol::TCP, listen, TcpListener::local_addr)
+    if !ours {
+        find_others(address, Type::STREAM, Protocol::TCP)?;
+    }
+    bind(address, workers, listen, TcpListener::local_addr)
 }
 
-/// Binds `address` for UDP, once for each of `workers`.
+/// Binds `address` for UDP, once for each of `workers`. `ours`: as for [`tcp`].
 ///
 /// # Errors
 /// As [`tcp`].
-pub(crate) fn udp(address: SocketAddr, workers: usize) -> io::Result<Bound<UdpSocket>> {
+pub(crate) fn udp(address: SocketAddr, workers: usize, ours: bool) -> io::Result<Bound<UdpSocket>> {
     let open = |address| {
         let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
         // As much as the kernel allows: bursts outlast a worker's turn. What it cuts off is no error.
@@ -54,7 +65,10 @@ pub(crate) fn udp(address: SocketAddr, workers: usize) -> io::Result<Bound<UdpSo
         socket.bind(&address.into())?;
         Ok(socket.into())
     };
-    bind(address, workers, Type::DGRAM, Protocol::UDP, open, UdpSocket::local_addr)
+    if !ours {
+        find_others(address, Type::DGRAM, Protocol::UDP)?;
+    }
+    bind(address, workers, open, UdpSocket::local_addr)
 }
 
 /// Turns on TCP keepalive: first probe after `interval`, six more a sixth of it apart.
@@ -66,26 +80,29 @@ pub(crate) fn keep_alive(socket: &SockRef<'_>, interval: Duration) -> io::Result
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(interval).with_interval(apart).with_retries(6))
 }
 
+/// Binds once without SO_REUSEPORT, so that any other socket on the address is found.
+fn find_others(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<()> {
+    if address.port() == 0 {
+        return Ok(());
+    }
+    let alone = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if kind == Type::STREAM {
+        alone.set_reuse_address(true)?;
+    }
+    dual(&alone, address)?;
+    alone.bind(&address.into())?;
+    if kind == Type::STREAM {
+        alone.listen(1)?;
+    }
+    Ok(())
+}
+
 fn bind<S>(
     address: SocketAddr,
     workers: usize,
-    kind: Type,
-    protocol: Protocol,
     open: impl Fn(SocketAddr) -> io::Result<S>,
     local: impl Fn(&S) -> io::Result<SocketAddr>,
 ) -> io::Result<Bound<S>> {
-    if address.port() != 0 {
-        // Without SO_REUSEPORT, so that any other listener on the address is found.
-        let alone = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-        if kind == Type::STREAM {
-            alone.set_reuse_address(true)?;
-        }
-        dual(&alone, address)?;
-        alone.bind(&address.into())?;
-        if kind == Type::STREAM {
-            alone.listen(1)?;
-        }
-    }
     let mut bound = Bound { address, sockets: Vec::with_capacity(workers) };
     for _ in 0..workers {
         let socket = open(bound.address)?;
@@ -118,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
-        let bound = tcp("127.0.0.1:0".parse().unwrap(), 3, Duration::from_secs(60)).unwrap();
+        let bound = tcp("127.0.0.1:0".parse().unwrap(), 3, Duration::from_secs(60), false).unwrap();
         assert_eq!(bound.sockets.len(), 3);
         for socket in &bound.sockets {
             assert_eq!(socket.local_addr().unwrap(), bound.address);
@@ -127,10 +144,10 @@ mod tests {
 
     #[test]
     fn address_of_another_gateway_is_refused_although_it_shares_its_port() {
-        let first = tcp("127.0.0.1:0".parse().unwrap(), 1, Duration::ZERO).unwrap();
-        let second = tcp(first.address, 1, Duration::ZERO);
+        let first = tcp("127.0.0.1:0".parse().unwrap(), 1, Duration::ZERO, false).unwrap();
+        let second = tcp(first.address, 1, Duration::ZERO, false);
         assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        let first = udp("127.0.0.1:0".parse().unwrap(), 1).unwrap();
-        assert_eq!(udp(first.address, 1).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let first = udp("127.0.0.1:0".parse().unwrap(), 1, false).unwrap();
+        assert_eq!(udp(first.address, 1, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }

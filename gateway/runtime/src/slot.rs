@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use sekisho_api::{Converse, Exchange, Handler};
 use tokio::sync::Notify;
+use tracing::field::{DisplayValue, display};
 
 use crate::live::LiveVip;
+use crate::sockets::Kind;
 use crate::vip::VipCore;
 use crate::worker::{NewSocket, Socket, Worker};
 use crate::{accept, udp};
@@ -17,12 +19,13 @@ use crate::{accept, udp};
 /// A listening address of one worker. It outlives reloads; what is served on it changes.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    vip: Arc<str>,
-    configured: SocketAddr,
+    pub(crate) kind: Kind,
     pub(crate) bound: SocketAddr,
     serving: RefCell<Rc<Serving>>,
     closed: Cell<bool>,
     closing: Notify,
+    /// Tells the control thread that the address is still taken.
+    pub(crate) open: Arc<()>,
 }
 
 /// A VIP as one worker serves it. Conversations keep the one that they began under.
@@ -68,7 +71,7 @@ impl Drain {
 }
 
 impl Serving {
-    fn new(worker: &Rc<Worker>, live: &Arc<LiveVip>, drain: Rc<Drain>) -> Rc<Self> {
+    pub(crate) fn new(worker: &Rc<Worker>, live: &Arc<LiveVip>, drain: Rc<Drain>) -> Rc<Self> {
         let core = Rc::new(VipCore::new(worker.clone(), live.clone(), drain));
         let handler = match &live.vip.handler {
             Handler::Conversation(converse) => Serve::Conversation(converse.clone()),
@@ -80,26 +83,18 @@ impl Serving {
 }
 
 impl Slot {
-    /// Begins listening. Addresses of one VIP share what is served, and with it the protocol's pooled connections.
-    pub(crate) fn open(
-        worker: &Rc<Worker>,
-        live: &Arc<LiveVip>,
-        others: &[Rc<Slot>],
-        new: NewSocket,
-    ) -> io::Result<Rc<Self>> {
-        let same = others.iter().find(|slot| slot.vip == new.vip).map(|slot| slot.serving());
-        let serving = match same {
-            Some(serving) if serving.live.epoch == live.epoch => serving,
-            Some(serving) => Serving::new(worker, live, serving.core.drain().clone()),
-            None => Serving::new(worker, live, Rc::default()),
-        };
+    /// Begins listening.
+    pub(crate) fn open(worker: &Rc<Worker>, serving: Rc<Serving>, new: NewSocket) -> io::Result<Rc<Self>> {
         let slot = Rc::new(Self {
-            vip: new.vip,
-            configured: new.configured,
+            kind: match new.socket {
+                Socket::Tcp(_) => Kind::Tcp,
+                Socket::Udp(_) => Kind::Udp,
+            },
             bound: new.bound,
             serving: RefCell::new(serving),
             closed: Cell::new(false),
             closing: Notify::new(),
+            open: new.open,
         });
         match new.socket {
             Socket::Tcp(listener) => accept::start(worker, &slot, listener)?,
@@ -108,12 +103,9 @@ impl Slot {
         Ok(slot)
     }
 
-    pub(crate) fn vip(&self) -> &str {
-        &self.vip
-    }
-
-    pub(crate) fn configured(&self) -> SocketAddr {
-        self.configured
+    /// The name of the VIP that it belongs to now, for the log.
+    pub(crate) fn vip(&self) -> DisplayValue<Arc<str>> {
+        display(self.serving.borrow().live.vip.name.clone())
     }
 
     /// What is served to a client that comes now.
@@ -121,26 +113,15 @@ impl Slot {
         self.serving.borrow().clone()
     }
 
-    /// Serves new clients by `live` from now on; `shared` has what other addresses of the VIP serve already.
-    pub(crate) fn change(&self, worker: &Rc<Worker>, live: &Arc<LiveVip>, shared: &mut Vec<Rc<Serving>>) {
-        let known = shared.iter().find(|serving| serving.live.vip.name == live.vip.name).cloned();
-        let serving = known.unwrap_or_else(|| {
-            let made = Serving::new(worker, live, self.serving.borrow().core.drain().clone());
-            shared.push(made.clone());
-            made
-        });
+    /// Serves new clients in this way from now on.
+    pub(crate) fn change(&self, serving: Rc<Serving>) {
         *self.serving.borrow_mut() = serving;
     }
 
-    /// Stops listening and asks the conversations of the VIP to end.
+    /// Stops listening.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         self.closing.notify_waiters();
-    }
-
-    /// Asks everything that this address serves to end at the next safe point.
-    pub(crate) fn drain(&self) {
-        self.serving.borrow().core.drain().begin();
     }
 
     pub(crate) fn is_closed(&self) -> bool {

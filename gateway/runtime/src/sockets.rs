@@ -1,22 +1,44 @@
 //! Which sockets a configuration needs beyond those that are there.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use sekisho_config::Config;
+use sekisho_api::Transport;
+use sekisho_config::{Config, Vip};
 
 use crate::worker::{NewSocket, Socket};
 use crate::{StartError, listen};
 
 /// The addresses that are listened on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Addresses(Vec<Address>);
+pub(crate) struct Addresses {
+    here: Vec<Address>,
+    /// Given up, and not yet closed by every worker.
+    leaving: Vec<Address>,
+}
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Address {
     vip: Arc<str>,
+    kind: Kind,
     configured: SocketAddr,
     bound: SocketAddr,
+    /// Alive as long as one of its sockets is open.
+    open: Weak<()>,
+}
+
+/// What an address is listened on for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tcp,
+    Udp,
+}
+
+impl Kind {
+    fn of(transport: Transport) -> impl Iterator<Item = Self> {
+        let both = [(Self::Tcp, transport.tcp()), (Self::Udp, transport.udp())];
+        both.into_iter().filter_map(|(kind, wanted)| wanted.then_some(kind))
+    }
 }
 
 /// What changes when a configuration comes into force.
@@ -33,60 +55,104 @@ pub(crate) struct Changes {
 impl Addresses {
     /// The addresses of a VIP.
     pub(crate) fn of(&self, vip: &str) -> Vec<SocketAddr> {
-        let mut all: Vec<_> = self.0.iter().filter(|a| &*a.vip == vip).map(|a| a.bound).collect();
+        let mut all: Vec<_> = self.here.iter().filter(|a| &*a.vip == vip).map(|a| a.bound).collect();
         all.dedup();
         all
     }
 
-    /// Binds what `config` needs and what is not there yet, for each of `workers`.
+    /// The VIP that the sockets bound to this address belong to.
+    pub(crate) fn vip(&self, kind: Kind, bound: SocketAddr) -> Option<&Arc<str>> {
+        self.here.iter().find(|a| a.kind == kind && a.bound == bound).map(|a| &a.vip)
+    }
+
+    /// Binds what `config` needs and what is not there yet, for each of `workers`. Sockets that another VIP has now
+    /// go over to it: no client meets a closed port.
     ///
     /// # Errors
     /// The first address that cannot be bound; the sockets made until then are closed again.
     pub(crate) fn change(&self, config: &Config, workers: usize) -> Result<Changes, StartError> {
         let mut changes = Changes::default();
         changes.sockets.resize_with(workers, Vec::new);
+        let mut left = self.here.clone();
         for vip in &config.vips {
             for &configured in &vip.listen {
-                let there = self.0.iter().find(|a| a.vip == vip.name && a.configured == configured);
-                if let Some(there) = there {
-                    changes.addresses.0.push(there.clone());
-                    continue;
-                }
-                let refused =
-                    |source| StartError::Listen { vip: vip.name.to_string(), address: configured, source };
                 let mut bound = configured;
-                if vip.transport.tcp() {
-                    let tcp = listen::tcp(bound, workers, vip.timeouts.keepalive).map_err(refused)?;
-                    bound = tcp.address;
-                    let sockets = tcp.sockets.into_iter().map(Socket::Tcp);
-                    changes.add(&vip.name, configured, bound, sockets);
+                for kind in Kind::of(vip.transport) {
+                    let address = match take(&mut left, &vip.name, kind, configured) {
+                        Some(there) => there,
+                        None => {
+                            changes.bind(vip, kind, (configured, bound), self.ours(kind, bound), workers)?
+                        }
+                    };
+                    bound = address.bound;
+                    changes.addresses.here.push(address);
                 }
-                if vip.transport.udp() {
-                    let udp = listen::udp(bound, workers).map_err(refused)?;
-                    bound = udp.address;
-                    let sockets = udp.sockets.into_iter().map(Socket::Udp);
-                    changes.add(&vip.name, configured, bound, sockets);
-                }
-                changes.opened.push(bound);
-                changes.addresses.0.push(Address { vip: vip.name.clone(), configured, bound });
             }
         }
-        let gone = self.0.iter().filter(|a| !changes.addresses.0.contains(a));
-        changes.closed = gone.map(|a| a.bound).collect();
+        changes.opened.dedup();
+        changes.closed = left.iter().map(|a| a.bound).collect();
+        changes.closed.dedup();
+        let leaving = self.leaving.iter().filter(|a| a.open.strong_count() > 0);
+        changes.addresses.leaving = leaving.cloned().chain(left).collect();
         Ok(changes)
+    }
+
+    /// Whether a socket of this process has the address or a part of it, so that nobody else can.
+    fn ours(&self, kind: Kind, address: SocketAddr) -> bool {
+        let overlaps = |other: SocketAddr| {
+            other.port() == address.port()
+                && (other.ip() == address.ip()
+                    || other.ip().is_unspecified()
+                    || address.ip().is_unspecified())
+        };
+        let mut all = self.here.iter().chain(&self.leaving);
+        all.any(|a| a.kind == kind && a.open.strong_count() > 0 && overlaps(a.bound))
     }
 }
 
+/// Takes the address out of those that are `left`: the VIP's own, else, where the port says which one is meant, that
+/// of another VIP.
+fn take(left: &mut Vec<Address>, vip: &Arc<str>, kind: Kind, configured: SocketAddr) -> Option<Address> {
+    let same = |a: &Address| a.kind == kind && a.configured == configured;
+    let own = left.iter().position(|a| same(a) && a.vip == *vip);
+    let place = own.or_else(|| left.iter().position(|a| same(a) && configured.port() != 0))?;
+    Some(Address { vip: vip.clone(), ..left.remove(place) })
+}
+
 impl Changes {
-    fn add(
+    fn bind(
         &mut self,
-        vip: &Arc<str>,
-        configured: SocketAddr,
-        bound: SocketAddr,
-        sockets: impl Iterator<Item = Socket>,
-    ) {
-        for (worker, socket) in self.sockets.iter_mut().zip(sockets) {
-            worker.push(NewSocket { vip: vip.clone(), configured, bound, socket });
+        vip: &Vip,
+        kind: Kind,
+        (configured, wanted): (SocketAddr, SocketAddr),
+        ours: bool,
+        workers: usize,
+    ) -> Result<Address, StartError> {
+        let bound = match kind {
+            Kind::Tcp => {
+                listen::tcp(wanted, workers, vip.timeouts.keepalive, ours).map(|b| b.map(Socket::Tcp))
+            }
+            Kind::Udp => listen::udp(wanted, workers, ours).map(|b| b.map(Socket::Udp)),
+        };
+        let refused = |source| StartError::Listen { vip: vip.name.to_string(), address: configured, source };
+        let bound = bound.map_err(refused)?;
+        let open = Arc::new(());
+        let address = Address {
+            vip: vip.name.clone(),
+            kind,
+            configured,
+            bound: bound.address,
+            open: Arc::downgrade(&open),
+        };
+        for (worker, socket) in self.sockets.iter_mut().zip(bound.sockets) {
+            worker.push(NewSocket {
+                vip: vip.name.clone(),
+                bound: bound.address,
+                socket,
+                open: open.clone(),
+            });
         }
+        self.opened.push(bound.address);
+        Ok(address)
     }
 }

@@ -1,7 +1,7 @@
 //! What the core offers to a protocol, for one VIP in one worker.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -54,7 +54,8 @@ impl VipCore {
             if live.epoch == self.live.epoch {
                 return Some(look(own, &self.live.table));
             }
-            let pool = live.scheduler.pool(own.name()).unwrap_or(own);
+            // None: a reload removed the pool, and nobody in it serves any more.
+            let pool = live.scheduler.pool(own.name())?;
             let table = live.scheduler.table(&self.live.vip.domain).unwrap_or(&self.live.table);
             Some(look(pool, table))
         })
@@ -115,8 +116,14 @@ impl Core for VipCore {
             let (waiting, table) = found.ok_or(Unavailable::AllDown)?;
             let mut waiting = waiting?;
             let deadline = waiting.deadline();
-            let leased =
-                pin!(poll_fn(|cx| waiting.poll(cx, &self.ask(route, facts, &table), Instant::now())));
+            let leased = pin!(poll_fn(|cx| {
+                // A reload may have brought other servers, or taken the pool.
+                let stays = self.with_pool(route.pool, |pool, _| waiting.follow(pool));
+                match stays {
+                    Some(true) => waiting.poll(cx, &self.ask(route, facts, &table), Instant::now()),
+                    Some(false) | None => Poll::Ready(Err(Unavailable::AllDown)),
+                }
+            }));
             within(self.worker.ticker(), deadline, leased).await.unwrap_or(Err(Unavailable::QueueTimeout))
         })
     }
@@ -180,20 +187,15 @@ pub(crate) enum Waited<T> {
     Expired,
 }
 
-/// Waits for `poll`, for `deadline`, and, with `drain`, for the beginning of draining.
+/// Waits for `poll`, for `deadline`, and for `draining`.
 pub(crate) async fn wait<T>(
     worker: &Worker,
-    drain: Option<&Drain>,
+    draining: impl Future<Output = ()>,
     deadline: Instant,
     mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<T>,
 ) -> Waited<T> {
     let mut until = pin!(worker.ticker().until(deadline));
-    let mut draining = pin!(async {
-        match drain {
-            Some(drain) => drain.begun().await,
-            None => std::future::pending().await,
-        }
-    });
+    let mut draining = pin!(draining);
     poll_fn(|cx| {
         if let Poll::Ready(done) = poll(cx) {
             return Poll::Ready(Waited::Done(done));

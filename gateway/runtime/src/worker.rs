@@ -1,6 +1,7 @@
 //! One thread that serves: its own listeners, timers, buffers and log, shared with nobody.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,17 +11,18 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use crate::access::AccessWriter;
-use crate::live::Live;
+use crate::live::{Live, LiveVip};
 use crate::relay::{Buffers, Pipes, Shared};
-use crate::slot::Slot;
+use crate::slot::{Drain, Serving, Slot};
+use crate::sockets::Addresses;
 use crate::ticker::{TICK, Ticker};
 
 /// What the control thread tells a worker.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Serve from this configuration from now on. New sockets come along; those of addresses that are no longer in
-    /// it close.
-    Adopt(Arc<Live>, Vec<NewSocket>),
+    /// it close, and those that belong to another VIP in it serve that one.
+    Adopt(Arc<Live>, Arc<Addresses>, Vec<NewSocket>),
     /// Close the listeners and ask every conversation to end.
     Drain,
     /// End now.
@@ -32,11 +34,11 @@ pub(crate) enum Order {
 pub(crate) struct NewSocket {
     /// The VIP that it belongs to.
     pub(crate) vip: Arc<str>,
-    /// The address as configured.
-    pub(crate) configured: SocketAddr,
     /// The address as bound.
     pub(crate) bound: SocketAddr,
     pub(crate) socket: Socket,
+    /// Held as long as the socket is open.
+    pub(crate) open: Arc<()>,
 }
 
 /// A TCP listener or a UDP socket.
@@ -69,10 +71,15 @@ impl Worker {
         &self.shared.ticker
     }
 
+    /// Counts as a client being served until it is dropped.
+    pub(crate) fn busy(self: &Rc<Self>) -> Served {
+        self.tasks.set(self.tasks.get() + 1);
+        Served(self.clone())
+    }
+
     /// Starts a task that counts as a client being served until it ends, be it by a panic.
     pub(crate) fn serve(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
-        self.tasks.set(self.tasks.get() + 1);
-        let count = Served(self.clone());
+        let count = self.busy();
         tokio::task::spawn_local(async move {
             let _count = count;
             task.await;
@@ -80,7 +87,14 @@ impl Worker {
     }
 }
 
-struct Served(Rc<Worker>);
+/// A client being served: while there is one, a draining worker goes on.
+pub(crate) struct Served(Rc<Worker>);
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Served")
+    }
+}
 
 impl Drop for Served {
     fn drop(&mut self) {
@@ -125,6 +139,7 @@ pub(crate) fn run(
 
 async fn main_loop(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut slots: Vec<Rc<Slot>> = Vec::new();
+    let mut drains = Drains::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut draining = false;
@@ -136,13 +151,13 @@ async fn main_loop(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order
             }
             () = worker.drained.notified(), if draining => {}
             order = orders.recv() => match order {
-                Some(Order::Adopt(live, sockets)) => adopt(&worker, &mut slots, &live, sockets),
+                Some(Order::Adopt(live, addresses, sockets)) => {
+                    adopt(&worker, (&mut slots, &mut drains), &live, &addresses, sockets);
+                }
                 Some(Order::Drain) => {
                     draining = true;
-                    for slot in slots.drain(..) {
-                        slot.close();
-                        slot.drain();
-                    }
+                    slots.drain(..).for_each(|slot| slot.close());
+                    drains.values().for_each(|drain| drain.begin());
                 }
                 Some(Order::Quit) | None => return,
             },
@@ -157,29 +172,50 @@ async fn main_loop(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order
     }
 }
 
-fn adopt(worker: &Rc<Worker>, slots: &mut Vec<Rc<Slot>>, live: &Arc<Live>, sockets: Vec<NewSocket>) {
-    *worker.live.borrow_mut() = live.clone();
-    let mut shared = Vec::new();
-    slots.retain(|slot| {
-        let vip = live.vip(slot.vip());
-        match vip.filter(|vip| vip.vip.listen.contains(&slot.configured())) {
-            Some(vip) => slot.change(worker, vip, &mut shared),
-            None => {
-                slot.close();
-                // An address that went leaves its conversations alone; a VIP that went asks them to end.
-                if vip.is_none() {
-                    slot.drain();
-                }
-                return false;
-            }
+/// What tells the conversations of a VIP to end, by its name: over reloads, and for those of its addresses that went.
+type Drains = HashMap<Arc<str>, Rc<Drain>>;
+
+fn adopt(
+    worker: &Rc<Worker>,
+    (slots, drains): (&mut Vec<Rc<Slot>>, &mut Drains),
+    live: &Arc<Live>,
+    addresses: &Addresses,
+    sockets: Vec<NewSocket>,
+) {
+    let before = worker.live.replace(live.clone());
+    // An address that went leaves its conversations alone; a VIP that went asks them to end.
+    drains.retain(|name, drain| {
+        let stays = live.vip(name).is_some();
+        if !stays {
+            drain.begin();
         }
-        true
+        stays
+    });
+    // Addresses of one VIP share what is served, and with it the protocol's pooled connections.
+    let mut made: HashMap<Arc<str>, Rc<Serving>> = HashMap::new();
+    let mut serving = |vip: &Arc<LiveVip>| {
+        let name = &vip.vip.name;
+        let drain = drains.entry(name.clone()).or_default();
+        made.entry(name.clone()).or_insert_with(|| Serving::new(worker, vip, drain.clone())).clone()
+    };
+    slots.retain(|slot| match addresses.vip(slot.kind, slot.bound).and_then(|name| live.vip(name)) {
+        Some(vip) => {
+            slot.change(serving(vip));
+            true
+        }
+        None => {
+            slot.close();
+            false
+        }
     });
     for new in sockets {
         let Some(vip) = live.vip(&new.vip) else { continue };
-        match Slot::open(worker, vip, slots, new) {
+        match Slot::open(worker, serving(vip), new) {
             Ok(slot) => slots.push(slot),
             Err(error) => tracing::error!(vip = %vip.vip.name, %error, "A listener could not be registered"),
         }
     }
+    // Whoever waits in a queue looks at the servers that there are now, or hears that its pool is no more.
+    before.scheduler.stir();
+    live.scheduler.stir();
 }

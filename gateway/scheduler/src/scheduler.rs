@@ -94,6 +94,12 @@ impl Scheduler {
         &self.tables
     }
 
+    /// Has those who wait look at their pools anew. To be called once a reload is in force where they wait: until then
+    /// they see the servers of before.
+    pub fn stir(&self) {
+        self.pools.iter().for_each(|pool| pool.queue().stir());
+    }
+
     /// Marks the servers of `previous` that this configuration does not have.
     fn retire(&self, previous: &Self) {
         for pool in &previous.pools {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
-use sekisho_config::Config;
+use sekisho_config::{Config, Registry};
 use sekisho_runtime::{Gateway, Options, ReloadSummary, StartError};
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ pub struct Rig {
     gateway: Option<Gateway>,
     lines: Receiver<String>,
     folder: PathBuf,
+    protocols: Registry,
 }
 
 impl Rig {
@@ -25,11 +26,19 @@ impl Rig {
     /// # Panics
     /// If the configuration is not accepted or the gateway does not start.
     pub fn start(configuration: &str) -> Self {
+        Self::start_with(configuration, sekisho::builtin())
+    }
+
+    /// Starts a gateway with these protocols.
+    ///
+    /// # Panics
+    /// As [`Rig::start`].
+    pub fn start_with(configuration: &str, protocols: Registry) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("sekisho-rig-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Self::start_in(configuration, folder)
+        Self::open(configuration, folder, protocols)
     }
 
     /// Starts a gateway whose configuration's relative paths are in `folder`, which is removed with it.
@@ -37,10 +46,14 @@ impl Rig {
     /// # Panics
     /// As [`Rig::start`].
     pub fn start_in(configuration: &str, folder: PathBuf) -> Self {
+        Self::open(configuration, folder, sekisho::builtin())
+    }
+
+    fn open(configuration: &str, folder: PathBuf, protocols: Registry) -> Self {
         let (sender, lines) = channel();
-        let config = parse(configuration, &folder);
+        let config = parse(configuration, &folder, &protocols);
         let gateway = sekisho_runtime::start(config, Options { access: Some(sender) }).unwrap();
-        Self { gateway: Some(gateway), lines, folder }
+        Self { gateway: Some(gateway), lines, folder, protocols }
     }
 
     /// The one address of a VIP.
@@ -69,7 +82,7 @@ impl Rig {
     /// # Errors
     /// Why it cannot.
     pub fn reload(&self, configuration: &str) -> Result<ReloadSummary, StartError> {
-        self.gateway().reload(parse(configuration, &self.folder))
+        self.gateway().reload(parse(configuration, &self.folder, &self.protocols))
     }
 
     /// The next line of the access log for which `wanted` holds.
@@ -105,8 +118,8 @@ impl Rig {
     }
 }
 
-fn parse(configuration: &str, folder: &std::path::Path) -> Config {
-    sekisho_config::parse(configuration, "rig.toml", folder, &sekisho::builtin())
+fn parse(configuration: &str, folder: &std::path::Path, protocols: &Registry) -> Config {
+    sekisho_config::parse(configuration, "rig.toml", folder, protocols)
         .unwrap_or_else(|report| panic!("{report}"))
 }
 

@@ -1,8 +1,10 @@
 //! A gateway in this process, between scripted clients and servers.
 
 mod drain;
+mod exchange;
 mod http;
 mod limits;
+mod persistence;
 mod relay;
 mod reload;
 mod sni;

@@ -116,3 +116,79 @@ fn idle_flow_ends_and_its_place_comes_back() {
     ask(&second, rig.address("v"), "q");
     assert_eq!(rig.line(|_| true)["end"], "idle-timeout");
 }
+
+#[test]
+fn flow_ends_with_its_address_which_is_free_then_and_can_come_back() {
+    let servers = [NameServer::start("one")];
+    let with = |listen: &str| {
+        format!(
+            "[vip.v]\nlisten = '{listen}'\nprotocol = 'udp'\npool = 'p'\n[pool.p]\nservers = {{ one = '{}' }}\n",
+            servers[0].address
+        )
+    };
+    let (here, there) = ("127.0.3.21:7342", "127.0.3.21:7343");
+    let rig = Rig::start(&with(here));
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for listen in [there, here, there] {
+        ask(&client, rig.address("v"), "q");
+        rig.reload(&with(listen)).unwrap();
+        assert_eq!(rig.line(|_| true)["end"], "drained");
+    }
+    sekisho_tests::until("nobody has the address any more", || UdpSocket::bind(here).ok());
+}
+
+#[test]
+fn busy_flow_leaves_a_server_that_is_gone() {
+    let (alive, gone) = (NameServer::start("alive"), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let list = format!("s0 = '{}', s1 = '{}'", gone.local_addr().unwrap(), alive.address);
+    drop(gone);
+    let rig = Rig::start(&format!(
+        "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'udp'\npool = 'p'\n\
+         [pool.p]\nmethod = 'first-available'\nhealth = {{ down-after = 1 }}\nservers = {{ {list} }}\n"
+    ));
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    sekisho_tests::until("an answer", || {
+        // In bursts, so that the refusal of one meets the sending of the next.
+        (0..32).for_each(|_| _ = client.send_to(b"q", rig.address("v")).unwrap());
+        client.recv(&mut [0; 64]).ok()
+    });
+    assert_eq!(rig.line(|_| true)["end"], "server-left");
+}
+
+#[test]
+fn flows_go_on_through_twenty_reloads() {
+    let servers = ["one", "two"].map(NameServer::start);
+    let with = |servers: &[NameServer]| {
+        let list: Vec<String> =
+            servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{}'", s.address)).collect();
+        format!(
+            "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'udp'\npool = 'p'\n[pool.p]\nservers = {{ {} }}\n",
+            list.join(", ")
+        )
+    };
+    let rig = Rig::start(&with(&servers));
+    let clients: Vec<_> = (0..8).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let name = |client| ask(client, rig.address("v"), "q").0;
+    let homes: Vec<String> = clients.iter().map(name).collect();
+    for round in 0..20 {
+        rig.reload(&with(&servers[round % 2..])).unwrap();
+        let now: Vec<String> = clients.iter().map(name).collect();
+        assert_eq!(now, homes, "a flow changed its server in round {round}");
+    }
+}
+
+#[test]
+fn client_with_its_share_of_flows_gets_no_more_and_others_do() {
+    let servers = [NameServer::start("one")];
+    let rig = rig("127.0.0.1:0", "limits = { max-connections-per-client = 4 }", &servers);
+    let flood: Vec<_> = (0..64).map(|_| UdpSocket::bind("127.0.0.2:0").unwrap()).collect();
+    for socket in &flood {
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        socket.send_to(b"q", rig.address("v")).unwrap();
+    }
+    let other = UdpSocket::bind("127.0.0.3:0").unwrap();
+    ask(&other, rig.address("v"), "q");
+    let served = flood.iter().filter(|socket| socket.recv(&mut [0; 64]).is_ok()).count();
+    assert!((1..=4).contains(&served), "{served}");
+}

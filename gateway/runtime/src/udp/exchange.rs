@@ -15,7 +15,7 @@ use tokio::net::UdpSocket;
 use super::flow::{connected, send};
 use super::{Path, Port};
 use crate::slot::Serving;
-use crate::worker::Worker;
+use crate::worker::{Served, Worker};
 
 /// Requests in flight to one server from one worker; beyond it the client is refused.
 const IN_FLIGHT: usize = 16_384;
@@ -25,6 +25,9 @@ const DRAWS: usize = 6;
 
 /// How often requests without an answer are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
+
+/// How long a server's socket is kept while nothing is asked: one that a reload removed is never asked again.
+const UNUSED: Duration = Duration::from_secs(60);
 
 /// The exchanges of one socket.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ struct Waiting {
     exchange: Arc<dyn Exchange>,
     lease: Lease,
     began: Instant,
+    /// A stopping worker waits for the answer.
+    _busy: Served,
 }
 
 impl Exchanges {
@@ -135,6 +140,7 @@ impl Exchanges {
                     exchange: asked.exchange.clone(),
                     lease,
                     began,
+                    _busy: self.worker.busy(),
                 },
             );
             return;
@@ -189,19 +195,31 @@ impl Exchanges {
         self.servers.borrow_mut().insert(id, upstream.clone());
         let (all, one) = (self.clone(), upstream.clone());
         tokio::task::spawn_local(async move {
+            let mut used = all.worker.ticker().coarse();
             loop {
-                let sweep = all.worker.ticker().until(all.worker.ticker().coarse() + SWEEP);
+                let now = all.worker.ticker().coarse();
+                let closed = all.port.closed.on();
+                if !one.waiting.borrow().is_empty() {
+                    used = now;
+                } else if closed || now.saturating_duration_since(used) >= UNUSED {
+                    break;
+                }
                 tokio::select! {
-                    ready = one.socket.readable() => if ready.is_ok() { all.answers(&one) },
-                    () = sweep => all.expire(&one),
+                    () = super::heard(&one.socket) => all.answers(&one),
+                    () = all.port.closed.begun(), if !closed => {}
+                    () = all.worker.ticker().until(now + SWEEP) => all.expire(&one),
                 }
                 tokio::task::coop::consume_budget().await;
             }
+            all.servers.borrow_mut().remove(&id);
         });
         Some(upstream)
     }
 
     fn answers(self: &Rc<Self>, upstream: &Upstream) {
+        if super::refused(&upstream.socket) {
+            return self.fail(upstream, |_| true, Failure::Refused);
+        }
         let mut buffer = self.worker.shared.buffers.take();
         for _ in 0..super::TURN {
             let length = match upstream.socket.try_recv(&mut buffer) {
@@ -268,7 +286,10 @@ impl Exchanges {
                 continue;
             }
             let sent = self.refuse(&one.exchange, &one.path, &one.request, Unavailable::ConnectFailed);
-            let end = End::Expired(Deadline::Response);
+            let end = match failure {
+                Failure::Refused => End::Unavailable(Unavailable::ConnectFailed),
+                _ => End::Expired(Deadline::Response),
+            };
             record(&one.serving, &facts, one.began, one.attempts, end, (one.request.len(), sent), None);
         }
     }

@@ -38,6 +38,8 @@ struct Flow {
     server: RefCell<Option<Rc<UdpSocket>>>,
     inbox: RefCell<VecDeque<Box<[u8]>>>,
     came: Notify,
+    /// A datagram met the word that nobody listens at the server.
+    refused: Cell<bool>,
     active: Cell<Instant>,
     received: Cell<u64>,
 }
@@ -69,6 +71,7 @@ impl Flows {
             server: RefCell::new(None),
             inbox: RefCell::default(),
             came: Notify::new(),
+            refused: Cell::new(false),
             active: Cell::new(worker.ticker().coarse()),
             received: Cell::new(0),
         });
@@ -120,6 +123,7 @@ impl Flow {
         self.received.set(self.received.get() + datagram.len() as u64);
         if let Some(server) = &*self.server.borrow() {
             if send(server, datagram).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
+                self.refused.set(true);
                 self.came.notify_one();
             }
             return;
@@ -239,7 +243,15 @@ impl Run {
         let buffers = &self.worker.shared.buffers;
         let (flow, server) = (&self.flow, &self.server);
         let mut came = std::pin::pin!(flow.came.notified());
-        let waited = wait(&self.worker, None, Instant::now() + idle, |cx| {
+        let hear = || async {
+            match server {
+                Some((socket, _)) => super::heard(socket).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut heard = std::pin::pin!(hear());
+        let ending = ending(&self.serving, &self.port);
+        let waited = wait(&self.worker, ending, Instant::now() + idle, |cx| {
             if client {
                 if let Some(datagram) = flow.inbox.borrow_mut().pop_front() {
                     return Poll::Ready(Came::Client(datagram));
@@ -256,6 +268,11 @@ impl Run {
             match socket.poll_recv(cx, &mut into) {
                 Poll::Ready(Ok(())) => Poll::Ready(Came::Server(into.filled().into())),
                 Poll::Ready(Err(_)) => Poll::Ready(Came::Failed),
+                Poll::Pending if heard.as_mut().poll(cx).is_ready() => {
+                    heard.set(hear());
+                    cx.waker().wake_by_ref();
+                    if super::refused(socket) { Poll::Ready(Came::Failed) } else { Poll::Pending }
+                }
                 Poll::Pending => Poll::Pending,
             }
         })
@@ -264,7 +281,7 @@ impl Run {
             Waited::Done(Came::Client(datagram)) => _ = self.engine.offer(Side::Client, &datagram),
             Waited::Done(Came::Server(datagram)) => _ = self.engine.offer(Side::Server, &datagram),
             Waited::Done(Came::Failed) => _ = self.engine.server_failed(),
-            Waited::Draining => {}
+            Waited::Draining => return Some(End::Drained),
             Waited::Expired => return Some(End::Expired(Deadline::Idle)),
         }
         None
@@ -282,13 +299,21 @@ impl Run {
         }
         *self.flow.server.borrow_mut() = Some(socket.clone());
         let idle = self.serving.live.vip.timeouts.idle;
-        let drain = self.serving.core.drain().clone();
         loop {
             let deadline = self.flow.active.get() + idle;
-            let waited = wait(&self.worker, Some(&drain), deadline, |cx| socket.poll_recv_ready(cx)).await;
-            match waited {
-                Waited::Done(Ok(())) => {}
-                Waited::Done(Err(_)) => return End::ServerLeft,
+            let heard = async {
+                tokio::select! {
+                    () = super::heard(&socket) => {}
+                    () = self.flow.came.notified() => {}
+                }
+            };
+            let mut heard = std::pin::pin!(heard);
+            let ending = ending(&self.serving, &self.port);
+            match wait(&self.worker, ending, deadline, |cx| heard.as_mut().poll(cx)).await {
+                Waited::Done(()) if self.flow.refused.get() || super::refused(&socket) => {
+                    return self.left();
+                }
+                Waited::Done(()) => {}
                 Waited::Draining => return End::Drained,
                 Waited::Expired if self.flow.active.get() + idle > self.worker.ticker().coarse() => continue,
                 Waited::Expired => return End::Expired(Deadline::Idle),
@@ -311,16 +336,18 @@ impl Run {
                         self.port.answer(path, datagram);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(_) => {
-                        // Nobody listens there: the client's next datagram begins a flow with another server.
-                        if let Some((_, lease)) = &self.server {
-                            lease.server().observe(Observation::Failed(Failure::Refused), Instant::now());
-                        }
-                        return End::ServerLeft;
-                    }
+                    Err(_) => return self.left(),
                 }
             }
         }
+    }
+
+    /// Nobody listens at the server: the client's next datagram begins a flow with another one.
+    fn left(&self) -> End {
+        if let Some((_, lease)) = &self.server {
+            lease.server().observe(Observation::Failed(Failure::Refused), Instant::now());
+        }
+        End::ServerLeft
     }
 
     fn answer(&mut self, path: &Path, datagram: &[u8]) {
@@ -333,6 +360,14 @@ impl Run {
             Some((socket, _)) => send(socket, datagram),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+}
+
+/// Ready when the VIP's conversations are asked to end, or the client can no longer be heard.
+async fn ending(serving: &Serving, port: &Port) {
+    tokio::select! {
+        () = serving.core.drain().begun() => {}
+        () = port.closed.begun() => {}
     }
 }
 

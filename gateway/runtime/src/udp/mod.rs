@@ -9,12 +9,14 @@ pub(crate) use message::ask_for_destination;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use sekisho_api::Facts;
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use crate::slot::{Serve, Slot};
+use crate::slot::{Drain, Serve, Slot};
 use crate::worker::Worker;
 
 /// Datagrams handled in one turn before other sockets of the worker get theirs.
@@ -25,6 +27,9 @@ const TURN: usize = 64;
 pub(crate) struct Port {
     socket: UdpSocket,
     bound: SocketAddr,
+    /// Begins when clients are no longer heard.
+    closed: Drain,
+    _open: Arc<()>,
 }
 
 /// Where a datagram came from and which address of ours it was sent to.
@@ -54,7 +59,9 @@ impl Port {
 /// # Errors
 /// If the socket cannot be registered with the worker.
 pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpSocket) -> io::Result<()> {
-    let port = Rc::new(Port { socket: UdpSocket::from_std(socket)?, bound: slot.bound });
+    let socket = UdpSocket::from_std(socket)?;
+    let port =
+        Rc::new(Port { socket, bound: slot.bound, closed: Drain::default(), _open: slot.open.clone() });
     let (worker, slot) = (worker.clone(), slot.clone());
     tokio::task::spawn_local(async move {
         let flows = Rc::new(flow::Flows::default());
@@ -85,6 +92,24 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpS
             }
             tokio::task::coop::consume_budget().await;
         }
+        port.closed.begin();
     });
     Ok(())
+}
+
+/// Ready when something came from the server that `socket` is connected to, or word that nobody listens there.
+async fn heard(socket: &UdpSocket) {
+    // What the kernel learns from ICMP is an error and makes nothing readable (datagram_poll in Linux's net/core).
+    if socket.ready(Interest::READABLE | Interest::ERROR).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Takes the word that nobody listens at the other end of `socket`, if there is one.
+fn refused(socket: &UdpSocket) -> bool {
+    let look = || match SockRef::from(socket).take_error()? {
+        Some(_) => Ok(()),
+        None => Err(io::ErrorKind::WouldBlock.into()),
+    };
+    socket.try_io(Interest::ERROR, look).is_ok()
 }

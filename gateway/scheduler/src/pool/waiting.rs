@@ -64,6 +64,16 @@ impl Waiting {
         Poll::Ready(outcome)
     }
 
+    /// Goes on waiting in this pool, which a reload has put in the place of the one that was waited in; false if it is
+    /// another one, with a queue of its own.
+    pub fn follow(&mut self, pool: &Arc<Pool>) -> bool {
+        let same = Arc::ptr_eq(&self.pool.queue, &pool.queue);
+        if same && !Arc::ptr_eq(&self.pool, pool) {
+            self.pool = Arc::clone(pool);
+        }
+        same
+    }
+
     /// When waiting ends.
     pub fn deadline(&self) -> Instant {
         self.deadline
