@@ -5,6 +5,7 @@
 //! that a request costs here beside system calls. The price is framing, which each side decides in one module. hyper
 //! remains as an oracle in the tests.
 
+mod chunks;
 mod client;
 mod download;
 mod reason;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::server::{Malformed, Piece};
+use super::chunks::{Malformed, Piece};
 use crate::conn::{Conn, UploadFault};
 
 /// A request's body. Reading it is what asks the client for more, so that a slow server slows the client.

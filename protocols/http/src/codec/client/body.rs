@@ -1,11 +1,9 @@
 //! An answer's body, from bytes to pieces.
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 
-use super::Malformed;
-use super::chunks::Chunks;
 use super::framing::Framing;
+use crate::codec::chunks::{Chunks, Limits, Malformed, Piece};
 
 /// What of a body is still to come.
 #[derive(Clone, Debug)]
@@ -18,29 +16,16 @@ pub(super) enum Body {
     Close,
 }
 
-/// A piece of a body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
-    /// Some of its bytes.
-    Data(Bytes),
-    /// What stands behind the last chunk.
-    Trailers(HeaderMap),
-    /// There is no more.
-    End,
-    /// More has to be read first.
-    More,
-}
-
 impl Body {
-    /// The next piece. The input is consumed as far as it belongs to it.
-    pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Malformed> {
-        match self {
-            Self::Length(0) => Ok(Piece::End),
-            Self::Chunked(chunks) => chunks.next(input),
-            Self::Length(_) | Self::Close if input.is_empty() => Ok(Piece::More),
-            Self::Length(left) => Ok(Piece::Data(part(input, left))),
-            Self::Close => Ok(Piece::Data(input.split().freeze())),
-        }
+    /// The next piece. The input is consumed as far as it belongs to it. `None`: more has to be read first.
+    pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Option<Piece>, Malformed> {
+        Ok(match self {
+            Self::Length(0) => Some(Piece::End),
+            Self::Chunked(chunks) => chunks.next(input)?,
+            Self::Length(_) | Self::Close if input.is_empty() => None,
+            Self::Length(left) => Some(Piece::Data(part(input, left))),
+            Self::Close => Some(Piece::Data(input.split().freeze())),
+        })
     }
 
     /// Whether the last byte has been read.
@@ -65,15 +50,18 @@ impl From<Framing> for Body {
     fn from(framing: Framing) -> Self {
         match framing {
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(Chunks::default()),
+            Framing::Chunked => Self::Chunked(Chunks::new(TRAILERS)),
             Framing::Close => Self::Close,
         }
     }
 }
 
 /// Takes what is there, up to `left`.
-pub(super) fn part(input: &mut BytesMut, left: &mut u64) -> Bytes {
+fn part(input: &mut BytesMut, left: &mut u64) -> Bytes {
     let take = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
     *left -= take as u64;
     input.split_to(take).freeze()
 }
+
+/// What bounds the fields behind a body.
+const TRAILERS: Limits = Limits { size: 8 * 1024, fields: 32 };

@@ -10,7 +10,6 @@
 mod answer;
 mod body;
 mod buffers;
-mod chunks;
 mod fields;
 mod framing;
 mod request;
@@ -31,10 +30,12 @@ use sekisho_api::{BoxStream, Deadline};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, ReadBuf};
 
 use self::answer::Parsed;
-use self::body::{Body, Piece};
+use self::body::Body;
 pub(crate) use self::buffers::Buffers;
 pub(crate) use self::send::Outgoing;
 use self::send::Stopped;
+pub(super) use super::chunks::Malformed;
+use super::chunks::Piece;
 use crate::conn::{Conn, UploadFault};
 
 /// A connection to a server, driven by whoever uses it: no task of its own, so that a request costs no wake-up of
@@ -83,10 +84,6 @@ pub(crate) enum Broken {
     /// The request's own body failed.
     Upload(UploadFault),
 }
-
-/// What came from the server is not HTTP/1, or exceeds a bound. The server is to blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
 
 /// An answer's body will never be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,10 +176,10 @@ impl Upstream {
         loop {
             match self.body.next(&mut self.input) {
                 Err(Malformed) => return Poll::Ready(Some(Err(Lost))),
-                Ok(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Ok(Piece::Trailers(fields)) => return Poll::Ready(Some(Ok(Frame::trailers(fields)))),
-                Ok(Piece::End) => return Poll::Ready(None),
-                Ok(Piece::More) => {}
+                Ok(Some(Piece::Data(data))) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Some(Piece::Trailers(fields))) => return Poll::Ready(Some(Ok(Frame::trailers(fields)))),
+                Ok(Some(Piece::End)) => return Poll::Ready(None),
+                Ok(None) => {}
             }
             match ready!(self.poll_read(cx, buffers)) {
                 Ok(1..) => {}

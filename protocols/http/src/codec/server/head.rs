@@ -7,15 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use httparse::{Header, Status};
 
 use super::framing::{Framing, decide};
-
-/// What bounds a head, and the trailers of a body.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Bytes.
-    pub(super) size: usize,
-    /// Fields.
-    pub(super) fields: usize,
-}
+use crate::codec::chunks::Limits;
 
 /// A request's head and what it says about its body and its connection.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use bytes::{Buf as _, BytesMut};
 use sekisho_api::BoxStream;
 use tokio::io::{AsyncReadExt as _, ReadBuf};
 
-use super::chunks::{Chunks, Malformed, Piece};
 use super::framing::{Framing, Length};
-use super::head::{self, Head, Limits, Refused};
+use super::head::{self, Head, Refused};
+use crate::codec::chunks::{Chunks, Limits, Malformed, Piece};
 
 /// The client's bytes. Empty, it owns no memory.
 #[derive(Debug, Default)]

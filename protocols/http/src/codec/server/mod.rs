@@ -2,14 +2,13 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | `head`, `framing`, `chunks` | a request from bytes, as functions without I/O; where it ends is decided once |
+//! | `head`, `framing` | a request from bytes, as functions without I/O; where it ends is decided once |
 //! | `inbound` | what a client sent and nobody has taken yet: heads are taken here, bodies by [`Upload`] |
 //! | `form`, `reply` | an answer as bytes, and the writing of it |
 //! | `desk` | what the connections of a worker share for an instant |
 //!
 //! All is one task without a channel, and between two requests it owns no buffer.
 
-mod chunks;
 mod desk;
 mod form;
 mod framing;
@@ -27,14 +26,14 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use sekisho_api::{End, Local};
 
-pub(super) use chunks::{Malformed, Piece};
 pub(crate) use desk::Desk;
 use framing::Wants;
-use head::{Limits, Refused};
+use head::Refused;
 use inbound::Ended;
 pub(crate) use inbound::Inbound;
 use reply::Reply;
 
+use super::chunks::Limits;
 use super::download::Download;
 use super::upload::{Aborted, Upload};
 use crate::answer::Answer;

@@ -11,10 +11,9 @@ use http::header::HeaderMap;
 use sekisho_api::{BoxStream, Stream, TlsFacts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::chunks::Piece;
 use super::framing::Length;
-use super::head::Limits;
 use super::inbound::{Ended, Inbound};
+use crate::codec::chunks::{Limits, Piece};
 
 const LIMITS: Limits = Limits { size: 8 * 1024, fields: 16 };
 
@@ -225,9 +224,11 @@ const MALFORMED: &[&str] = &[
     "ffffffffffffffff1\r\nabc\r\n",
     "0\r\nX\r\n\r\n",
     "0\r\nX : 1\r\n\r\n",
-    "0\r\nX: 1\n\r\n",
+    "0\r\nX: 1\n\r\n\r\n",
+    "0\r\nX: 1\r\n\n\r\n\r\n",
     "0\r\nX: 1\r\n 2\r\n\r\n",
     "0\r\nX: \0\r\n\r\n",
+    "0\r\nX: a\rb\r\n\r\n",
     "0\n\r\n",
 ];
 
@@ -317,7 +318,7 @@ fn extensions_and_trailers_are_bounded() {
     for flood in [
         format!("1;{}", "e".repeat(20_000)),
         "1;eeeeeeeeeeeeeee\r\nx\r\n".repeat(2_000),
-        format!("0\r\n{}", "X: y\r\n".repeat(17)),
+        format!("0\r\n{}\r\n", "X: y\r\n".repeat(17)),
         format!("0\r\nX: {}", "y".repeat(9_000)),
     ] {
         assert!(understood([format!("{head}{flood}").into_bytes()]).ends_with("malformed body"));

@@ -4,9 +4,10 @@ use bytes::BytesMut;
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 
 use super::answer::{self, Head, Parsed};
-use super::body::{Body, Piece};
+use super::body::Body;
 use super::framing::{Framing, of_answer};
 use super::{Malformed, request};
+use crate::codec::chunks::Piece;
 
 mod oracle;
 
@@ -55,10 +56,10 @@ fn read(to_head: bool, pieces: &[&[u8]]) -> Result<Option<Read>, Malformed> {
         let Some(body) = &mut body else { continue };
         loop {
             match body.next(&mut input)? {
-                Piece::Data(data) => found.body.extend_from_slice(&data),
-                Piece::Trailers(fields) => found.trailers = list(&fields),
-                Piece::More => break,
-                Piece::End => {
+                Some(Piece::Data(data)) => found.body.extend_from_slice(&data),
+                Some(Piece::Trailers(fields)) => found.trailers = list(&fields),
+                None => break,
+                Some(Piece::End) => {
                     assert!(body.over());
                     found.whole = true;
                     break;

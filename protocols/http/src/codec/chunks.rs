@@ -1,13 +1,20 @@
-//! The chunked coding of a request's body, read (RFC 9112, section 7.1).
+//! The chunked coding, read (RFC 9112, section 7.1).
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use httparse::Status;
 
-use super::head::Limits;
+/// What bounds a section of fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Bytes.
+    pub(super) size: usize,
+    /// Fields.
+    pub(super) fields: usize,
+}
 
 /// Reads chunks. Stricter than the grammar asks: every line ends with CR LF, and what is skipped is bounded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Chunks {
     limits: Limits,
     state: State,
@@ -33,9 +40,9 @@ enum State {
     Done,
 }
 
-/// What comes out.
-#[derive(Debug)]
-pub(in crate::codec) enum Piece {
+/// A piece of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
     /// Bytes of the body.
     Data(Bytes),
     /// The fields behind it: the body is complete.
@@ -44,14 +51,19 @@ pub(in crate::codec) enum Piece {
     End,
 }
 
-/// The chunks do not follow the RFC.
+/// Bytes that do not follow the RFC, or exceed a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("malformed chunk")]
-pub(in crate::codec) struct Malformed;
+#[error("malformed message")]
+pub(super) struct Malformed;
 
 impl Chunks {
     pub(super) fn new(limits: Limits) -> Self {
         Self { limits, state: State::Size, size: 0, digits: 0, skipped: 0, looked: 0 }
+    }
+
+    /// Whether the last byte has been read.
+    pub(super) fn over(&self) -> bool {
+        self.state == State::Done
     }
 
     /// Takes the next piece out of what was read. `None`: more has to be read.
@@ -118,23 +130,24 @@ impl Chunks {
             self.state = State::Done;
             return Ok(Some(Piece::End));
         }
-        let new = read.get(self.looked..).unwrap_or_default();
-        let full = read.len() >= self.limits.size;
+        // Only a complete section is read, so that it is read alike however it comes.
+        let from = self.looked.saturating_sub(3);
+        let new = read.get(from..).unwrap_or_default();
+        let end = new.windows(4).position(|end| end == b"\r\n\r\n").map(|at| from + at + 4);
         self.looked = read.len();
-        if !new.contains(&b'\n') && !full {
-            return Ok(None);
-        }
-        let mut fields = vec![httparse::EMPTY_HEADER; self.limits.fields];
-        let (length, trailers) = match httparse::parse_headers(read, &mut fields) {
-            Ok(Status::Complete((length, fields))) if length <= self.limits.size => (length, map(fields)?),
-            Ok(Status::Partial) if !full => return Ok(None),
-            _ => return Err(Malformed),
+        let Some(end) = end.filter(|end| *end <= self.limits.size) else {
+            return if read.len() >= self.limits.size { Err(Malformed) } else { Ok(None) };
         };
-        let lines = read.split_to(length);
-        let mut lines = lines[..].split(|&b| b == b'\n');
-        if lines.any(|line| !line.is_empty() && !line.ends_with(b"\r")) {
+        let section = read.split_to(end);
+        let lines = section.strip_suffix(b"\n").unwrap_or_default();
+        if !lines.split(|&b| b == b'\n').all(|line| line.ends_with(b"\r")) {
             return Err(Malformed);
         }
+        let mut fields = vec![httparse::EMPTY_HEADER; self.limits.fields];
+        let trailers = match httparse::parse_headers(&section, &mut fields) {
+            Ok(Status::Complete((length, fields))) if length == end => map(fields)?,
+            _ => return Err(Malformed),
+        };
         self.state = State::Done;
         Ok(Some(Piece::Trailers(trailers)))
     }
