@@ -67,6 +67,7 @@ pub(crate) async fn run(
         began,
         drain_told: false,
         kept_alive: false,
+        owes: None,
     };
     driver.run().await
 }
@@ -83,6 +84,8 @@ struct Driver<'a> {
     began: Instant,
     drain_told: bool,
     kept_alive: bool,
+    /// Since when the server has been asked, or is connected, and has said nothing.
+    owes: Option<Instant>,
 }
 
 /// What reading brought.
@@ -95,17 +98,27 @@ impl Driver<'_> {
     async fn run(mut self) -> Front {
         loop {
             match self.engine.next() {
-                Action::Write(side, bytes) => self.write(side, &bytes).await,
+                Action::Write(side, bytes) => {
+                    if let Err(end) = self.write(side, &bytes).await {
+                        // What the conversation ended for already counts more than that nobody heard its last word.
+                        let end = if let Action::Close(own) = self.engine.next() { own } else { end };
+                        return self.over(end);
+                    }
+                }
                 Action::Read { client, server, need } => self.read(client, server, need).await,
                 Action::Route(route) => {
                     self.release(None);
                     self.ended.attempts = 0;
                     self.route = *route;
-                    self.connect().await;
+                    if let Err(end) = self.connect().await {
+                        return self.over(end);
+                    }
                 }
                 Action::Retry => {
                     self.release(Some(Failure::Reset));
-                    self.connect().await;
+                    if let Err(end) = self.connect().await {
+                        return self.over(end);
+                    }
                 }
                 Action::ReleaseServer => self.release(None),
                 Action::StartTls(side) => {
@@ -149,14 +162,22 @@ impl Driver<'_> {
     }
 
     /// Chooses and connects, one server after the other, as often as the VIP allows.
-    async fn connect(&mut self) {
+    ///
+    /// # Errors
+    /// That the client left meanwhile.
+    async fn connect(&mut self) -> Result<(), End> {
         self.ended.key = self.route.keys.first().map(sekisho_api::Key::kind);
         let core = &self.serving.core;
         while self.ended.attempts < sekisho_api::Core::attempts(&**core) {
-            let lease = match core.lease(&self.route, self.facts).await {
+            let (client, engine, ended) = (&mut self.client, &mut self.engine, &mut self.ended);
+            let leasing = core.lease(&self.route, self.facts);
+            let lease = match unless_gone(leasing, client, engine, ended).await? {
                 Ok(lease) => lease,
                 Err(_) if self.ended.attempts > 0 => break,
-                Err(why) => return self.engine.unavailable(why),
+                Err(why) => {
+                    self.engine.unavailable(why);
+                    return Ok(());
+                }
             };
             if let sekisho_api::Why::Persisted(kind) = lease.why() {
                 self.ended.key = Some(kind);
@@ -168,7 +189,9 @@ impl Driver<'_> {
                     let tls = io.tls().cloned();
                     self.server = Some((io, lease));
                     self.kept_alive = false;
-                    return self.engine.connected(Connected { name, tls, attempt: self.ended.attempts });
+                    self.owes = Some(Instant::now());
+                    self.engine.connected(Connected { name, tls, attempt: self.ended.attempts });
+                    return Ok(());
                 }
                 Err(_) => {
                     self.route.exclude.push(lease.server().id());
@@ -177,24 +200,31 @@ impl Driver<'_> {
             }
         }
         self.engine.unavailable(Unavailable::ConnectFailed);
+        Ok(())
     }
 
-    async fn write(&mut self, side: Side, bytes: &[u8]) {
+    /// Writes to a side.
+    ///
+    /// # Errors
+    /// Why nothing more can be said to the client.
+    async fn write(&mut self, side: Side, bytes: &[u8]) -> Result<(), End> {
         let idle = Instant::now() + self.serving.live.vip.timeouts.idle;
         let io = match side {
             Side::Client => &mut self.client,
             Side::Server => match &mut self.server {
                 Some((io, _)) => io,
-                None => return,
+                None => return Ok(()),
             },
         };
         let written = within(self.worker.ticker(), idle, Box::pin(write_all(io, bytes))).await;
         match (written, side) {
             (Some(Ok(())), Side::Client) => self.ended.sent += bytes.len() as u64,
-            (Some(Ok(())), Side::Server) => {}
-            (_, Side::Client) => self.engine.ended(Side::Client),
+            (Some(Ok(())), Side::Server) => self.owes = self.owes.or_else(|| Some(Instant::now())),
+            (Some(Err(_)), Side::Client) => return Err(End::ClientLeft),
+            (None, Side::Client) => return Err(End::Expired(Deadline::Idle)),
             (_, Side::Server) => _ = self.engine.server_failed(),
         }
+        Ok(())
     }
 
     async fn read(&mut self, client: bool, server: bool, need: Need) {
@@ -203,15 +233,17 @@ impl Driver<'_> {
         {
             io.keep_alive(timeouts.keepalive);
         }
-        let (deadline, name) = match need {
-            Need::NeedMore if self.server.is_none() => (self.began + timeouts.head, Deadline::Head),
-            _ if self.server.is_some() => (Instant::now() + timeouts.idle, Deadline::Response),
+        let owes = self.owes.filter(|_| self.server.is_some() && !self.engine.committed());
+        let (deadline, name) = match (need, owes) {
+            (Need::NeedMore, _) if self.server.is_none() => (self.began + timeouts.head, Deadline::Head),
+            // Whatever the client says meanwhile.
+            (_, Some(since)) => (since + timeouts.idle, Deadline::Response),
             _ => (Instant::now() + timeouts.idle, Deadline::Idle),
         };
         let told = self.drain_told;
         let drain = self.serving.core.drain();
         let draining = async move { if told { std::future::pending().await } else { drain.begun().await } };
-        let (engine, ended) = (&mut self.engine, &mut self.ended);
+        let (engine, ended, owes) = (&mut self.engine, &mut self.ended, &mut self.owes);
         let (from_client, from_server) = (&mut self.client, &mut self.server);
         let waited = wait(self.worker, draining, deadline, |cx| {
             let mut came = false;
@@ -227,7 +259,10 @@ impl Driver<'_> {
             }
             if let Some((io, _)) = from_server.as_mut().filter(|_| server) {
                 match fill(cx, io, engine, Side::Server) {
-                    Poll::Ready(Ok(_)) => came = true,
+                    Poll::Ready(Ok(_)) => {
+                        *owes = None;
+                        came = true;
+                    }
                     Poll::Ready(Err(_)) => return Poll::Ready(Came::Failed(Side::Server)),
                     Poll::Pending => {}
                 }
@@ -244,7 +279,8 @@ impl Driver<'_> {
                 self.engine.draining();
             }
             // A server that stays silent before anything was committed is replaced, as one that refuses is.
-            Waited::Expired if name == Deadline::Response && !self.engine.committed() => {
+            Waited::Expired if name == Deadline::Response => {
+                self.release(Some(Failure::ResponseTimeout));
                 _ = self.engine.server_failed();
             }
             Waited::Expired => self.engine.expired(name),
@@ -325,6 +361,30 @@ fn fill(cx: &mut Context<'_>, io: &mut Io, engine: &mut Engine, side: Side) -> P
         engine.ended(side);
     }
     Poll::Ready(Ok(engine.offer(side, read)))
+}
+
+/// The future's output, unless the client resets before. What it says meanwhile is kept; that it has ended is no
+/// reason to give up, for it may have said all.
+async fn unless_gone<T>(
+    future: impl Future<Output = T>,
+    client: &mut Io,
+    engine: &mut Engine,
+    ended: &mut Ended,
+) -> Result<T, End> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        while engine.room(Side::Client) > 0 {
+            match std::task::ready!(fill(cx, client, engine, Side::Client)) {
+                Ok(n) => ended.received += n as u64,
+                Err(_) => return Poll::Ready(Err(End::ClientLeft)),
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 async fn write_all(io: &mut Io, bytes: &[u8]) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! A gateway in this process, between scripted clients and servers.
 
+mod converse;
 mod drain;
 mod exchange;
 mod http;
