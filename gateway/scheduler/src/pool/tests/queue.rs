@@ -276,3 +276,23 @@ fn no_wake_up_is_lost_between_threads() {
     });
     assert_eq!((bench.server("a").active(), bench.pool().queued()), (0, 0));
 }
+
+#[test]
+fn whoever_waits_follows_its_pool_over_a_reload() {
+    let mut bench = bench(&[1], 4);
+    let _held = bench.choose(&Route::new(), 0).unwrap();
+    let (mut first, mut second) = (Client::join(&bench, 1).unwrap(), Client::join(&bench, 2).unwrap());
+    assert!(first.poll(&bench).is_pending() && second.poll(&bench).is_pending());
+    let mut file = bench.pool().spec().clone();
+    file.servers.push(ServerSpec { max_connections: Some(1), ..server("b") });
+    bench.reload(vec![file]);
+    bench.scheduler.stir();
+    assert!(first.rung(), "nobody told it of the new server");
+    assert!(second.waiting.follow(bench.pool()) && first.waiting.follow(bench.pool()));
+    let Poll::Ready(Ok(lease)) = first.poll(&bench) else { panic!("a server is free") };
+    assert_eq!(name(&lease), "b");
+    assert!(second.poll(&bench).is_pending());
+    drop(lease);
+    assert!(second.rung() && second.poll(&bench).is_ready(), "it was forgotten in the line");
+    assert!(!first.waiting.follow(Bench::new(pool(Method::RoundRobin, vec![server("c")])).pool()));
+}
