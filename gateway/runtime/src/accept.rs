@@ -1,5 +1,6 @@
 //! Accepting TCP connections.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -20,6 +21,9 @@ use crate::worker::Worker;
 /// How long a worker rests when the kernel has no descriptor or memory for another connection.
 const REST: Duration = Duration::from_millis(100);
 
+/// How long the log is spared a complaint that it has already.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// Starts the accept loop of a listening address.
 ///
 /// # Errors
@@ -30,10 +34,11 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: std::net::Tc
     let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
     let (worker, slot) = (worker.clone(), slot.clone());
     tokio::task::spawn_local(async move {
+        let complained = Cell::new(None);
         while !slot.is_closed() {
             tokio::select! {
                 () = slot.closed() => break,
-                _ = turn(&worker, &slot, &listener) => {}
+                _ = turn(&worker, &slot, &listener, &complained) => {}
             }
         }
         // What the kernel accepted before the address was closed is served, not reset.
@@ -48,13 +53,25 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: std::net::Tc
 }
 
 /// Waits for a client, then for room, and only then accepts: what there is no room for waits in the kernel.
-async fn turn(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: &AsyncFd<std::net::TcpListener>) {
+async fn turn(
+    worker: &Rc<Worker>,
+    slot: &Rc<Slot>,
+    listener: &AsyncFd<std::net::TcpListener>,
+    complained: &Cell<Option<Instant>>,
+) {
     let Ok(mut ready) = listener.readable().await else { return };
     loop {
         let serving = slot.serving();
         let places = match places_now(&serving) {
             Some(places) => places,
-            None => places(&serving).await,
+            None => {
+                let places = places(&serving).await;
+                if !Rc::ptr_eq(&serving, &slot.serving()) {
+                    // A reload came while it waited: the client gets what is served now.
+                    continue;
+                }
+                places
+            }
         };
         match accept(ready.get_inner()) {
             Ok((stream, client)) => admit(worker, slot, serving, stream, client, places),
@@ -64,7 +81,11 @@ async fn turn(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: &AsyncFd<std::net:
             }
             Err(error) if gone_again(&error) => {}
             Err(error) => {
-                tracing::error!(vip = slot.vip(), %error, "No connection can be accepted");
+                drop(places);
+                if complained.get().is_none_or(|then| then.elapsed() >= SILENCE) {
+                    complained.set(Some(Instant::now()));
+                    tracing::error!(vip = slot.vip(), %error, "No connection can be accepted");
+                }
                 tokio::time::sleep(REST).await;
             }
         }
