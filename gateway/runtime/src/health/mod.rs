@@ -103,9 +103,11 @@ fn report(target: &Target, change: &Change, took: Option<Duration>) {
     let (pool, server, address) = (&target.pool, target.server.name(), target.server.address());
     let (why, from) = (&change.cause, change.from.name());
     match change.to {
-        Health::Up => tracing::info!(%pool, %server, %address, from, %why, ?took, "Server up"),
-        Health::Suspect => tracing::info!(%pool, %server, %address, from, %why, ?took, "Server suspect"),
-        Health::Down => tracing::warn!(%pool, %server, %address, from, %why, ?took, "Server down"),
+        Health::Up => {
+            tracing::info!(%pool, %server, %address, from, %why, took_ms = took.map(|took| took.as_secs_f64() * 1e3), "Server up")
+        }
+        Health::Suspect => tracing::info!(%pool, %server, %address, from, %why, "Server suspect"),
+        Health::Down => tracing::warn!(%pool, %server, %address, from, %why, "Server down"),
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) struct Relay {
     reported: u64,
     answer: Answer,
     kept_alive: bool,
+    half: bool,
 }
 
 /// How long the server took for its first byte.
@@ -117,6 +118,7 @@ impl Relay {
             reported: 0,
             answer,
             kept_alive: false,
+            half: false,
         }
     }
 
@@ -197,6 +199,11 @@ impl Future for Relay {
         if this.up.moved() + this.down.moved() != before {
             this.active = this.shared.ticker.coarse();
             this.report(REPORT);
+        }
+        if !this.half && (up.is_ready() || down.is_ready()) {
+            // The other side's time counts from the end of this one, however long both were silent before.
+            this.half = true;
+            this.active = this.shared.ticker.coarse();
         }
         let (patience, name) = if up.is_ready() || down.is_ready() {
             (this.patience.half_closed, Deadline::HalfClosed)

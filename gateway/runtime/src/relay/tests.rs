@@ -198,6 +198,27 @@ fn keepalive_is_turned_on_only_for_a_relay_that_lives_on() {
 }
 
 #[test]
+fn side_that_ends_after_a_long_silence_still_gets_its_answer() {
+    run(async {
+        let mut s = stage(b"", b"").await;
+        let start = s.shared.ticker.coarse();
+        tokio::task::yield_now().await;
+        s.shared.ticker.sweep(start + Duration::from_secs(100));
+        s.client.shutdown().await.unwrap();
+        assert_eq!(s.server.read(&mut [0]).await.unwrap(), 0);
+        s.shared.ticker.sweep(start + Duration::from_secs(129));
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        s.server.write_all(b"answer").await.unwrap();
+        let mut answer = [0; 6];
+        s.client.read_exact(&mut answer).await.unwrap();
+        drop(s.server);
+        assert_eq!(s.relay.await.unwrap().end, End::Done);
+    });
+}
+
+#[test]
 fn client_that_does_not_read_stops_the_server_and_costs_one_buffer() {
     run(async {
         let mut s = stage(b"", b"").await;
