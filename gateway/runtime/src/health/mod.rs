@@ -104,7 +104,8 @@ fn report(target: &Target, change: &Change, took: Option<Duration>) {
     let (why, from) = (&change.cause, change.from.name());
     match change.to {
         Health::Up => {
-            tracing::info!(%pool, %server, %address, from, %why, took_ms = took.map(|took| took.as_secs_f64() * 1e3), "Server up")
+            let took_ms = took.map(|took| took.as_secs_f64() * 1e3);
+            tracing::info!(%pool, %server, %address, from, %why, took_ms, "Server up");
         }
         Health::Suspect => tracing::info!(%pool, %server, %address, from, %why, "Server suspect"),
         Health::Down => tracing::warn!(%pool, %server, %address, from, %why, "Server down"),
