@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Core, Deadline, End, Facts, Lease, Record, Stream};
+use sekisho_api::{Blame, Core, Deadline, End, Facts, Lease, Record, Stream};
 use tokio::net::TcpStream;
 
 use crate::converse::{self, Front, Related};
@@ -50,13 +50,37 @@ pub(crate) async fn serve(
         Serve::Exchange(_) => return,
     };
     let conversation = converse.open(&facts);
+    let mut cut = Cut { serving: &serving, facts: &facts, began, armed: true };
     let (ended, lease) =
         match Box::pin(converse::run(&worker, &serving, conversation, io, &facts, began)).await {
             Front::Ended(ended, lease) => (ended, lease),
             // Boxed like the rest: a task is as large as its largest stage, and most connections are in another one.
             Front::Relay(ended, related) => Box::pin(relate(&worker, &serving, ended, related)).await,
         };
+    cut.armed = false;
     finish(&serving, &facts, began, &ended, lease);
+}
+
+/// Books a connection whose task is dropped before its end: the drain timeout is over, or something in it panicked.
+struct Cut<'a> {
+    serving: &'a Serving,
+    facts: &'a Facts,
+    began: Instant,
+    armed: bool,
+}
+
+impl Drop for Cut<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let end = match std::thread::panicking() {
+            true => End::Fault(Blame::Gateway, "panic"),
+            false => End::Expired(Deadline::Drain),
+        };
+        let took = self.began.elapsed();
+        self.serving.core.record(&Record { took, end, ..blank(self.facts, self.began) });
+    }
 }
 
 /// Relays to the end.

@@ -35,4 +35,5 @@ fn what_is_left_after_the_drain_timeout_is_cut() {
     assert_eq!(greeting(&client), "one");
     rig.stop().wait();
     assert!(!echo(&mut client));
+    assert_eq!(rig.line(|_| true)["end"], "drain-timeout");
 }

@@ -21,7 +21,7 @@ fn new_client_is_served_beside_10000_idle_connections_and_500_slow_ones() {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     let listen = "127.0.4.21:7420";
     let servers = [Nginx::start("www1", "127.0.4.21:7421")];
-    let vip = "limits = { max-connections = 20000, max-connections-per-client = 1000 }";
+    let vip = "limits = { max-connections = 15000, max-connections-per-client = 1000 }";
     let sekisho = Sekisho::start("crowd", &web(listen, &servers, vip, ""), listen);
     let to = listen.parse().unwrap();
     let mut crowd = Vec::with_capacity(10_500);

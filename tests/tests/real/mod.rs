@@ -145,7 +145,7 @@ impl Sekisho {
 fn web(listen: &str, servers: &[Nginx], vip: &str, pool: &str) -> String {
     let list: Vec<String> = servers.iter().map(|s| format!("{} = '{}'", s.name, s.address)).collect();
     format!(
-        "[gateway]\nlog = 'info'\n[vip.web]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'web'\n{vip}\n\
+        "[gateway]\nlog = 'info'\nmax-connections = 15000\n[vip.web]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'web'\n{vip}\n\
          [pool.web]\nservers = {{ {} }}\n\
          probe = {{ kind = 'http', path = '/', interval = '500ms', fast-interval = '200ms' }}\n{pool}\n",
         list.join(", ")
