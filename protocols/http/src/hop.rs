@@ -10,6 +10,9 @@ use crate::forward::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORW
 
 /// Removes what must not reach the server. `TE: trailers` stays, for gRPC; an upgrade never does.
 pub(crate) fn strip_request(headers: &mut HeaderMap) {
+    if !any_hop(headers) {
+        return;
+    }
     let trailers = headers.contains_key(TE) && has_token(headers, &TE, b"trailers");
     strip(headers);
     if headers.remove(TE).is_some() && trailers {
@@ -22,7 +25,15 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) {
 
 /// Removes what must not reach the client.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
-    strip(headers);
+    if any_hop(headers) {
+        strip(headers);
+    }
+}
+
+/// Whether there is anything to strip. Most messages have nothing, and one walk over their names costs less than a
+/// look-up of each field that might be there.
+fn any_hop(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| HOP_BY_HOP.contains(name))
 }
 
 /// Whether a list-valued field has this token, without regard to case.
@@ -72,6 +83,8 @@ fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+static HOP_BY_HOP: [HeaderName; 7] =
+    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE, TRANSFER_ENCODING, TE, HTTP2_SETTINGS];
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 /// `TE` is handled by itself.
 const PROTECTED: [HeaderName; 9] = [
