@@ -32,19 +32,26 @@ impl Write for Socket<'_> {
     }
 }
 
+/// Waits for bytes and has `read` take them.
+async fn receive(
+    tcp: &TcpStream,
+    mut read: impl FnMut(&mut Socket<'_>) -> io::Result<usize>,
+) -> Result<(), HandshakeError> {
+    loop {
+        match read(&mut Socket(tcp)) {
+            Ok(0) => return Err(HandshakeError::Left),
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tcp.readable().await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Reads a client's hello, which decides on the certificate.
 pub(super) async fn hello(tcp: &TcpStream) -> Result<Accepted, HandshakeError> {
     let mut acceptor = rustls::server::Acceptor::default();
     loop {
-        match acceptor.read_tls(&mut Socket(tcp)) {
-            Ok(0) => return Err(HandshakeError::Left),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tcp.readable().await?;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        }
+        receive(tcp, |socket| acceptor.read_tls(socket)).await?;
         match acceptor.accept() {
             Ok(Some(accepted)) => return Ok(accepted),
             Ok(None) => {}
@@ -70,15 +77,7 @@ pub(super) async fn complete(session: &mut Connection, tcp: &TcpStream) -> Resul
         if !session.is_handshaking() {
             return Ok(());
         }
-        match session.read_tls(&mut Socket(tcp)) {
-            Ok(0) => return Err(HandshakeError::Left),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tcp.readable().await?;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        }
+        receive(tcp, |socket| session.read_tls(socket)).await?;
         if let Err(error) = session.process_new_packets() {
             // The alert is a courtesy: what does not fit at once is not waited for.
             let _ = session.write_tls(&mut Socket(tcp));
