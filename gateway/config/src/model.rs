@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sekisho_api::{Handler, IdentityRules, Networks, Persist, Probe, Transport};
+use sekisho_api::{Handler, IdentityRules, Networks, Persist, PoolSettings, Probe, Transport};
 use sekisho_scheduler::{PoolSpec, TableSpec};
 
 /// A whole configuration. Immutable: a reload builds another one.
@@ -185,6 +185,8 @@ pub struct Timeouts {
     pub head: Duration,
     /// For one connection attempt to a server, TLS included.
     pub connect: Duration,
+    /// For the first byte of a server's answer; none: the protocol's own patience, or that of `idle`.
+    pub response: Option<Duration>,
     /// Without a byte either way.
     pub idle: Duration,
     /// For the other side to finish once one has.
@@ -202,6 +204,21 @@ pub struct Pool {
     pub probe: Option<ProbeSpec>,
     /// TLS to its servers.
     pub tls: Option<ServerTls>,
+    /// Whether its servers are reached over streams alone, also for what comes as datagrams.
+    pub streams_only: bool,
+    /// The PROXY header that tells its servers the client's address; none: they are not told.
+    pub proxy_protocol: Option<ProxyVersion>,
+    /// Protocols' own settings of it, by the protocol's name.
+    pub settings: BTreeMap<&'static str, PoolSettings>,
+}
+
+/// A version of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyVersion {
+    /// A line of text; streams only.
+    V1,
+    /// Binary; streams and datagrams.
+    V2,
 }
 
 /// The probe of a pool.

@@ -41,7 +41,7 @@ pub(crate) async fn serve(
         },
     };
     let converse = match &serving.handler {
-        Serve::Service(service) => {
+        Serve::Service(service) | Serve::Pair(_, service) => {
             service.clone().serve(Box::new(io), facts).await;
             return;
         }

@@ -159,8 +159,8 @@ fn ceilings(vip: &Vip) -> (usize, usize) {
 fn acceptor(vip: &Vip, previous: Option<&Live>) -> Result<Option<Arc<Acceptor>>, StartError> {
     let Some(tls) = &vip.tls else { return Ok(None) };
     let alpn: &[&str] = match &vip.handler {
-        Handler::Service(_) if vip.protocol == "http" => &["http/1.1"],
-        _ => &[],
+        Handler::Service(service) | Handler::Pair(_, service) => service.alpn(),
+        Handler::Conversation(_) | Handler::Exchange(_) => &[],
     };
     let old = previous.and_then(|previous| previous.vip(&vip.name)?.acceptor.as_deref());
     let built = Acceptor::new(tls, alpn, old);

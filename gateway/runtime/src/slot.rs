@@ -42,6 +42,7 @@ pub(crate) enum Serve {
     Conversation(Arc<dyn Converse>),
     Exchange(Arc<dyn Exchange>),
     Service(Rc<dyn sekisho_api::Worker>),
+    Pair(Arc<dyn Exchange>, Rc<dyn sekisho_api::Worker>),
 }
 
 /// Whether a VIP asks its conversations to end.
@@ -77,6 +78,7 @@ impl Serving {
             Handler::Conversation(converse) => Serve::Conversation(converse.clone()),
             Handler::Exchange(exchange) => Serve::Exchange(exchange.clone()),
             Handler::Service(service) => Serve::Service(service.worker(core.clone())),
+            Handler::Pair(exchange, service) => Serve::Pair(exchange.clone(), service.worker(core.clone())),
         };
         Rc::new(Self { live: live.clone(), handler, core })
     }

@@ -130,6 +130,7 @@ mod tests {
             identity: &identity,
             tls,
             pools: &pools,
+            pool_settings: &[],
             trusted: &trusted,
         };
         let handler = Sni.configure(&mut section, &vip);

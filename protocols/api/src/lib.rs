@@ -114,7 +114,9 @@ pub use bytes;
 pub use smallvec;
 
 pub use conversation::{Connected, Conversation, Converse, Input, Side, Step};
-pub use exchange::{Exchange, Fingerprint, IdPlace, Request};
+pub use exchange::{
+    Answer, Asked, DATAGRAM, Delivery, Described, Exchange, Fingerprint, Forward, IdPlace, Request,
+};
 pub use facts::{Facts, TlsFacts};
 pub use fault::Fault;
 pub use head::{Head, HeadConversation, Heads};
@@ -122,9 +124,9 @@ pub use identity::IdentityRules;
 pub use key::{Key, KeyKind};
 pub use networks::{Network, NetworkError, Networks};
 pub use persist::{CookieSettings, Persist, SameSite, Secure};
-pub use probe::{Probe, ProbeInput, ProbeKind, ProbeRun, ProbeStep, ProbeTls};
-pub use protocol::{Descriptor, Handler, Protocol, Transport, VipContext};
+pub use probe::{Probe, ProbeInput, ProbeKind, ProbeOver, ProbeRun, ProbeStep, ProbeTls};
+pub use protocol::{Descriptor, Handler, PoolContext, PoolSettings, Protocol, Transport, VipContext};
 pub use refusal::{Blame, Deadline, End, Unavailable};
 pub use route::{Prefer, Route};
 pub use server::{Failure, Hold, Lease, Observation, Server, TOKEN_LEN, Why};
-pub use service::{BoxStream, Core, Local, Record, RequestLine, Service, Stream, Worker};
+pub use service::{BoxStream, Core, Local, Record, Reply, RequestLine, Service, Stream, Worker};

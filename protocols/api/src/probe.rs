@@ -25,13 +25,24 @@ pub trait Probe: fmt::Debug + Send + Sync {
     }
 
     /// Whether it speaks over datagrams instead of a stream.
-    fn datagram(&self) -> bool {
-        false
+    fn over(&self) -> ProbeOver {
+        ProbeOver::Stream
     }
 
     /// Begins a probe of `server` (its name and address are for requests that carry them).
     /// `nonce` is fresh randomness for ids.
     fn open(&self, server: &str, address: std::net::SocketAddr, nonce: u64) -> Box<dyn ProbeRun>;
+}
+
+/// What a probe speaks over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeOver {
+    /// A stream.
+    Stream,
+    /// Datagrams, each offered by itself.
+    Datagrams,
+    /// Datagrams, or a stream where the pool's servers are reached over streams alone.
+    AsPool,
 }
 
 /// Which connection a probe wants.
@@ -56,6 +67,8 @@ pub trait ProbeRun: fmt::Debug + Send {
 pub enum ProbeInput<'a> {
     /// The connection is up, and the TLS on it if there is one.
     Connected(Option<&'a TlsFacts>),
+    /// The same where datagrams are spoken.
+    Datagrams,
     /// Everything the server sent since the last consuming step.
     Bytes(&'a [u8]),
     /// The server will send nothing more.

@@ -1,5 +1,6 @@
 //! How a protocol presents itself to the core.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,6 +23,14 @@ pub trait Protocol: fmt::Debug + Send + Sync {
     /// of that VIP. What is wrong is recorded in the section; `None` if no handler can be made.
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler>;
 
+    /// Reads the protocol's keys of a pool, the table `[pool.NAME.PROTOCOL]`, where the file has one. What is wrong
+    /// is recorded in the section. What it gives comes back in [`VipContext::pool_settings`] of every VIP of this
+    /// protocol that may route to the pool. A protocol without such keys leaves them all unread, which reports them.
+    fn configure_pool(&self, options: &mut Section<'_>, pool: &PoolContext<'_>) -> Option<PoolSettings> {
+        let _ = (options, pool);
+        None
+    }
+
     /// The probes it brings, usually one of its own name.
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
         Vec::new()
@@ -39,6 +48,16 @@ pub struct Descriptor {
     pub transport: Transport,
     /// The kinds of key that it can find. `source-ip` is the core's and need not be named.
     pub keys: &'static [KeyKind],
+}
+
+/// A protocol's own settings of a pool, as its [`Protocol::configure_pool`] made them.
+pub type PoolSettings = Arc<dyn Any + Send + Sync>;
+
+/// What a protocol may know of a pool that it has keys in.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolContext<'a> {
+    /// The pool's name.
+    pub name: &'a str,
 }
 
 /// How a protocol's bytes travel.
@@ -77,11 +96,13 @@ pub struct VipContext<'a> {
     pub tls: bool,
     /// The pools it may route to, by name: index 0 is its `pool`.
     pub pools: &'a [Arc<str>],
+    /// The protocol's own settings of those pools, by the same index; none where the file has no such table.
+    pub pool_settings: &'a [Option<PoolSettings>],
     /// Networks whose word is taken for who the client is (`trusted-networks` of `[gateway]`): other proxies.
     pub trusted: &'a Networks,
 }
 
-/// A protocol configured for one VIP: one of the three ways to be a protocol.
+/// A protocol configured for one VIP: one of the three ways to be a protocol, or two of them side by side.
 ///
 /// Only the core matches on it, so that the compiler finds every place when a fourth way comes.
 #[derive(Clone, Debug)]
@@ -92,4 +113,19 @@ pub enum Handler {
     Exchange(Arc<dyn Exchange>),
     /// The owner of the client's stream.
     Service(Arc<dyn Service>),
+    /// Datagrams and streams on the same addresses, as DNS has it. Datagrams for servers that are reached over
+    /// streams alone are handed to the service ([`crate::Worker::datagram`]).
+    Pair(Arc<dyn Exchange>, Arc<dyn Service>),
+}
+
+impl Handler {
+    /// How this VIP's bytes travel, where the protocol as a whole travels as `protocol` says.
+    pub const fn transport(&self, protocol: Transport) -> Transport {
+        match self {
+            Self::Conversation(_) => protocol,
+            Self::Exchange(_) => Transport::Udp,
+            Self::Service(_) => Transport::Tcp,
+            Self::Pair(..) => Transport::Both,
+        }
+    }
 }

@@ -44,6 +44,10 @@ pub enum Observation {
     Moved(u64),
     /// The server failed the client. A client's own faults are never reported.
     Failed(Failure),
+    /// A datagram came from its address that answers nothing that was asked: late, doubled or forged.
+    Strayed,
+    /// It was silent for so long that another server was asked as well. Whether it failed is not known yet.
+    Repeated,
 }
 
 /// How a server failed.

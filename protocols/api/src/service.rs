@@ -28,6 +28,12 @@ pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub trait Service: fmt::Debug + Send + Sync {
     /// The part that lives in one worker.
     fn worker(&self, core: Rc<dyn Core>) -> Rc<dyn Worker>;
+
+    /// The application protocols offered to TLS clients (RFC 7301), most wanted first, where the configuration names
+    /// none.
+    fn alpn(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// One worker's part of a [`Service`].
@@ -35,7 +41,17 @@ pub trait Service: fmt::Debug + Send + Sync {
 pub trait Worker: fmt::Debug {
     /// Serves one client connection to its end and says why it ended.
     async fn serve(self: Rc<Self>, client: BoxStream, facts: Facts) -> End;
+
+    /// Takes a datagram that the [`crate::Exchange`] beside this service has let pass, and whose servers are reached
+    /// over streams alone. `reply` sends one datagram back; dropping it is silence. Must not wait: what takes time is
+    /// spawned.
+    fn datagram(self: Rc<Self>, datagram: &[u8], facts: &Facts, reply: Reply) {
+        let _ = (datagram, facts, reply);
+    }
 }
+
+/// Sends a datagram to the client that asked, from the address that was asked.
+pub type Reply = Box<dyn FnOnce(&[u8])>;
 
 /// A stream of bytes, plain or TLS, that can also say when it would be worth reading.
 ///
@@ -74,6 +90,13 @@ pub trait Core: fmt::Debug {
     /// Connects to the lease's server: TCP, the PROXY header, TLS as its pool is configured. Reports the outcome to
     /// the scheduler itself.
     fn connect<'a>(&'a self, lease: &'a Lease, facts: &'a Facts) -> Local<'a, Result<BoxStream, Failure>>;
+
+    /// Whether connections to the lease's server may serve several clients; false where they begin with one client's
+    /// address (PROXY protocol).
+    fn shareable(&self, lease: &Lease) -> bool {
+        let _ = lease;
+        true
+    }
 
     /// Runs a task beside this one in the same worker; it ends with the worker at the latest.
     fn spawn(&self, task: Local<'static, ()>);

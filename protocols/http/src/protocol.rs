@@ -52,4 +52,8 @@ impl Service for HttpService {
     fn worker(&self, core: Rc<dyn Core>) -> Rc<dyn Worker> {
         HttpWorker::start(core, self.0.clone())
     }
+
+    fn alpn(&self) -> &'static [&'static str] {
+        &["http/1.1"]
+    }
 }

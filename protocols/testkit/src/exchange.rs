@@ -1,6 +1,8 @@
 //! The laws of an exchange.
 
-use sekisho_api::{Request, Unavailable};
+use std::time::Instant;
+
+use sekisho_api::{Answer, Asked, DATAGRAM, Forward, Request, Unavailable};
 
 use crate::conversation::Context;
 use crate::mutate::Seed;
@@ -54,44 +56,80 @@ impl Exchange {
         }
     }
 
+    fn request(&self, datagram: &[u8]) -> (Request, Vec<u8>) {
+        let mut out = vec![0; DATAGRAM];
+        let request = self.exchange.request(datagram, &facts(), Instant::now(), &mut out);
+        let written = match &request {
+            Request::Forward(forward) => forward.written,
+            Request::Answer(written, _) => Some(*written),
+            Request::Ignore(_) => None,
+        };
+        if let Some(written) = written {
+            assert!(written <= out.len(), "it wrote {written} bytes into room for {}", out.len());
+            out.truncate(written);
+        }
+        (request, out)
+    }
+
+    fn forward(&self, datagram: &[u8]) -> Option<Forward> {
+        match self.request(datagram) {
+            (Request::Forward(forward), _) => Some(forward),
+            _ => None,
+        }
+    }
+
+    fn answer(&self, datagram: &[u8], asked: &Asked<'_>) -> Answer {
+        self.exchange.answer(datagram, asked, Instant::now(), &mut vec![0; DATAGRAM])
+    }
+
     fn matching(&self, name: &str, request: &[u8], answer: &[u8]) {
         let exchange = &self.exchange;
-        let Request::Forward { id: place, fingerprint, .. } = exchange.request(request, &facts()) else {
+        let Some(Forward { id: place, fingerprint, memo, .. }) = self.forward(request) else {
             panic!("{name}: the request is not forwarded");
         };
         let id = place.read(request);
         assert!(id.is_some() && id == exchange.id(request), "{name}: the id does not stand where it says");
         let mut other = request.to_vec();
         assert!(place.write(&mut other, !id.unwrap_or(0)), "{name}: the id cannot be replaced");
-        let Request::Forward { fingerprint: again, .. } = exchange.request(&other, &facts()) else {
+        let Some(Forward { fingerprint: again, .. }) = self.forward(&other) else {
             panic!("{name}: another id changes the outcome");
         };
         assert_eq!(again, fingerprint, "{name}: the id is part of the fingerprint");
-        let place = exchange
-            .answer(answer, fingerprint)
-            .unwrap_or_else(|| panic!("{name}: its own answer does not match"));
-        assert_eq!(
-            place.read(answer),
-            exchange.id(answer),
-            "{name}: the answer's id does not stand where it says"
-        );
-        let neighbour = sekisho_api::Fingerprint(fingerprint.0 ^ 1);
-        assert_eq!(exchange.answer(answer, neighbour), None, "{name}: any fingerprint matches");
+        let asked = Asked { request, fingerprint, memo };
+        match self.answer(answer, &asked) {
+            Answer::Stray => panic!("{name}: its own answer does not match"),
+            Answer::Deliver(delivery) | Answer::Another(delivery) => assert_eq!(
+                delivery.id.read(answer),
+                exchange.id(answer),
+                "{name}: the answer's id does not stand where it says"
+            ),
+        }
+        let neighbour = Asked { fingerprint: sekisho_api::Fingerprint(fingerprint.0 ^ 1), ..asked };
+        assert_eq!(self.answer(answer, &neighbour), Answer::Stray, "{name}: any fingerprint matches");
         for (other, foreign, _) in &self.pairs {
-            if let Request::Forward { fingerprint: foreign, .. } = exchange.request(foreign, &facts())
-                && foreign != fingerprint
+            if let Some(theirs) = self.forward(foreign)
+                && theirs.fingerprint != fingerprint
             {
-                assert_eq!(exchange.answer(answer, foreign), None, "{name}: its answer matches {other}");
+                let asked = Asked { request: foreign, fingerprint: theirs.fingerprint, memo: theirs.memo };
+                assert_eq!(self.answer(answer, &asked), Answer::Stray, "{name}: its answer matches {other}");
             }
         }
     }
 
     fn total(&self, what: &str, datagram: &[u8]) {
         let _context = Context(what.to_owned());
-        if let Request::Forward { id, fingerprint, .. } = self.exchange.request(datagram, &facts()) {
+        if let (Request::Forward(Forward { id, fingerprint, memo, written, .. }), out) =
+            self.request(datagram)
+        {
             assert!(id.read(datagram).is_some(), "{what}: the id stands outside the datagram");
-            _ = self.exchange.answer(datagram, fingerprint);
+            assert!(
+                written.is_none() || id.read(&out).is_some(),
+                "{what}: the id stands outside what is sent"
+            );
+            _ = self.answer(datagram, &Asked { request: datagram, fingerprint, memo });
         }
+        _ = self.exchange.known(datagram, &facts(), Instant::now(), &mut vec![0; DATAGRAM]);
+        _ = self.exchange.describe(datagram, datagram);
         _ = self.exchange.id(datagram);
         for why in WHYS {
             for room in [0, 1, 2, 3, 11, 12, 13, datagram.len().saturating_sub(1), datagram.len(), 512, 1232]
@@ -103,7 +141,7 @@ impl Exchange {
 
     fn refusal(&self, what: &str, datagram: &[u8], why: Unavailable, room: usize) {
         let mut out = vec![0; room];
-        if let Some(len) = self.exchange.refuse(datagram, why, &mut out) {
+        if let Some(len) = self.exchange.refuse(datagram, &facts(), why, Instant::now(), &mut out) {
             assert!(len <= room, "{what}: a refusal of {len} bytes in room for {room}");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sekisho_api::settings::{Problem, Section, parse_bytes};
-use sekisho_api::{Probe, ProbeInput, ProbeKind, ProbeRun, ProbeStep, ProbeTls};
+use sekisho_api::{Probe, ProbeInput, ProbeKind, ProbeOver, ProbeRun, ProbeStep, ProbeTls};
 
 /// The longest datagram that no path cuts (the payload of IPv6's least MTU, RFC 8200, section 5).
 const MAX_BYTES: usize = 1232;
@@ -59,8 +59,8 @@ impl Probe for Question {
         ProbeTls::Never
     }
 
-    fn datagram(&self) -> bool {
-        true
+    fn over(&self) -> ProbeOver {
+        ProbeOver::Datagrams
     }
 
     fn open(&self, _: &str, _: SocketAddr, _: u64) -> Box<dyn ProbeRun> {
@@ -71,7 +71,7 @@ impl Probe for Question {
 impl ProbeRun for Question {
     fn step(&mut self, input: ProbeInput<'_>) -> ProbeStep {
         match input {
-            ProbeInput::Connected(_) => ProbeStep::Send(0, self.send.clone()),
+            ProbeInput::Datagrams | ProbeInput::Connected(_) => ProbeStep::Send(0, self.send.clone()),
             ProbeInput::Bytes([]) => ProbeStep::NeedMore,
             ProbeInput::Bytes(answer) => {
                 let found =
@@ -110,7 +110,7 @@ mod tests {
         let (probe, problems) = configured(&[("send", "hex: 00 01"), ("expect", "pong")]);
         assert!(problems.is_empty(), "{problems:?}");
         let mut run = probe.unwrap().open("one", ([192, 0, 2, 1], 53).into(), 0);
-        assert!(matches!(run.step(ProbeInput::Connected(None)), ProbeStep::Send(0, b) if b[..] == [0, 1]));
+        assert!(matches!(run.step(ProbeInput::Datagrams), ProbeStep::Send(0, b) if b[..] == [0, 1]));
         assert!(matches!(run.step(ProbeInput::Bytes(b"a pong b")), ProbeStep::Up));
         assert!(matches!(run.step(ProbeInput::Bytes(b"error")), ProbeStep::Down(_)));
         assert!(matches!(run.step(ProbeInput::Ended), ProbeStep::Down(_)));

@@ -54,6 +54,7 @@ fn asked(protocol: &dyn Protocol, page: &[Table]) -> Vec<&'static str> {
         identity: &identity,
         tls: false,
         pools: &["web".into()],
+        pool_settings: &[],
         trusted: &trusted,
     };
     let name = protocol.descriptor().name;

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Descriptor, Exchange, Facts, Fingerprint, Handler, IdPlace, Protocol, Request, Route, Transport,
-    Unavailable, VipContext,
+    Answer, Asked, Delivery, Descriptor, Exchange, Facts, Fingerprint, Forward, Handler, IdPlace, Protocol,
+    Request, Route, Transport, Unavailable, VipContext,
 };
 use sekisho_tests::{Rig, until};
 
@@ -37,29 +37,43 @@ impl Protocol for Riddle {
 }
 
 impl Exchange for Riddle {
-    fn request(&self, datagram: &[u8], _: &Facts) -> Request {
+    fn request(&self, datagram: &[u8], _: &Facts, _: Instant, _: &mut [u8]) -> Request {
         match datagram {
-            [_, _, kind @ (ASK | ONCE), question @ ..] => Request::Forward {
+            [_, _, kind @ (ASK | ONCE), question @ ..] => Request::Forward(Forward {
                 route: Route::new(),
                 id: ID,
                 fingerprint: fingerprint(question),
+                memo: [0; 2],
+                written: None,
                 repeatable: *kind == ASK,
-            },
+                share: None,
+            }),
             _ => Request::Ignore("no-riddle"),
         }
     }
 
-    fn answer(&self, datagram: &[u8], asked: Fingerprint) -> Option<IdPlace> {
-        let [_, _, ANSWER, text @ ..] = datagram else { return None };
-        let question = text.split(|&byte| byte == b'=').next()?;
-        (fingerprint(question) == asked).then_some(ID)
+    fn answer(&self, datagram: &[u8], asked: &Asked<'_>, _: Instant, _: &mut [u8]) -> Answer {
+        let [_, _, ANSWER, text @ ..] = datagram else { return Answer::Stray };
+        match text.split(|&byte| byte == b'=').next() {
+            Some(question) if fingerprint(question) == asked.fingerprint => {
+                Answer::Deliver(Delivery { id: ID, written: None })
+            }
+            _ => Answer::Stray,
+        }
     }
 
     fn id(&self, datagram: &[u8]) -> Option<u32> {
         ID.read(datagram)
     }
 
-    fn refuse(&self, request: &[u8], why: Unavailable, out: &mut [u8]) -> Option<usize> {
+    fn refuse(
+        &self,
+        request: &[u8],
+        _: &Facts,
+        why: Unavailable,
+        _: Instant,
+        out: &mut [u8],
+    ) -> Option<usize> {
         let refusal = [request.get(..2)?, &[REFUSAL], why.name().as_bytes()].concat();
         out.get_mut(..refusal.len())?.copy_from_slice(&refusal);
         Some(refusal.len())

@@ -117,6 +117,7 @@ fn every_key_of_a_vip_reaches_the_model() {
             handshake: seconds(5),
             head: seconds(6),
             connect: Duration::from_millis(1500),
+            response: None,
             idle: seconds(300),
             half_closed: seconds(20),
             keepalive: seconds(45),

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
-use sekisho_api::{ProbeInput, ProbeRun, ProbeStep, ProbeTls, Server, Stream};
+use sekisho_api::{ProbeInput, ProbeOver, ProbeRun, ProbeStep, ProbeTls, Server, Stream};
 use sekisho_config::{ProbeSpec, ServerTls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -24,8 +24,13 @@ pub(super) async fn probe(
         address.set_port(port);
     }
     let run = spec.probe.open(server.name(), address, super::random());
-    if spec.probe.datagram() {
-        return datagrams(run, address).await;
+    let datagrams = match spec.probe.over() {
+        ProbeOver::Stream => false,
+        ProbeOver::Datagrams => true,
+        ProbeOver::AsPool => connector.is_none(),
+    };
+    if datagrams {
+        return datagram(run, address).await;
     }
     let wanted = spec.probe.tls();
     let tls = match wanted {
@@ -122,7 +127,7 @@ async fn stream(mut run: Box<dyn ProbeRun>, line: Line<'_>, tls: bool) -> Result
 }
 
 /// Lets the run speak over datagrams: each is shown by itself.
-async fn datagrams(mut run: Box<dyn ProbeRun>, address: SocketAddr) -> Result<(), String> {
+async fn datagram(mut run: Box<dyn ProbeRun>, address: SocketAddr) -> Result<(), String> {
     let any = match address {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -134,7 +139,7 @@ async fn datagrams(mut run: Box<dyn ProbeRun>, address: SocketAddr) -> Result<()
     };
     let socket = open.await.map_err(|error| format!("no socket: {}", words(&error)))?;
     let mut buffer = Vec::new();
-    let mut step = run.step(ProbeInput::Connected(None));
+    let mut step = run.step(ProbeInput::Datagrams);
     for _ in 0..STEPS {
         match step {
             ProbeStep::Up => return Ok(()),

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::net::SocketAddr;
 
 use sekisho_api::bytes::Bytes;
-use sekisho_api::{Observation, Probe, ProbeInput, ProbeRun, ProbeStep, ProbeTls, Server};
+use sekisho_api::{Observation, Probe, ProbeInput, ProbeOver, ProbeRun, ProbeStep, ProbeTls, Server};
 use sekisho_scheduler::{Admin, AllDown, FlapSpec, HealthSpec, Method, PassiveSpec, PoolSpec};
 use sekisho_scheduler::{QueueSpec, Scheduler, Secret, ServerSpec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,8 +27,8 @@ impl Probe for Ping {
     fn tls(&self) -> ProbeTls {
         self.tls
     }
-    fn datagram(&self) -> bool {
-        self.datagram
+    fn over(&self) -> ProbeOver {
+        if self.datagram { ProbeOver::Datagrams } else { ProbeOver::Stream }
     }
     fn open(&self, _: &str, _: SocketAddr, _: u64) -> Box<dyn ProbeRun> {
         Box::new(self.clone())
@@ -38,6 +38,7 @@ impl Probe for Ping {
 impl ProbeRun for Ping {
     fn step(&mut self, input: ProbeInput<'_>) -> ProbeStep {
         match input {
+            ProbeInput::Datagrams => ProbeStep::Send(0, Bytes::from_static(b"PING\n")),
             ProbeInput::Connected(tls) => {
                 self.secured = tls.is_some();
                 let word = if self.start_tls && !self.secured { "STARTTLS\n" } else { "PING\n" };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{
-    Core, Deadline, End, Exchange, Facts, Failure, Fingerprint, IdPlace, Lease, Observation, Record, Request,
-    Route, Unavailable,
+    Answer, Asked as Question, Core, DATAGRAM, Deadline, Delivery, End, Exchange, Facts, Failure,
+    Fingerprint, Forward, IdPlace, Lease, Observation, Record, Request, Route, Unavailable,
 };
 use tokio::net::UdpSocket;
 
@@ -51,6 +51,7 @@ struct Waiting {
     id: u32,
     place: IdPlace,
     fingerprint: Fingerprint,
+    memo: [u64; 2],
     /// The request, for a refusal or another try.
     request: Box<[u8]>,
     route: Route,
@@ -80,12 +81,15 @@ impl Exchanges {
         datagram: &mut [u8],
     ) {
         let facts = self.port.facts(&path);
-        match exchange.request(datagram, &facts) {
+        let mut out = vec![0; DATAGRAM];
+        match exchange.request(datagram, &facts, Instant::now(), &mut out) {
             Request::Ignore(_) => {}
-            Request::Answer(answer) => _ = self.port.answer(&path, &answer),
-            Request::Forward { route, id: place, fingerprint, repeatable } => {
+            Request::Answer(length, _) => {
+                _ = out.get(..length).map(|answer| self.port.answer(&path, answer));
+            }
+            Request::Forward(Forward { route, id: place, fingerprint, memo, repeatable, .. }) => {
                 let Some(id) = place.read(datagram) else { return };
-                let ask = Asked { path, id, place, fingerprint, repeatable, exchange, serving };
+                let ask = Asked { path, id, place, fingerprint, memo, repeatable, exchange, serving };
                 self.forward(&ask, &facts, route, datagram, 0, Instant::now());
             }
         }
@@ -132,6 +136,7 @@ impl Exchanges {
                     id: asked.id,
                     place: asked.place,
                     fingerprint: asked.fingerprint,
+                    memo: asked.memo,
                     request: (&*request).into(),
                     route,
                     repeatable: asked.repeatable,
@@ -154,7 +159,8 @@ impl Exchanges {
     /// Says to the client, in its protocol, that there is no server; the bytes of that.
     fn refuse(&self, exchange: &Arc<dyn Exchange>, path: &Path, request: &[u8], why: Unavailable) -> usize {
         let mut out = [0; 1232];
-        match exchange.refuse(request, why, &mut out).and_then(|n| out.get(..n)) {
+        let facts = self.port.facts(path);
+        match exchange.refuse(request, &facts, why, Instant::now(), &mut out).and_then(|n| out.get(..n)) {
             Some(answer) if self.port.answer(path, answer) => answer.len(),
             _ => 0,
         }
@@ -240,10 +246,22 @@ impl Exchanges {
         // An answer to nobody's question is dropped, and whoever waits goes on waiting for the true one.
         let own = waiting.values().next().and_then(|any| any.exchange.id(datagram));
         let Some(Entry::Occupied(entry)) = own.map(|own| waiting.entry(own)) else { return };
-        let Some(place) = entry.get().exchange.answer(datagram, entry.get().fingerprint) else { return };
+        let one = entry.get();
+        let asked = Question { request: &one.request, fingerprint: one.fingerprint, memo: one.memo };
+        let mut out = vec![0; DATAGRAM];
+        let (Answer::Deliver(delivery) | Answer::Another(delivery)) =
+            one.exchange.answer(datagram, &asked, now, &mut out)
+        else {
+            return;
+        };
+        let Delivery { id: place, written } = delivery;
         let done = entry.remove();
-        if place.write(datagram, done.id) {
-            self.port.answer(&done.path, datagram);
+        let answer = match written.and_then(|written| out.get_mut(..written)) {
+            Some(answer) => answer,
+            None => &mut *datagram,
+        };
+        if place.write(answer, done.id) {
+            self.port.answer(&done.path, answer);
         }
         let took = now.saturating_duration_since(done.began);
         done.lease.server().observe(Observation::Answered(took), now);
@@ -277,6 +295,7 @@ impl Exchanges {
                     id: one.id,
                     place: one.place,
                     fingerprint: one.fingerprint,
+                    memo: one.memo,
                     repeatable: one.repeatable,
                     exchange: &one.exchange,
                     serving: &one.serving,
@@ -301,6 +320,7 @@ struct Asked<'a> {
     id: u32,
     place: IdPlace,
     fingerprint: Fingerprint,
+    memo: [u64; 2],
     repeatable: bool,
     exchange: &'a Arc<dyn Exchange>,
     serving: &'a Rc<Serving>,

@@ -86,7 +86,9 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpS
                     Serve::Conversation(converse) => {
                         flows.take(&worker, &serving, converse, &port, path, datagram);
                     }
-                    Serve::Exchange(exchange) => exchanges.take(&serving, exchange, path, datagram),
+                    Serve::Exchange(exchange) | Serve::Pair(exchange, _) => {
+                        exchanges.take(&serving, exchange, path, datagram)
+                    }
                     Serve::Service(_) => {}
                 }
             }

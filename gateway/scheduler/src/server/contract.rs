@@ -48,7 +48,14 @@ impl Server for ServerState {
                 self.counts.moved(bytes);
                 self.traffic.add(bytes, now);
             }
-            Observation::Failed(failure) => self.unwell(failure, now),
+            Observation::Failed(failure) => {
+                if failure == Failure::ResponseTimeout {
+                    self.counts.timed_out();
+                }
+                self.unwell(failure, now);
+            }
+            Observation::Strayed => self.counts.strayed(),
+            Observation::Repeated => self.counts.repeated(),
         }
     }
 

@@ -10,6 +10,9 @@ pub(crate) struct Counts {
     served: AtomicU64,
     failures: AtomicU64,
     bytes: AtomicU64,
+    timeouts: AtomicU64,
+    strays: AtomicU64,
+    repeats: AtomicU64,
     /// Failures in a row to connect, and after connecting. Connecting proves nothing about what comes after it.
     unconnected: AtomicU32,
     unanswered: AtomicU32,
@@ -23,6 +26,9 @@ impl Counts {
             served: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            timeouts: AtomicU64::new(0),
+            strays: AtomicU64::new(0),
+            repeats: AtomicU64::new(0),
             unconnected: AtomicU32::new(0),
             unanswered: AtomicU32::new(0),
             since: now,
@@ -43,6 +49,33 @@ impl Counts {
 
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
+    }
+
+    pub(super) fn timeouts(&self) -> u64 {
+        self.timeouts.load(Relaxed)
+    }
+
+    pub(super) fn strays(&self) -> u64 {
+        self.strays.load(Relaxed)
+    }
+
+    pub(super) fn repeats(&self) -> u64 {
+        self.repeats.load(Relaxed)
+    }
+
+    /// It did not answer in time.
+    pub(super) fn timed_out(&self) {
+        self.timeouts.fetch_add(1, Relaxed);
+    }
+
+    /// A datagram of it answered nothing that was asked.
+    pub(super) fn strayed(&self) {
+        self.strays.fetch_add(1, Relaxed);
+    }
+
+    /// Another server was asked what it had not answered yet.
+    pub(super) fn repeated(&self) {
+        self.repeats.fetch_add(1, Relaxed);
     }
 
     /// When counting began.

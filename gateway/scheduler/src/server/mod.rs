@@ -163,6 +163,21 @@ impl ServerState {
         self.counts.failures()
     }
 
+    /// Answers that did not come in time, since the start.
+    pub fn timeouts(&self) -> u64 {
+        self.counts.timeouts()
+    }
+
+    /// Datagrams from its address that answered nothing that was asked, since the start.
+    pub fn strays(&self) -> u64 {
+        self.counts.strays()
+    }
+
+    /// Requests that another server was asked as well, since the start, because this one was silent.
+    pub fn repeats(&self) -> u64 {
+        self.counts.repeats()
+    }
+
     /// Bytes relayed since the start, both ways together.
     pub fn bytes(&self) -> u64 {
         self.counts.bytes()

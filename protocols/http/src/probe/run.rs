@@ -47,7 +47,7 @@ impl Run {
 impl ProbeRun for Run {
     fn step(&mut self, input: ProbeInput<'_>) -> ProbeStep {
         match input {
-            ProbeInput::Connected(_) => ProbeStep::Send(0, self.request.clone()),
+            ProbeInput::Connected(_) | ProbeInput::Datagrams => ProbeStep::Send(0, self.request.clone()),
             ProbeInput::Bytes(bytes) => match self.verdict(bytes) {
                 Some(verdict) => verdict,
                 None if bytes.len() >= MOST => {

@@ -1,8 +1,12 @@
 //! A DNS query over UDP: id, question as fingerprint, SERVFAIL as refusal (RFC 1035, section 4.1).
 
 use std::hash::Hasher;
+use std::time::Instant;
 
-use sekisho_api::{Exchange, Facts, Fingerprint, IdPlace, Key, KeyKind, Request, Route, Unavailable};
+use sekisho_api::{
+    Answer, Asked, Delivery, Exchange, Facts, Fingerprint, Forward, IdPlace, Key, KeyKind, Request, Route,
+    Unavailable,
+};
 use siphasher::sip::SipHasher13;
 
 #[derive(Debug)]
@@ -41,31 +45,38 @@ fn is_response(datagram: &[u8]) -> bool {
 }
 
 impl Exchange for Dns {
-    fn request(&self, datagram: &[u8], _: &Facts) -> Request {
+    fn request(&self, datagram: &[u8], _: &Facts, _: Instant, _: &mut [u8]) -> Request {
         if is_response(datagram) {
             return Request::Ignore("response");
         }
         let Some(end) = question(datagram) else { return Request::Ignore("malformed") };
         let question = &datagram[HEADER..end];
-        Request::Forward {
+        Request::Forward(Forward {
             route: Route::new()
                 .with_key(Key::new(KeyKind::QNAME, &question[..question.len() - 4].to_ascii_lowercase())),
             id: ID,
             fingerprint: fingerprint(question),
+            memo: [0; 2],
+            written: None,
             repeatable: true,
-        }
+            share: None,
+        })
     }
 
-    fn answer(&self, datagram: &[u8], expected: Fingerprint) -> Option<IdPlace> {
-        let end = question(datagram).filter(|_| is_response(datagram))?;
-        (fingerprint(&datagram[HEADER..end]) == expected).then_some(ID)
+    fn answer(&self, datagram: &[u8], asked: &Asked<'_>, _: Instant, _: &mut [u8]) -> Answer {
+        match question(datagram).filter(|_| is_response(datagram)) {
+            Some(end) if fingerprint(&datagram[HEADER..end]) == asked.fingerprint => {
+                Answer::Deliver(Delivery { id: ID, written: None })
+            }
+            _ => Answer::Stray,
+        }
     }
 
     fn id(&self, datagram: &[u8]) -> Option<u32> {
         ID.read(datagram)
     }
 
-    fn refuse(&self, request: &[u8], _: Unavailable, out: &mut [u8]) -> Option<usize> {
+    fn refuse(&self, request: &[u8], _: &Facts, _: Unavailable, _: Instant, out: &mut [u8]) -> Option<usize> {
         let end = question(request)?;
         let answer = out.get_mut(..end)?;
         answer.copy_from_slice(&request[..end]);

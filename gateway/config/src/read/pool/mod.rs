@@ -34,7 +34,14 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
         seed: section.integer("seed", defaults::SEED, 0..=i64::MAX as u64),
     };
     section.finish();
-    (context.errors.len() == before).then_some(Pool { spec, probe, tls })
+    (context.errors.len() == before).then_some(Pool {
+        spec,
+        probe,
+        tls,
+        streams_only: false,
+        proxy_protocol: None,
+        settings: std::collections::BTreeMap::new(),
+    })
 }
 
 fn queue(pool: &mut Section<'_>) -> QueueSpec {

@@ -55,9 +55,12 @@ pub(super) fn read(
         identity: domain.map_or(&default, |domain| &domain.identity),
         tls: section.has("tls"),
         pools: &pools,
+        pool_settings: &[],
         trusted: &gateway.trusted,
     };
     let handler = protocol.and_then(|protocol| handler(&mut section, protocol, &vip, context));
+    let transport =
+        handler.as_ref().zip(transport).map(|(handler, all)| handler.transport(all)).or(transport);
     other_protocols(name, &mut section, protocol, context);
     section.finish();
 

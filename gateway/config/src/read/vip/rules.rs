@@ -36,6 +36,7 @@ pub(super) fn timeouts(vip: &mut Section<'_>) -> Timeouts {
         handshake: section.duration("handshake", defaults::HANDSHAKE, defaults::DEADLINE),
         head: section.duration("head", defaults::HEAD, defaults::DEADLINE),
         connect: section.duration("connect", defaults::CONNECT, defaults::DEADLINE),
+        response: section.optional_duration("response", defaults::DEADLINE),
         idle: section.duration("idle", defaults::IDLE, defaults::DEADLINE),
         half_closed: section.duration("half-closed", defaults::HALF_CLOSED, defaults::DEADLINE),
         keepalive: section.duration("keepalive", defaults::KEEPALIVE, defaults::DEADLINE),

@@ -67,6 +67,7 @@ impl Rig {
             identity: &identity,
             tls: setup.tls,
             pools: &["pool".into()],
+            pool_settings: &[],
             trusted: &Networks::default(),
         };
         let handler = Http.configure(&mut section, &vip);

@@ -1,0 +1,3 @@
+//! DNS: queries balanced one by one, over UDP, TCP, TLS and HTTPS.
+
+mod wire;

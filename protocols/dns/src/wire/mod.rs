@@ -1,0 +1,1 @@
+//! DNS messages as they travel (RFC 1035, section 4).
