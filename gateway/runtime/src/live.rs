@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sekisho_api::Handler;
-use sekisho_config::{Config, Vip};
+use sekisho_config::{Config, ProxyVersion, Vip};
 use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 
 use crate::StartError;
@@ -34,6 +34,10 @@ pub(crate) struct ServerSide {
     pub(crate) pool: Arc<str>,
     pub(crate) state: Arc<ServerState>,
     pub(crate) connector: Option<Arc<Connector>>,
+    /// Whether it is reached over streams alone.
+    pub(crate) streams_only: bool,
+    /// How it is told the client's address.
+    pub(crate) proxy_protocol: Option<ProxyVersion>,
 }
 
 /// A VIP in force.
@@ -111,6 +115,8 @@ impl Prepared {
                     pool: pool.spec.name.clone(),
                     state: state.clone(),
                     connector: connector.clone(),
+                    streams_only: pool.streams_only || connector.is_some(),
+                    proxy_protocol: pool.proxy_protocol,
                 };
                 servers.insert(state.id(), side);
             }

@@ -154,6 +154,14 @@ impl Core for VipCore {
         Box::pin(async move { drain.begun().await })
     }
 
+    fn shareable(&self, lease: &Lease) -> bool {
+        self.side(lease).is_none_or(|side| side.proxy_protocol.is_none())
+    }
+
+    fn response(&self) -> Option<Duration> {
+        self.live.vip.timeouts.response
+    }
+
     fn attempts(&self) -> u32 {
         self.live.vip.limits.attempts
     }

@@ -110,6 +110,11 @@ pub trait Core: fmt::Debug {
     /// Ready once [`Core::draining`] is true.
     fn drained(&self) -> Local<'static, ()>;
 
+    /// How long a server may take to answer, where the VIP's configuration says so.
+    fn response(&self) -> Option<Duration> {
+        None
+    }
+
     /// The most servers to try for one request or connection.
     fn attempts(&self) -> u32;
 
