@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 9] = [
+const NEEDED: [Package; 16] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -32,6 +32,16 @@ const NEEDED: [Package; 9] = [
     // Load.
     Package { program: "wrk", package: "wrk" },
     Package { program: "h2load", package: "nghttp2-client" },
+    Package { program: "dnsperf", package: "dnsperf" },
+    // Real DNS servers behind the gateway.
+    Package { program: "knotd", package: "knot" },
+    Package { program: "nsd", package: "nsd" },
+    Package { program: "named", package: "bind9" },
+    // Real DNS clients: dig and nsupdate, kdig.
+    Package { program: "nsupdate", package: "bind9-dnsutils" },
+    Package { program: "kdig", package: "knot-dnsutils" },
+    // A peer of the benchmark.
+    Package { program: "dnsdist", package: "dnsdist" },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];
