@@ -204,6 +204,8 @@ fn targets(board: &Board) -> Vec<health::Target> {
                 probe: pool.probe.clone(),
                 timeout: pool.spec.health.timeout,
                 connector: side.connector.clone(),
+                streams_only: side.streams_only,
+                proxy_protocol: side.proxy_protocol,
             })
         })
         .collect()

@@ -183,7 +183,7 @@ impl Driver<'_> {
                 self.ended.key = Some(kind);
             }
             self.ended.attempts += 1;
-            match core.dial(&lease, None).await {
+            match core.dial(&lease, self.facts, None).await {
                 Ok(io) => {
                     let name = lease.server().name().clone();
                     let tls = io.tls().cloned();

@@ -8,27 +8,30 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Failure, Observation, Server};
+use sekisho_api::{Facts, Failure, Observation, Server};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::io::Interest;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use crate::io::Io;
 use crate::listen::keep_alive;
 use crate::live::ServerSide;
 use crate::plain::PlainStream;
+use crate::proxy_header;
 use crate::ticker::Ticker;
 
-/// Connects to a server, TLS included, within `patience`, and tells the scheduler how it went. Without `keepalive`
-/// the caller turns that on once the connection has lived for a while: four system calls that short ones save.
+/// Connects to a server, PROXY header and TLS included, within `patience`, and tells the scheduler how it went. Without
+/// `keepalive` the caller turns that on once the connection has lived for a while: four system calls that short ones
+/// save.
 pub(crate) async fn dial(
     side: &ServerSide,
+    facts: &Facts,
     patience: Duration,
     keepalive: Option<Duration>,
     ticker: &Rc<Ticker>,
 ) -> Result<Io, Failure> {
     let began = Instant::now();
-    let attempt = pin!(attempt(side, keepalive));
+    let attempt = pin!(attempt(side, facts, keepalive));
     let result = within(ticker, began + patience, attempt)
         .await
         .unwrap_or(Err(Problem::Server(Failure::ConnectTimeout)));
@@ -56,9 +59,13 @@ enum Problem {
     Gateway(io::Error),
 }
 
-async fn attempt(side: &ServerSide, keepalive: Option<Duration>) -> Result<Io, Problem> {
+async fn attempt(side: &ServerSide, facts: &Facts, keepalive: Option<Duration>) -> Result<Io, Problem> {
     let address = side.state.address();
-    let stream = tcp(address, keepalive).await?;
+    let mut stream = tcp(address, keepalive).await?;
+    if let Some(version) = side.proxy_protocol {
+        let header = proxy_header::stream(version, facts);
+        stream.write_all(&header).await.map_err(|_| Problem::Server(Failure::Reset))?;
+    }
     match &side.connector {
         None => Ok(Io::Plain(PlainStream::new(stream))),
         Some(connector) => match connector.connect(stream, side.state.name(), address).await {

@@ -19,6 +19,7 @@ mod listen;
 mod live;
 mod names;
 mod plain;
+mod proxy_header;
 mod relay;
 #[cfg(test)]
 mod scratch;

@@ -79,10 +79,15 @@ impl VipCore {
     }
 
     /// As [`Core::connect`]; whoever calls it turns keepalive on when it is worth it.
-    pub(crate) async fn dial(&self, lease: &Lease, keepalive: Option<Duration>) -> Result<Io, Failure> {
+    pub(crate) async fn dial(
+        &self,
+        lease: &Lease,
+        facts: &Facts,
+        keepalive: Option<Duration>,
+    ) -> Result<Io, Failure> {
         let Some(side) = self.side(lease) else { return Err(Failure::Refused) };
         let timeouts = &self.live.vip.timeouts;
-        dial(&side, timeouts.connect, keepalive, self.worker.ticker()).await
+        dial(&side, facts, timeouts.connect, keepalive, self.worker.ticker()).await
     }
 
     /// Starts TLS on a connection to a server that was made in clear.
@@ -132,9 +137,9 @@ impl Core for VipCore {
         self.with_pool(route.pool, |pool, table| pool.learn(&key, lease, table, Instant::now()));
     }
 
-    fn connect<'a>(&'a self, lease: &'a Lease, _: &'a Facts) -> Local<'a, Result<BoxStream, Failure>> {
+    fn connect<'a>(&'a self, lease: &'a Lease, facts: &'a Facts) -> Local<'a, Result<BoxStream, Failure>> {
         let keepalive = Some(self.live.vip.timeouts.keepalive);
-        Box::pin(async move { self.dial(lease, keepalive).await.map(|io| Box::new(io) as BoxStream) })
+        Box::pin(async move { self.dial(lease, facts, keepalive).await.map(|io| Box::new(io) as BoxStream) })
     }
 
     fn spawn(&self, task: Local<'static, ()>) {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sekisho_config::ProbeSpec;
+use sekisho_config::{ProbeSpec, ProxyVersion};
 use sekisho_scheduler::{Change, Health, ProbeResult, ServerState};
 
 use crate::tls::Connector;
@@ -26,6 +26,10 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
     /// TLS as traffic to the pool's servers goes.
     pub(crate) connector: Option<Arc<Connector>>,
+    /// Whether traffic to the pool's servers goes over streams alone.
+    pub(crate) streams_only: bool,
+    /// The PROXY header that the pool's servers expect.
+    pub(crate) proxy_protocol: Option<ProxyVersion>,
 }
 
 /// Probes what `targets` gives whenever a probe is due. Runs until it is dropped, in a `LocalSet`.
@@ -74,7 +78,7 @@ struct Run {
 impl Run {
     async fn carry_out(mut self, spec: ProbeSpec) {
         let timeout = self.target.timeout;
-        let probe = probe::probe(&spec, &*self.target.server, self.target.connector.as_ref());
+        let probe = probe::probe(&spec, &self.target);
         let outcome = match tokio::time::timeout(timeout, probe).await {
             Ok(outcome) => outcome,
             Err(_) => Err(format!("no answer within {timeout:?}")),

@@ -9,16 +9,18 @@ use sekisho_config::{ProbeSpec, ServerTls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
+use super::Target;
 use crate::io::Io;
 use crate::plain::PlainStream;
+use crate::proxy_header;
 use crate::tls::Connector;
 
 /// Probes a server once. `Err` says why it is not well, for the operator.
-pub(super) async fn probe(
-    spec: &ProbeSpec,
-    server: &dyn Server,
-    connector: Option<&Arc<Connector>>,
-) -> Result<(), String> {
+pub(super) async fn probe(spec: &ProbeSpec, target: &Target) -> Result<(), String> {
+    let Target { server, connector, proxy_protocol, .. } = target;
+    let connector = connector.as_ref();
+    // Whoever expects the header on its port takes nothing else for its first bytes; another port is asked plainly.
+    let proxy = proxy_protocol.filter(|_| spec.port.is_none()).map_or(&[][..], proxy_header::own);
     let mut address = server.address();
     if let Some(port) = spec.port {
         address.set_port(port);
@@ -27,10 +29,10 @@ pub(super) async fn probe(
     let datagrams = match spec.probe.over() {
         ProbeOver::Stream => false,
         ProbeOver::Datagrams => true,
-        ProbeOver::AsPool => connector.is_none(),
+        ProbeOver::AsPool => !target.streams_only,
     };
     if datagrams {
-        return datagram(run, address).await;
+        return datagram(run, address, proxy).await;
     }
     let wanted = spec.probe.tls();
     let tls = match wanted {
@@ -38,7 +40,7 @@ pub(super) async fn probe(
         ProbeTls::AsPool => connector,
         ProbeTls::Always => Some(connector.or(ANYONE.as_ref()).ok_or("TLS is not available")?),
     };
-    let line = Line { server, address, connector: connector.or(ANYONE.as_ref()) };
+    let line = Line { server: &**server, address, proxy, connector: connector.or(ANYONE.as_ref()) };
     stream(run, line, tls.is_some()).await
 }
 
@@ -61,15 +63,18 @@ static ANYONE: LazyLock<Option<Arc<Connector>>> = LazyLock::new(|| {
 struct Line<'a> {
     server: &'a dyn Server,
     address: SocketAddr,
+    /// What is sent before anything else.
+    proxy: &'static [u8],
     connector: Option<&'a Arc<Connector>>,
 }
 
 impl Line<'_> {
     async fn connect(self, tls: bool) -> Result<Io, String> {
-        let tcp =
+        let mut tcp =
             TcpStream::connect(self.address).await.map_err(|e| format!("no connection: {}", words(&e)))?;
         // A request in two writes must not wait for the server's delayed acknowledgement.
         let _ = tcp.set_nodelay(true);
+        tcp.write_all(self.proxy).await.map_err(|error| format!("sending failed: {}", words(&error)))?;
         if tls { self.secure(tcp).await } else { Ok(Io::Plain(PlainStream::new(tcp))) }
     }
 
@@ -126,8 +131,12 @@ async fn stream(mut run: Box<dyn ProbeRun>, line: Line<'_>, tls: bool) -> Result
     Err("the probe comes to no end".to_owned())
 }
 
-/// Lets the run speak over datagrams: each is shown by itself.
-async fn datagram(mut run: Box<dyn ProbeRun>, address: SocketAddr) -> Result<(), String> {
+/// Lets the run speak over datagrams: each is shown by itself, and sent behind `proxy`.
+async fn datagram(
+    mut run: Box<dyn ProbeRun>,
+    address: SocketAddr,
+    proxy: &'static [u8],
+) -> Result<(), String> {
     let any = match address {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -146,7 +155,10 @@ async fn datagram(mut run: Box<dyn ProbeRun>, address: SocketAddr) -> Result<(),
             ProbeStep::Down(why) => return Err(why),
             ProbeStep::NeedMore => {}
             ProbeStep::Send(_, bytes) => {
-                socket.send(&bytes).await.map_err(|error| format!("sending failed: {}", words(&error)))?;
+                socket
+                    .send(&[proxy, &bytes].concat())
+                    .await
+                    .map_err(|error| format!("sending failed: {}", words(&error)))?;
             }
             ProbeStep::StartTls(_) => return Err("the probe starts TLS on datagrams".to_owned()),
         }

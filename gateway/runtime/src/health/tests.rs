@@ -1,10 +1,9 @@
 //! Probes against small servers, and what the scheduler hears of them.
 
-use std::any::Any;
 use std::net::SocketAddr;
 
 use sekisho_api::bytes::Bytes;
-use sekisho_api::{Observation, Probe, ProbeInput, ProbeOver, ProbeRun, ProbeStep, ProbeTls, Server};
+use sekisho_api::{Probe, ProbeInput, ProbeOver, ProbeRun, ProbeStep, ProbeTls};
 use sekisho_scheduler::{Admin, AllDown, FlapSpec, HealthSpec, Method, PassiveSpec, PoolSpec};
 use sekisho_scheduler::{QueueSpec, Scheduler, Secret, ServerSpec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,20 +14,20 @@ use super::*;
 /// Says `PING`, waits for a line and wants it to be `PONG`; with `STARTTLS` before, if it should.
 #[derive(Clone, Debug)]
 struct Ping {
-    datagram: bool,
+    over: ProbeOver,
     tls: ProbeTls,
     start_tls: bool,
     secured: bool,
 }
 
-const PING: Ping = Ping { datagram: false, tls: ProbeTls::AsPool, start_tls: false, secured: false };
+const PING: Ping = Ping { over: ProbeOver::Stream, tls: ProbeTls::AsPool, start_tls: false, secured: false };
 
 impl Probe for Ping {
     fn tls(&self) -> ProbeTls {
         self.tls
     }
     fn over(&self) -> ProbeOver {
-        if self.datagram { ProbeOver::Datagrams } else { ProbeOver::Stream }
+        self.over
     }
     fn open(&self, _: &str, _: SocketAddr, _: u64) -> Box<dyn ProbeRun> {
         Box::new(self.clone())
@@ -58,36 +57,9 @@ impl ProbeRun for Ping {
     }
 }
 
-#[derive(Debug)]
-struct At(Arc<str>, SocketAddr);
-
-impl Server for At {
-    fn name(&self) -> &Arc<str> {
-        &self.0
-    }
-    fn address(&self) -> SocketAddr {
-        self.1
-    }
-    fn id(&self) -> u64 {
-        1
-    }
-    fn token(&self) -> &str {
-        ""
-    }
-    fn observe(&self, _: Observation, _: Instant) {}
-    fn reusable(&self) -> bool {
-        true
-    }
-    fn release(&self, _: Option<Instant>) {}
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
 async fn verdict(ping: Ping, address: SocketAddr) -> Result<(), String> {
     let spec = ProbeSpec { kind: "ping", probe: Arc::new(ping), port: Some(address.port()) };
-    let server = At("app1".into(), SocketAddr::new(address.ip(), 1));
-    probe::probe(&spec, &server, None).await
+    probe::probe(&spec, &target(SocketAddr::new(address.ip(), 1))).await
 }
 
 fn run_test(future: impl Future<Output = ()>) {
@@ -153,7 +125,7 @@ fn server_that_never_stops_talking_is_down() {
 #[test]
 fn datagram_probe_gets_each_datagram_by_itself_and_the_refusal_of_a_closed_port() {
     run_test(async {
-        let ping = Ping { datagram: true, ..PING };
+        let ping = Ping { over: ProbeOver::Datagrams, ..PING };
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let serve = async {
@@ -166,6 +138,67 @@ fn datagram_probe_gets_each_datagram_by_itself_and_the_refusal_of_a_closed_port(
         assert_eq!(up, Ok(()));
         drop(socket);
         assert_eq!(verdict(ping, address).await, Err("no answer: connection refused".to_owned()));
+    });
+}
+
+#[test]
+fn probe_of_a_server_that_expects_the_proxy_header_begins_with_one_that_names_nobody() {
+    run_test(async {
+        for (version, header) in [
+            (ProxyVersion::V1, &b"PROXY UNKNOWN\r\n"[..]),
+            (ProxyVersion::V2, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            for port in [None, Some(address.port())] {
+                let target = Target { proxy_protocol: Some(version), ..target(address) };
+                let spec = ProbeSpec { kind: "ping", probe: Arc::new(PING), port };
+                // A port of the probe's own is not the one that traffic and its header go to.
+                let expected = [if port.is_none() { header } else { b"" }, b"PING\n"].concat();
+                let serve = async {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    let mut said = vec![0; expected.len()];
+                    stream.read_exact(&mut said).await.unwrap();
+                    stream.write_all(b"PONG\n").await.unwrap();
+                    said
+                };
+                let (verdict, said) = tokio::join!(probe::probe(&spec, &target), serve);
+                assert_eq!((verdict, said), (Ok(()), expected));
+            }
+        }
+    });
+}
+
+#[test]
+fn each_datagram_of_a_probe_has_a_header_of_its_own() {
+    run_test(async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let target =
+            Target { proxy_protocol: Some(ProxyVersion::V2), ..target(socket.local_addr().unwrap()) };
+        let ping = Ping { over: ProbeOver::AsPool, ..PING };
+        let spec = ProbeSpec { kind: "ping", probe: Arc::new(ping), port: None };
+        let serve = async {
+            for answer in ["AGAIN\n", "PONG\n"] {
+                let mut room = [0; 64];
+                let (length, peer) = socket.recv_from(&mut room).await.unwrap();
+                assert_eq!(&room[..length], b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0PING\n");
+                socket.send_to(answer.as_bytes(), peer).await.unwrap();
+            }
+        };
+        let (verdict, ()) = tokio::join!(probe::probe(&spec, &target), serve);
+        assert_eq!(verdict, Ok(()));
+    });
+}
+
+#[test]
+fn probe_that_goes_as_the_pool_does_takes_a_stream_where_traffic_has_no_other_way() {
+    run_test(async {
+        let (address, serve) = saying(&["PONG\n"]).await;
+        let target = Target { streams_only: true, ..target(address) };
+        let ping = Ping { over: ProbeOver::AsPool, ..PING };
+        let spec = ProbeSpec { kind: "ping", probe: Arc::new(ping), port: None };
+        let (verdict, ()) = tokio::join!(probe::probe(&spec, &target), serve);
+        assert_eq!(verdict, Ok(()));
     });
 }
 
@@ -211,6 +244,8 @@ fn target(address: SocketAddr) -> Target {
         probe: Some(ProbeSpec { kind: "ping", probe: Arc::new(PING), port: None }),
         timeout: health_spec().timeout,
         connector: None,
+        streams_only: false,
+        proxy_protocol: None,
     }
 }
 
