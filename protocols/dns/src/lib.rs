@@ -1,3 +1,6 @@
 //! DNS: queries balanced one by one, over UDP, TCP, TLS and HTTPS.
 
 mod wire;
+
+#[doc(hidden)]
+pub use wire::oracle as wire_oracle;

@@ -1,0 +1,111 @@
+//! Names (RFC 1035, sections 3.1 and 4.1.4): any octets in their labels, at most 255 in all.
+
+use super::header::HEADER;
+
+/// The longest name: 127 labels of one octet and the root.
+pub(crate) const NAME: usize = 255;
+
+/// Pointers that one name may go through. Nothing honest needs more than a few.
+const HOPS: usize = 126;
+
+/// Where the uncompressed name from `at` ends, behind its root label. `None` if it is cut, too long, or has a pointer
+/// or a label of a type that nobody uses (RFC 6891, section 5).
+pub(super) fn plain(message: &[u8], at: usize) -> Option<usize> {
+    let mut position = at;
+    loop {
+        match *message.get(position)? {
+            0 => return (position - at < NAME).then_some(position + 1),
+            length @ 1..=63 => position += usize::from(length) + 1,
+            64.. => return None,
+        }
+        if position - at >= NAME {
+            return None;
+        }
+    }
+}
+
+/// Where the perhaps compressed name from `at` ends: behind its root label or its first pointer. `None` if it is cut,
+/// too long, or a pointer goes anywhere but strictly backwards.
+pub(super) fn compressed(message: &[u8], at: usize) -> Option<usize> {
+    let (mut position, mut floor, mut octets, mut end) = (at, at, 1, None);
+    for _ in 0..=HOPS {
+        loop {
+            match *message.get(position)? {
+                0 => return Some(end.unwrap_or(position + 1)),
+                length @ 1..=63 => {
+                    let label = usize::from(length) + 1;
+                    octets += label;
+                    position += label;
+                    if octets > NAME {
+                        return None;
+                    }
+                }
+                64..=191 => return None,
+                192.. => break,
+            }
+        }
+        end = end.or(Some(position + 2));
+        let target = pointer(message, position)?;
+        // INVARIANT: every hop lands before the piece it left, so that none is visited twice.
+        if target < HEADER || target >= floor {
+            return None;
+        }
+        (position, floor) = (target, target);
+    }
+    None
+}
+
+/// Where the pointer that ends the name from `at` stands, if one does.
+pub(super) fn pointer_place(message: &[u8], at: usize) -> Option<usize> {
+    let mut position = at;
+    while position - at < NAME {
+        match *message.get(position)? {
+            0 | 64..=191 => return None,
+            length @ 1..=63 => position += usize::from(length) + 1,
+            192.. => return Some(position),
+        }
+    }
+    None
+}
+
+/// Where the pointer at `at` goes.
+pub(super) fn pointer(message: &[u8], at: usize) -> Option<usize> {
+    let &[high, low] = message.get(at..)?.first_chunk()?;
+    Some(usize::from(u16::from_be_bytes([high & 0x3f, low])))
+}
+
+/// The labels of an uncompressed name, without the root.
+pub(super) fn labels(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = name;
+    std::iter::from_fn(move || {
+        let (&length, behind) = rest.split_first()?;
+        let (label, behind) = behind.split_at_checked(usize::from(length)).filter(|_| length != 0)?;
+        rest = behind;
+        Some(label)
+    })
+}
+
+/// The name in lower case, or its last so many labels; with the root label, so that no name is the start of another.
+///
+/// Only A to Z change (RFC 4343): no length octet is one of them.
+pub(crate) fn lower_name<'b>(name: &[u8], last_labels: Option<u8>, buf: &'b mut [u8; NAME]) -> &'b [u8] {
+    let skipped = last_labels.map_or(0, |kept| labels(name).count().saturating_sub(usize::from(kept)));
+    let start: usize = labels(name).take(skipped).map(|label| label.len() + 1).sum();
+    let kept = name.get(start..).unwrap_or_default();
+    let lower = buf.get_mut(..kept.len()).unwrap_or_default();
+    for (to, from) in lower.iter_mut().zip(kept) {
+        *to = from.to_ascii_lowercase();
+    }
+    lower
+}
+
+/// Whether `name` is `suffix` or below it; case does not matter. Both are uncompressed and end with the root label.
+pub(crate) fn ends_with(name: &[u8], suffix: &[u8]) -> bool {
+    let Some(start) = name.len().checked_sub(suffix.len()) else { return false };
+    // The suffix must begin where a label begins, not where the octets happen to look like one.
+    let mut at = 0;
+    while at < start {
+        at += 1 + name.get(at).copied().map_or(start, usize::from);
+    }
+    at == start && name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+}
