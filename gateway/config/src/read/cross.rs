@@ -1,19 +1,21 @@
 //! What only shows when VIPs and pools are looked at together.
 
-use std::collections::{HashMap, HashSet};
+mod pools;
+
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sekisho_api::Transport;
 use sekisho_api::settings::{Problem, Span};
 
 use super::context::{Context, Name};
-use super::vip;
-use crate::model::{Gateway, Pool};
+use super::{pool, vip};
+use crate::model::Gateway;
 
 /// Checks that hold over the whole file.
 pub(super) fn check(
     vips: &[(Name<'_>, vip::Read)],
-    pools: &[(Name<'_>, Option<Pool>)],
+    pools: &[(Name<'_>, pool::Read)],
     gateway: &Gateway,
     context: &Context<'_>,
 ) {
@@ -27,15 +29,7 @@ pub(super) fn check(
         context.warn(problem.help("add a table `[vip.NAME]` with `listen`, `protocol` and `pool`"));
         return;
     }
-    let used: HashSet<&str> = vips.iter().flat_map(|(_, vip)| &vip.pools).map(|name| &**name).collect();
-    for (name, _) in pools {
-        if !used.contains(name.text) {
-            let message = format!("no VIP uses pool `{}`", name.text);
-            let problem =
-                Problem::new(name.span.clone(), message, "its servers are probed, nobody gets them");
-            context.warn(problem.help("name it in a VIP's `pool` or `pools`, or delete it"));
-        }
-    }
+    pools::check(vips, pools, context);
     if gateway.secret_file.is_none() && gateway.state_directory.is_none() {
         for place in vips.iter().filter_map(|(_, vip)| vip.cookie.clone()) {
             let message = "cookies will not survive a restart";

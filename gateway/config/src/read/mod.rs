@@ -8,8 +8,10 @@ mod gateway;
 mod pool;
 mod vip;
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use sekisho_api::PoolSettings;
 use sekisho_api::settings::{Section, Table};
 
 use context::named;
@@ -29,18 +31,19 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
 
     let mut pool_names: Vec<&str> = pool_tables.iter().map(|(name, _)| name.text).collect();
     pool_names.sort_unstable();
-    let names = Names { pools: &pool_names, domains: &domains };
     let pools: Vec<_> = pool_tables
         .into_iter()
         .map(|(name, section)| (name.clone(), pool::read(&name, section, context)))
         .collect();
+    let settings = pools.iter().filter_map(|(name, read)| Some((name.text, &read.pool.as_ref()?.settings)));
+    let names = Names { pools: &pool_names, domains: &domains, settings: settings.collect() };
     let vips: Vec<_> = vip_tables
         .into_iter()
         .map(|(name, section)| (name.clone(), vip::read(&name, section, &names, &gateway, context)))
         .collect();
     cross::check(&vips, &pools, &gateway, context);
 
-    let pools = pools.into_iter().map(|(_, pool)| pool.map(Arc::new)).collect::<Option<_>>()?;
+    let pools = pools.into_iter().map(|(_, read)| read.pool.map(Arc::new)).collect::<Option<_>>()?;
     let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
     Some(Config { gateway, vips, pools, domains })
 }
@@ -50,4 +53,6 @@ struct Names<'a> {
     /// INVARIANT: sorted.
     pools: &'a [&'a str],
     domains: &'a [crate::model::Domain],
+    /// The protocols' settings of each pool, by its name; none where a problem was recorded.
+    settings: HashMap<&'a str, &'a BTreeMap<&'static str, PoolSettings>>,
 }

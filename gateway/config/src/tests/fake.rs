@@ -1,12 +1,15 @@
 //! Protocols that stand in for the real ones: their names, keys and probes, and nothing behind them.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Descriptor, Facts, Fault, Handler, Head, HeadConversation, Heads, KeyKind, Probe, ProbeInput, ProbeKind,
-    ProbeRun, ProbeStep, Protocol, Route, Transport, Unavailable, VipContext, bytes,
+    Answer, Asked, Core, Descriptor, Exchange, Facts, Fault, Handler, Head, HeadConversation, Heads, KeyKind,
+    PoolContext, PoolSettings, Probe, ProbeInput, ProbeKind, ProbeRun, ProbeStep, Protocol, Request, Route,
+    Service, Transport, Unavailable, VipContext, Worker, bytes,
 };
 
 use super::folder::{Folder, now};
@@ -14,7 +17,8 @@ use crate::load::examine;
 use crate::{Loaded, Registry, Report};
 
 /// The keys that the stand-ins read of their own: not the core's to document.
-pub(super) const OWN_KEYS: &[&str] = &["greeting", "dns", "http", "imap", "rdp", "sni", "tcp", "udp"];
+pub(super) const OWN_KEYS: &[&str] =
+    &["cache", "greeting", "dns", "http", "imap", "rdp", "sni", "tcp", "udp"];
 
 pub(super) fn registry() -> Registry {
     let tcp = |name, keys| Fake { name, transport: Transport::Tcp, keys };
@@ -58,9 +62,19 @@ impl Protocol for Fake {
         Descriptor { name, summary: "a stand-in", transport, keys }
     }
 
-    fn configure(&self, options: &mut Section<'_>, _: &VipContext<'_>) -> Option<Handler> {
+    fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
         options.text("greeting");
-        Some(Handler::Conversation(Arc::new(Heads::new(Nothing))))
+        Some(match (self.name, vip.tls) {
+            ("dns", false) => Handler::Pair(Arc::new(Nothing), Arc::new(Nothing)),
+            ("dns", true) => Handler::Service(Arc::new(Nothing)),
+            _ => Handler::Conversation(Arc::new(Heads::new(Nothing))),
+        })
+    }
+
+    /// Pools have something for `dns` alone.
+    fn configure_pool(&self, options: &mut Section<'_>, _: &PoolContext<'_>) -> Option<PoolSettings> {
+        let cache = (self.name == "dns").then(|| options.text("cache")).flatten()?;
+        Some(Arc::new(cache.value.to_owned()))
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
@@ -82,6 +96,30 @@ impl HeadConversation for Nothing {
 
     fn refusal(&self, _: Unavailable) -> bytes::Bytes {
         bytes::Bytes::new()
+    }
+}
+
+impl Exchange for Nothing {
+    fn request(&self, _: &[u8], _: &Facts, _: Instant, _: &mut [u8]) -> Request {
+        Request::Ignore("stand-in")
+    }
+
+    fn id(&self, _: &[u8]) -> Option<u32> {
+        None
+    }
+
+    fn answer(&self, _: &[u8], _: &Asked<'_>, _: Instant, _: &mut [u8]) -> Answer {
+        Answer::Stray
+    }
+
+    fn refuse(&self, _: &[u8], _: &Facts, _: Unavailable, _: Instant, _: &mut [u8]) -> Option<usize> {
+        None
+    }
+}
+
+impl Service for Nothing {
+    fn worker(&self, _: Rc<dyn Core>) -> Rc<dyn Worker> {
+        unimplemented!("configurations are checked here, nobody is served")
     }
 }
 

@@ -12,8 +12,8 @@ use sekisho_scheduler::{
 use super::fake;
 use super::folder::{Folder, files};
 use crate::{
-    AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ServerTls,
-    Timeouts, TlsVersion,
+    AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ProxyVersion,
+    ServerTls, Timeouts, TlsVersion,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -117,7 +117,7 @@ fn every_key_of_a_vip_reaches_the_model() {
             handshake: seconds(5),
             head: seconds(6),
             connect: Duration::from_millis(1500),
-            response: None,
+            response: Some(Duration::from_millis(2500)),
             idle: seconds(300),
             half_closed: seconds(20),
             keepalive: seconds(45),
@@ -182,7 +182,14 @@ fn every_key_of_a_pool_reaches_the_model() {
             alpn: vec!["http/1.1".to_owned()],
         })
     );
-    assert!(config.pools[1].tls.as_ref().unwrap().verify, "`tls = true` checks certificates");
+    let images = &config.pools[1];
+    assert!(images.tls.as_ref().unwrap().verify, "`tls = true` checks certificates");
+    let resolvers = &config.pools[2];
+    let reach = [pool, images, resolvers].map(|pool| (pool.streams_only, pool.proxy_protocol));
+    let expected = [(true, Some(ProxyVersion::V2)), (true, None), (true, Some(ProxyVersion::V1))];
+    assert_eq!(reach, expected, "`tls` has no datagrams");
+    assert_eq!(resolvers.settings.keys().copied().collect::<Vec<_>>(), ["dns"]);
+    assert_eq!(resolvers.settings["dns"].downcast_ref::<String>().unwrap(), "64 MiB");
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod full;
 mod golden;
 mod load;
 mod mutation;
+mod settings;

@@ -2,20 +2,34 @@
 
 mod health;
 mod method;
+mod protocols;
+mod reach;
 mod server;
 mod tls;
 
 use std::sync::Arc;
 
-use sekisho_api::settings::Section;
+use sekisho_api::settings::{Section, Span};
 use sekisho_scheduler::{AllDown, PoolSpec, QueueSpec};
 
 use super::context::{Context, Name};
 use crate::defaults;
-use crate::model::Pool;
+use crate::model::{Pool, ProxyVersion};
 
-/// Reads one pool; `None` where a problem was recorded.
-pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<'_>) -> Option<Pool> {
+/// What was read of a pool, for the checks over all VIPs and pools.
+pub(super) struct Read {
+    /// The pool; none where a problem was recorded.
+    pub(super) pool: Option<Pool>,
+    /// The protocols that it has tables of, and where.
+    pub(super) tables: Vec<(&'static str, Span)>,
+    /// Where it says that its servers are reached over streams alone.
+    pub(super) streams_only: Option<Span>,
+    /// Where it asks for a PROXY header that datagrams cannot have.
+    pub(super) text_header: Option<Span>,
+}
+
+/// Reads one pool.
+pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<'_>) -> Read {
     let before = context.errors.len();
     let method = method::read(&mut section, context);
     let servers = server::read(&mut section, context);
@@ -23,6 +37,8 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
     let all_down = section.word("all-down", &[("refuse", AllDown::Refuse), ("use-all", AllDown::UseAll)]);
     let queue = queue(&mut section);
     let tls = tls::read(&mut section, &servers, context);
+    let streams_only = reach::streams_only(&mut section, tls.is_some(), context);
+    let proxy_protocol = reach::proxy_protocol(&mut section);
     let spec = PoolSpec {
         name: Arc::from(name.text),
         method,
@@ -33,15 +49,11 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
         health,
         seed: section.integer("seed", defaults::SEED, 0..=i64::MAX as u64),
     };
+    let (settings, tables) = protocols::read(name, &mut section, context);
+    let text_header = (proxy_protocol == Some(ProxyVersion::V1)).then(|| section.place("proxy-protocol"));
     section.finish();
-    (context.errors.len() == before).then_some(Pool {
-        spec,
-        probe,
-        tls,
-        streams_only: false,
-        proxy_protocol: None,
-        settings: std::collections::BTreeMap::new(),
-    })
+    let pool = Pool { spec, probe, tls, streams_only: streams_only.is_some(), proxy_protocol, settings };
+    Read { pool: (context.errors.len() == before).then_some(pool), tables, streams_only, text_header }
 }
 
 fn queue(pool: &mut Section<'_>) -> QueueSpec {

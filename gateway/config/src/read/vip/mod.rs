@@ -48,6 +48,9 @@ pub(super) fn read(
     let timeouts = rules::timeouts(&mut section);
     let access_log = section.flag("access-log", true);
 
+    let own = protocol.map(|protocol| protocol.descriptor().name);
+    let settings = |pool: &Arc<str>| names.settings.get(&**pool)?.get(own?).cloned();
+    let pool_settings: Vec<_> = pools.iter().map(settings).collect();
     let default = IdentityRules::default();
     let vip = VipContext {
         name: name.text,
@@ -55,7 +58,7 @@ pub(super) fn read(
         identity: domain.map_or(&default, |domain| &domain.identity),
         tls: section.has("tls"),
         pools: &pools,
-        pool_settings: &[],
+        pool_settings: &pool_settings,
         trusted: &gateway.trusted,
     };
     let handler = protocol.and_then(|protocol| handler(&mut section, protocol, &vip, context));

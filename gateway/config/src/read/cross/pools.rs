@@ -1,0 +1,74 @@
+//! Whether pools suit the VIPs that send clients to them.
+
+use std::collections::HashMap;
+
+use sekisho_api::settings::{Problem, Span};
+use sekisho_api::{Handler, Transport};
+
+use super::super::context::{Context, Name};
+use super::super::{pool, vip};
+
+/// A VIP and its name.
+type User<'a> = (&'a str, &'a vip::Read);
+
+/// Checks every pool against its users.
+pub(super) fn check(vips: &[(Name<'_>, vip::Read)], pools: &[(Name<'_>, pool::Read)], context: &Context<'_>) {
+    let mut users: HashMap<&str, Vec<User<'_>>> = HashMap::new();
+    for (name, vip) in vips {
+        for pool in &vip.pools {
+            users.entry(pool).or_default().push((name.text, vip));
+        }
+    }
+    for (name, pool) in pools {
+        let Some(users) = users.get(name.text) else {
+            let message = format!("no VIP uses pool `{}`", name.text);
+            let problem =
+                Problem::new(name.span.clone(), message, "its servers are probed, nobody gets them");
+            context.warn(problem.help("name it in a VIP's `pool` or `pools`, or delete it"));
+            continue;
+        };
+        tables(name, pool, users, context);
+        if let Some(place) = &pool.streams_only {
+            streams(place, users, context);
+        } else if let Some(place) = &pool.text_header {
+            header(place, users, context);
+        }
+    }
+}
+
+/// Tables of protocols that nobody speaks to the pool.
+fn tables(name: &Name<'_>, pool: &pool::Read, users: &[User<'_>], context: &Context<'_>) {
+    let speaks =
+        |protocol| users.iter().any(|(_, vip)| vip.vip.as_ref().is_some_and(|vip| vip.protocol == protocol));
+    for (protocol, place) in pool.tables.iter().filter(|(protocol, _)| !speaks(*protocol)) {
+        let message = format!("no VIP speaks `{protocol}` to pool `{}`", name.text);
+        let problem = Problem::new(place.clone(), message, "this table has no effect");
+        context.warn(problem.help("delete it, or name the pool in a VIP of that protocol"));
+    }
+}
+
+/// Datagrams for servers that are reached over streams alone: only a protocol that has both can carry them over.
+fn streams(place: &Span, users: &[User<'_>], context: &Context<'_>) {
+    let stuck = users.iter().find(|(_, vip)| {
+        let datagrams = vip.transport.is_some_and(Transport::udp);
+        let handler = vip.vip.as_ref().map(|vip| &vip.handler);
+        datagrams && matches!(handler, Some(Handler::Conversation(_) | Handler::Exchange(_)))
+    });
+    if let Some((user, _)) = stuck {
+        let message = "datagrams cannot reach this pool's servers";
+        let label = format!("VIP `{user}` sends them as they come");
+        let problem = Problem::new(place.clone(), message, label);
+        context.error(problem.help("give that VIP a pool without `tls` and `over = \"tcp\"`"));
+    }
+}
+
+/// Datagrams for servers that expect a header of text, which is for streams.
+fn header(place: &Span, users: &[User<'_>], context: &Context<'_>) {
+    let datagrams = users.iter().find(|(_, vip)| vip.transport.is_some_and(Transport::udp));
+    if let Some((user, _)) = datagrams {
+        let message = "version 1 of the PROXY protocol has no header for datagrams";
+        let label = format!("VIP `{user}` sends datagrams to this pool");
+        let problem = Problem::new(place.clone(), message, label);
+        context.error(problem.help("write proxy-protocol = \"v2\""));
+    }
+}
