@@ -87,6 +87,7 @@ impl IdPlace {
 
 /// What becomes of a client's datagram.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once per datagram and taken apart at once")]
 pub enum Request {
     /// It goes to a server.
     Forward(Forward),
