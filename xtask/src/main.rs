@@ -44,7 +44,7 @@ enum Chore {
     Tidy,
     /// Licences, sources, bans and advisories of every dependency, offline
     Licences,
-    /// Sekisho beside HAProxy and nginx: CPU time per unit of work
+    /// Sekisho beside HAProxy, nginx and dnsdist: CPU time per unit of work
     Bench(bench::Options),
 }
 

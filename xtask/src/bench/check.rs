@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use super::Outcome;
 use super::client::{Http, Relay, Target};
 use super::load::MEGABYTE;
 use super::origin::{SMALL, pattern};
 use super::places::{Front, SERVERS};
+use super::{Outcome, dns};
 
 /// Checks one front of a subject.
 pub(super) async fn front(front: Front, target: &Target) -> Outcome {
@@ -18,6 +18,7 @@ pub(super) async fn front(front: Front, target: &Target) -> Outcome {
             Front::Http => web(front, || target.plain(Front::Http)).await,
             Front::Https => web(front, || target.tls()).await,
             Front::Relay => relay(target).await,
+            Front::Dns | Front::DnsCached | Front::Dot | Front::Doh => dns::check(front, target).await,
         }
     };
     timeout(PATIENCE, check).await.unwrap_or_else(|_| Err(format!("{front:?}: no answer")))

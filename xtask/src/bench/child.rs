@@ -1,6 +1,7 @@
 //! A subject's process, which never outlives the benchmark.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, Command, Stdio};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::machine::{Cpus, tree};
+use super::machine::tree;
 use super::{Outcome, failed};
 
 /// A running process. Dropping it ends it and its children.
@@ -19,8 +20,12 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts `command` on the subjects' core, with its output in a file `log`.
-    pub(super) fn start(mut command: Command, cpus: &Cpus, log: &Path) -> Outcome<Self> {
+    /// Starts `command`, on the cores that `place` chooses, with its output in a file `log`.
+    pub(super) fn start(
+        mut command: Command,
+        place: impl FnOnce(&mut dyn FnMut() -> io::Result<Process>) -> io::Result<Process>,
+        log: &Path,
+    ) -> Outcome<Self> {
         let output = File::create(log).map_err(failed("cannot make a log"))?;
         let errors = output.try_clone().map_err(failed("cannot share a log"))?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
@@ -33,8 +38,8 @@ impl Child {
             });
         }
         let name = command.get_program().display().to_string();
-        // The child inherits the core, with every thread that it will ever start.
-        let process = cpus.as_subject(|| command.spawn()).map_err(failed(format!("cannot start {name}")))?;
+        // The child inherits the cores, with every thread that it will ever start.
+        let process = place(&mut || command.spawn()).map_err(failed(format!("cannot start {name}")))?;
         Ok(Self { process, log: log.to_owned() })
     }
 

@@ -24,20 +24,20 @@ pub(super) struct Spent {
 }
 
 impl Reading {
-    /// Reads the clocks of the processes in `subject`, of this process and of the machine.
-    pub(super) fn take(subject: &[u32]) -> Outcome<Self> {
+    /// Reads the clocks of the processes in `subject`, of this process, the tools that it ran and its `helpers`, and
+    /// of the machine.
+    pub(super) fn take(subject: &[u32], helpers: &[u32]) -> Outcome<Self> {
         let read = |path: &str| fs::read_to_string(path).map_err(failed(format!("cannot read {path}")));
         let process = |path: &str| {
             process_ticks(&read(path)?).ok_or_else(|| format!("{path} does not look like proc_pid_stat(5)"))
         };
-        let mut ticks = 0;
-        for id in subject {
-            ticks += process(&format!("/proc/{id}/stat"))?;
-        }
+        let all =
+            |ids: &[u32]| ids.iter().map(|id| process(&format!("/proc/{id}/stat"))).sum::<Outcome<u64>>();
+        let ended = reaped_ticks(&read("/proc/self/stat")?).ok_or("/proc/self/stat has no reaped time")?;
         Ok(Self {
             at: Instant::now(),
-            subject: ticks,
-            own: process("/proc/self/stat")?,
+            subject: all(subject)?,
+            own: process("/proc/self/stat")? + ended + all(helpers)?,
             machine: busy_ticks(&read("/proc/stat")?).ok_or("/proc/stat does not look like proc_stat(5)")?,
         })
     }
@@ -58,9 +58,19 @@ impl Reading {
 
 /// User and system ticks of a process with all its threads, ended ones too: fields 14 and 15 of proc_pid_stat(5).
 fn process_ticks(stat: &str) -> Option<u64> {
+    two_fields(stat, 14)
+}
+
+/// User and system ticks of the children that ended and were waited for: fields 16 and 17.
+fn reaped_ticks(stat: &str) -> Option<u64> {
+    two_fields(stat, 16)
+}
+
+/// The sum of the fields number `first` and the next.
+fn two_fields(stat: &str, first: usize) -> Option<u64> {
     // The name in field 2 may hold spaces and brackets; what follows its last bracket begins with field 3.
     let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_whitespace().skip(11);
+    let mut fields = rest.split_whitespace().skip(first - 3);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
@@ -84,6 +94,7 @@ mod tests {
     fn a_process_name_with_brackets_does_not_shift_the_fields() {
         let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194304 100 0 0 0 21 34 5 5 20 0 1 0 9 1 1";
         assert_eq!(process_ticks(stat), Some(55));
+        assert_eq!(reaped_ticks(stat), Some(10));
     }
 
     #[test]

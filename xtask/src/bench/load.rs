@@ -1,5 +1,6 @@
 //! The loads: what the clients do, in which unit it is counted, and what Sekisho must reach.
 
+use super::dns::Over;
 use super::places::Front;
 
 /// One load.
@@ -43,6 +44,13 @@ pub(super) enum Work {
     },
     /// Relayed connections one after the other, each with one message.
     RelayConnections,
+    /// DNS questions, as many as are answered.
+    Questions(Over),
+    /// DNS questions over UDP at fixed moments.
+    QuestionRate {
+        /// Questions per second over all clients.
+        per_second: u32,
+    },
     /// Connections that rest after one exchange.
     Idle(Front),
 }
@@ -55,17 +63,27 @@ impl Work {
             Self::Rate { .. } => Front::Http,
             Self::TlsConnections => Front::Https,
             Self::Messages { .. } | Self::RelayConnections => Front::Relay,
+            Self::Questions(Over::Udp | Over::Tcp) | Self::QuestionRate { .. } => Front::Dns,
+            Self::Questions(Over::UdpCached) => Front::DnsCached,
+            Self::Questions(Over::Tls) => Front::Dot,
+            Self::Questions(Over::Https) => Front::Doh,
         }
     }
 }
 
-/// A figure that Sekisho must not exceed.
+/// What Sekisho must reach.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Goal {
-    /// Times the figure of this subject.
+    /// At most so many times the figure of this subject.
     Ratio(&'static str, f64),
-    /// In the load's own unit.
+    /// At most so much, in the load's own unit.
     Absolute(f64),
+    /// At least so many times the units per second of this subject.
+    Throughput(&'static str, f64),
+    /// At most so many times the 99th percentile of latency of this subject.
+    Tail(&'static str, f64),
+    /// Nothing is lost.
+    Lossless,
 }
 
 /// One megabyte, as counted here.
@@ -168,5 +186,53 @@ pub(super) const LOADS: &[Load] = &[
         work: Work::Idle(Front::Relay),
         clients: 32,
         goals: &[Goal::Absolute(6.0)],
+    },
+    Load {
+        name: "dns-udp",
+        what: "DNS over UDP without a cache, 1,000 names, 16 sockets, 100 questions under way",
+        unit: "µs/query",
+        work: Work::Questions(Over::Udp),
+        clients: 16,
+        goals: &[Goal::Ratio("dnsdist", 0.90), Goal::Throughput("dnsdist", 1.10)],
+    },
+    Load {
+        name: "dns-udp-rate",
+        what: "the same at a fixed 15,000 questions per second over 64 sockets; latency from the planned moment",
+        unit: "µs/query",
+        work: Work::QuestionRate { per_second: 15_000 },
+        clients: 64,
+        goals: &[Goal::Tail("dnsdist", 1.00), Goal::Lossless],
+    },
+    Load {
+        name: "dns-tcp",
+        what: "DNS over TCP, pipelined, 16 connections, 100 questions under way",
+        unit: "µs/query",
+        work: Work::Questions(Over::Tcp),
+        clients: 16,
+        goals: &[Goal::Ratio("dnsdist", 0.65)],
+    },
+    Load {
+        name: "dns-dot",
+        what: "DNS over TLS 1.3, pipelined, 16 connections, 100 questions under way",
+        unit: "µs/query",
+        work: Work::Questions(Over::Tls),
+        clients: 16,
+        goals: &[Goal::Ratio("dnsdist", 0.60)],
+    },
+    Load {
+        name: "dns-cache",
+        what: "DNS over UDP from the packet cache, 1,000 names, 16 sockets, 100 questions under way",
+        unit: "µs/query",
+        work: Work::Questions(Over::UdpCached),
+        clients: 16,
+        goals: &[Goal::Ratio("dnsdist", 0.85)],
+    },
+    Load {
+        name: "dns-doh",
+        what: "DNS over HTTP/2 by POST, 16 connections, 10 questions under way on each",
+        unit: "µs/query",
+        work: Work::Questions(Over::Https),
+        clients: 16,
+        goals: &[Goal::Ratio("dnsdist", 1.00)],
     },
 ];

@@ -14,6 +14,7 @@ pub(super) struct Cpus {
     subject: usize,
     rest: usize,
     usable: usize,
+    all: CpuSet,
 }
 
 impl Cpus {
@@ -23,7 +24,7 @@ impl Cpus {
         let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect();
         let &subject = usable.first().ok_or("no core to run on")?;
         let rest = usable.get(1).copied().unwrap_or(subject);
-        let cpus = Self { subject, rest, usable: usable.len() };
+        let cpus = Self { subject, rest, usable: usable.len(), all: allowed };
         pin(cpus.rest).map_err(failed("cannot choose a core"))?;
         Ok(cpus)
     }
@@ -31,6 +32,14 @@ impl Cpus {
     /// Runs `start` on the subjects' core, so that what it starts stays there.
     pub(super) fn as_subject<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         pin(self.subject)?;
+        let started = start();
+        pin(self.rest)?;
+        started
+    }
+
+    /// Runs `start` on all cores that there are for this process, so that what it starts may use them.
+    pub(super) fn everywhere<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        sched_setaffinity(None, &self.all)?;
         let started = start();
         pin(self.rest)?;
         started

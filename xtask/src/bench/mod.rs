@@ -1,14 +1,16 @@
-//! `cargo xtask bench`: Sekisho beside HAProxy and nginx, doing the same job, in one run.
+//! `cargo xtask bench`: Sekisho beside HAProxy, nginx and dnsdist, doing the same job, in one run.
 //!
 //! The figure is CPU time per unit of work (a request, a connection, a megabyte) of the subject's process tree, and
-//! its ratio to HAProxy's. It hardly depends on which part of a small machine is the bottleneck; throughput does.
+//! its ratio to the peer's: HAProxy, or dnsdist under the DNS loads. It hardly depends on which part of a small machine is the bottleneck; throughput does.
 //! The subjects have one worker on one core; the clients and the servers behind share another, in this process.
+//! The DNS loads are of another kind: see `dns`.
 
 mod certificate;
 mod check;
 mod child;
 mod client;
 mod cpu;
+mod dns;
 mod load;
 mod machine;
 mod memory;

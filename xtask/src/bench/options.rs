@@ -7,7 +7,7 @@ use super::Outcome;
 use super::load::{LOADS, Load};
 use super::subject::{self, Subject};
 
-/// Sekisho beside HAProxy and nginx: CPU time per unit of work.
+/// Sekisho beside HAProxy, nginx and dnsdist: CPU time per unit of work.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// Run every load once for a moment: proves that everything runs and does its job, measures nothing
@@ -37,7 +37,7 @@ pub(crate) struct Options {
 pub(super) struct Plan {
     /// The loads, in the order of the table.
     pub(super) loads: Vec<&'static Load>,
-    /// The subjects, HAProxy first.
+    /// The subjects.
     pub(super) subjects: Vec<Box<dyn Subject>>,
     /// Samples of each subject under each load.
     pub(super) rounds: u32,

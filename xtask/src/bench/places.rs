@@ -13,11 +13,20 @@ pub(super) enum Front {
     Https,
     /// A layer-4 relay.
     Relay,
+    /// DNS over UDP and TCP.
+    Dns,
+    /// The same with a packet cache.
+    DnsCached,
+    /// DNS over TLS.
+    Dot,
+    /// DNS over HTTPS.
+    Doh,
 }
 
 impl Front {
     /// All of them.
-    pub(super) const ALL: [Self; 3] = [Self::Http, Self::Https, Self::Relay];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Http, Self::Https, Self::Relay, Self::Dns, Self::DnsCached, Self::Dot, Self::Doh];
 
     /// The port it listens on, on the subject's address.
     pub(super) fn port(self) -> u16 {
@@ -25,7 +34,16 @@ impl Front {
             Self::Http => 7080,
             Self::Https => 7443,
             Self::Relay => 7000,
+            Self::Dns => 7053,
+            Self::DnsCached => 7054,
+            Self::Dot => 7853,
+            Self::Doh => 7855,
         }
+    }
+
+    /// Whether questions come in here.
+    pub(super) fn is_dns(self) -> bool {
+        matches!(self, Self::Dns | Self::DnsCached | Self::Dot | Self::Doh)
     }
 }
 
@@ -43,6 +61,10 @@ pub(super) struct Server {
 /// The two servers behind every subject.
 pub(super) const SERVERS: [Server; 2] = [server('a', 1), server('b', 2)];
 
+/// The DNS server behind every subject.
+pub(super) const RESOLVER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 77, 3)), 7053);
+
 const fn server(name: char, host: u8) -> Server {
     let address = std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 77, host));
     Server { name, http: SocketAddr::new(address, 7001), messages: SocketAddr::new(address, 7002) }
@@ -58,7 +80,9 @@ pub(super) fn subject_address(index: usize) -> Ipv4Addr {
 pub(super) fn refuse_busy(subjects: usize) -> Outcome {
     let fronts = (0..subjects)
         .flat_map(|index| Front::ALL.map(|front| SocketAddr::from((subject_address(index), front.port()))));
-    for address in SERVERS.iter().flat_map(|server| [server.http, server.messages]).chain(fronts) {
+    for address in
+        SERVERS.iter().flat_map(|server| [server.http, server.messages]).chain([RESOLVER]).chain(fronts)
+    {
         TcpListener::bind(address).map_err(failed(format!("{address} is needed, and busy")))?;
     }
     Ok(())

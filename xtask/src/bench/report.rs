@@ -4,18 +4,27 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
-use super::load::{Goal, Work};
+use super::load::Goal;
 use super::results::{Figure, Results, Row};
 use super::{Outcome, failed, scratch};
 
 /// Prints the table.
 pub(super) fn print(results: &Results) -> Outcome {
     let mut text = String::new();
-    aligned(&mut text, &figures(results));
-    if !results.judged {
-        text.push_str("\nThe figures of a quick run mean nothing.\n");
+    for family in Family::ALL {
+        if let Some(table) = figures(results, family) {
+            aligned(&mut text, &table);
+            text.push('\n');
+        }
     }
-    for table in [latencies(results), system_calls(results)].into_iter().flatten() {
+    if !results.judged {
+        text.push_str("The figures of a quick run mean nothing.\n");
+    }
+    for (load, table) in latencies(results) {
+        let _ = writeln!(text, "\nLatency under {load}:");
+        aligned(&mut text, &table);
+    }
+    if let Some(table) = system_calls(results) {
         text.push('\n');
         aligned(&mut text, &table);
     }
@@ -38,19 +47,23 @@ fn page(results: &Results, notes: &str) -> String {
     let mut page = String::from(
         "# Performance\n\n<!-- Written by `cargo xtask bench`; only the notes at the end are written by hand. -->\n\n",
     );
-    let _ =
-        writeln!(page, "CPU time per unit of work, beside peers that do the same job. Lower is better.\n");
-    markdown(&mut page, &figures(results));
+    page.push_str("CPU time per unit of work, beside peers that do the same job. Lower is better.\n\n");
+    for family in Family::ALL {
+        if let Some(table) = figures(results, family) {
+            markdown(&mut page, &table);
+            page.push('\n');
+        }
+    }
     page.push_str(
-        "\nEach cell: the ratio to HAProxy, the median in the unit of the row, and the smallest and largest sample. ",
+        "Each cell: the ratio to HAProxy (DNS: to dnsdist), the median in the unit of the row, and the smallest and \
+         largest sample. Under the DNS loads, then: answers per second, and what was lost over all samples. ",
     );
     page.push_str(
         "A ratio within 0.05 of 1 is noise. `~` marks figures taken while others used the machine.\n",
     );
-    if let Some(table) = latencies(results) {
-        page.push_str(
-            "\nLatency under `h1-rate`, counted from the moment at which each request was due:\n\n",
-        );
+    for (load, table) in latencies(results) {
+        let _ =
+            writeln!(page, "\nLatency under `{load}`, counted from the moment at which each unit was due:\n");
         markdown(&mut page, &table);
     }
     if let Some(table) = system_calls(results) {
@@ -77,7 +90,10 @@ fn method(results: &Results) -> String {
         "The machine: {machine}. The figure is user and system time of the subject's process tree from /proc, \
          divided by the requests, connections or megabytes (1,000,000 bytes) of the same moment; it hardly depends \
          on which part of a small machine is the bottleneck, as throughput does. Each subject has one worker on one \
-         core; the clients and the two servers behind are in the benchmark itself, on {cores}. The subjects take \
+         core; the clients and the two servers behind are in the benchmark itself, on {cores}. Under the DNS loads a \
+         subject may use all cores: dnsdist has one listener, and so one thread for questions and one for answers; \
+         Sekisho has two workers; one Knot DNS is behind, dnsperf and h2load (in `dns-udp-rate`, the benchmark \
+         itself) ask. The subjects take \
          turns, in an order that changes with the round; samples: {rounds} of {window:.1} s each (memory: three \
          at the most, each of a fresh process). Samples with more than 0.25 cores of foreign load are taken again, then left \
          out. All do the same job: two servers, a cookie inserted and honoured, X-Forwarded-For, connections to the \
@@ -92,21 +108,53 @@ fn method(results: &Results) -> String {
     )
 }
 
-fn figures(results: &Results) -> Table {
+/// Loads that share a table, because they share their peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    /// HTTP and layer 4.
+    Web,
+    /// DNS.
+    Dns,
+}
+
+impl Family {
+    const ALL: [Self; 2] = [Self::Web, Self::Dns];
+
+    /// The subject that the others are compared with.
+    fn base(self) -> &'static str {
+        match self {
+            Self::Web => "haproxy",
+            Self::Dns => "dnsdist",
+        }
+    }
+
+    fn has(self, row: &Row) -> bool {
+        (self == Self::Dns) == row.load.work.front().is_dns()
+    }
+}
+
+/// The loads of a family, with the subjects that take any of them.
+fn figures(results: &Results, family: Family) -> Option<Table> {
+    let rows: Vec<&Row> = results.rows.iter().filter(|row| family.has(row)).collect();
+    let taken = |place: usize| rows.iter().any(|row| row.figure(Some(place)).is_some());
+    let places: Vec<usize> = (0..results.subjects.len()).filter(|&place| taken(place)).collect();
+    if places.is_empty() {
+        return None;
+    }
     let mut head = vec!["load".to_owned(), "unit".to_owned()];
-    head.extend(results.subjects.iter().map(|(name, _)| (*name).to_owned()));
+    let names = results.subjects.iter().enumerate().filter(|(place, _)| places.contains(place));
+    head.extend(names.map(|(_, (name, _))| (*name).to_owned()));
     head.push("Sekisho must reach".to_owned());
     let mut table = vec![head];
-    for row in &results.rows {
-        let base = row.figure(results.place("haproxy"));
+    for row in rows {
+        let base = row.figure(results.place(family.base()));
         let mut line = vec![row.load.name.to_owned(), row.load.unit.to_owned()];
-        line.extend(
-            row.figures.iter().map(|figure| figure.as_ref().map_or("–".to_owned(), |f| cell(f, base))),
-        );
+        let cells = places.iter().map(|&place| row.figure(Some(place)));
+        line.extend(cells.map(|figure| figure.map_or("–".to_owned(), |f| cell(f, base))));
         line.push(goals(results, row));
         table.push(line);
     }
-    table
+    Some(table)
 }
 
 fn cell(figure: &Figure, base: Option<&Figure>) -> String {
@@ -114,7 +162,9 @@ fn cell(figure: &Figure, base: Option<&Figure>) -> String {
         base.and_then(|base| figure.ratio(base)).map_or(String::new(), |ratio| format!("{ratio:.2} · "));
     let mark = if figure.disturbed { "~" } else { "" };
     let [median, least, most] = [figure.median, figure.least, figure.most].map(short);
-    format!("{ratio}{mark}{median} ({least}–{most})")
+    let speed = figure.per_second.map(|speed| format!(" · {speed:.0}/s")).unwrap_or_default();
+    let lost = if figure.lost > 0 { format!(" · {} lost", figure.lost) } else { String::new() };
+    format!("{ratio}{mark}{median} ({least}–{most}){speed}{lost}")
 }
 
 /// Three digits or so.
@@ -124,13 +174,29 @@ fn short(value: f64) -> String {
 
 fn goals(results: &Results, row: &Row) -> String {
     let own = row.figure(results.place("sekisho")).filter(|_| results.judged);
+    let beside = |peer: &str, value: &dyn Fn(&Figure, &Figure) -> Option<f64>| {
+        own.zip(row.figure(results.place(peer))).and_then(|(own, peer)| value(own, peer))
+    };
     let said = row.load.goals.iter().map(|goal| {
         let (words, reached) = match *goal {
             Goal::Ratio(peer, most) => {
-                let ratio = own.zip(row.figure(results.place(peer))).and_then(|(own, peer)| own.ratio(peer));
+                let ratio = beside(peer, &Figure::ratio);
                 (format!("≤ {most:.2} × {peer}"), ratio.map(|ratio| (ratio, ratio <= most)))
             }
             Goal::Absolute(most) => (format!("≤ {most}"), own.map(|own| (own.median, own.median <= most))),
+            Goal::Throughput(peer, least) => {
+                let ratio = beside(peer, &|own, peer| Some(own.per_second? / peer.per_second?));
+                (
+                    format!("answers per second ≥ {least:.2} × {peer}"),
+                    ratio.map(|ratio| (ratio, ratio >= least)),
+                )
+            }
+            Goal::Tail(peer, most) => {
+                let ratio = beside(peer, &|own, peer| Some(own.latency?.p99 / peer.latency?.p99));
+                (format!("p99 ≤ {most:.2} × {peer}"), ratio.map(|ratio| (ratio, ratio <= most)))
+            }
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+            Goal::Lossless => ("0 lost".to_owned(), own.map(|own| (own.lost as f64, own.lost == 0))),
         };
         match reached {
             Some((value, true)) => format!("{words}: yes, {value:.2}"),
@@ -142,15 +208,19 @@ fn goals(results: &Results, row: &Row) -> String {
     if said.is_empty() { "–".to_owned() } else { said.join("; ") }
 }
 
-fn latencies(results: &Results) -> Option<Table> {
-    let row = results.rows.iter().find(|row| matches!(row.load.work, Work::Rate { .. }))?;
-    let mut table = vec![["subject", "p50 ms", "p90 ms"].map(str::to_owned).to_vec()];
-    for ((name, _), figure) in results.subjects.iter().zip(&row.figures) {
-        if let Some((middle, ninth)) = figure.and_then(|figure| figure.latency) {
-            table.push(vec![(*name).to_owned(), format!("{middle:.2}"), format!("{ninth:.2}")]);
+/// A table for each load under which latency was measured.
+fn latencies(results: &Results) -> Vec<(&'static str, Table)> {
+    let rows = results.rows.iter().filter_map(|row| {
+        let mut table = vec![["subject", "p50 ms", "p90 ms", "p99 ms"].map(str::to_owned).to_vec()];
+        for ((name, _), figure) in results.subjects.iter().zip(&row.figures) {
+            if let Some(latency) = figure.and_then(|figure| figure.latency) {
+                let quantiles = [latency.p50, latency.p90, latency.p99].map(|value| format!("{value:.2}"));
+                table.push([vec![(*name).to_owned()], quantiles.to_vec()].concat());
+            }
         }
-    }
-    Some(table)
+        (table.len() > 1).then_some((row.load.name, table))
+    });
+    rows.collect()
 }
 
 fn system_calls(results: &Results) -> Option<Table> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::load::Load;
-use super::sample::{DISTURBED, Sample};
+use super::sample::{DISTURBED, Latency, Sample};
 
 /// A whole run.
 #[derive(Debug)]
@@ -62,8 +62,12 @@ pub(super) struct Figure {
     pub(super) most: f64,
     /// Whether others disturbed so many samples that they had to be used.
     pub(super) disturbed: bool,
-    /// Medians of the samples' median and ninth decile of latency, in ms.
-    pub(super) latency: Option<(f64, f64)>,
+    /// Medians of the samples' latencies.
+    pub(super) latency: Option<Latency>,
+    /// The median of the samples' units per second.
+    pub(super) per_second: Option<f64>,
+    /// Units that were not done, over all samples.
+    pub(super) lost: u64,
 }
 
 impl Figure {
@@ -73,20 +77,23 @@ impl Figure {
             samples.iter().copied().filter(|sample| sample.foreign_cores <= DISTURBED).collect();
         let disturbed = calm.len() * 2 < samples.len();
         let kept = if disturbed { samples } else { &calm };
-        let sorted = |value: fn(&Sample) -> Option<f64>| {
+        let sorted = |value: &dyn Fn(&Sample) -> Option<f64>| {
             let mut values: Vec<f64> = kept.iter().filter_map(value).collect();
             values.sort_unstable_by(f64::total_cmp);
             values
         };
-        let figures = sorted(|sample| Some(sample.figure));
-        let latency = median(&sorted(|sample| Some(sample.latency?.0)))
-            .zip(median(&sorted(|sample| Some(sample.latency?.1))));
+        let latency =
+            |part: fn(&Latency) -> f64| median(&sorted(&|sample| sample.latency.as_ref().map(part)));
+        let figures = sorted(&|sample| Some(sample.figure));
+        let (p50, p90, p99) = (latency(|l| l.p50), latency(|l| l.p90), latency(|l| l.p99));
         Some(Self {
             median: median(&figures)?,
             least: *figures.first()?,
             most: *figures.last()?,
             disturbed,
-            latency,
+            latency: p50.zip(p90).zip(p99).map(|((p50, p90), p99)| Latency { p50, p90, p99 }),
+            per_second: median(&sorted(&|sample| sample.per_second)),
+            lost: samples.iter().map(|sample| sample.lost).sum(),
         })
     }
 
@@ -107,7 +114,7 @@ mod tests {
     use super::*;
 
     fn sample(figure: f64, foreign_cores: f64) -> Sample {
-        Sample { figure, foreign_cores, latency: None }
+        Sample { figure, foreign_cores, latency: None, per_second: None, lost: 0 }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::certificate::{self, Tls};
 use super::child::Child;
 use super::client::Target;
+use super::dns::Ground;
 use super::load::{Load, Work};
 use super::machine::{self, Cpus};
 use super::options::Plan;
@@ -29,8 +30,13 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Results> {
     refuse_busy(plan.subjects.len())?;
     let cpus = Cpus::take()?;
     let scratch = Scratch::new()?;
-    let bench = Bench { plan, cpus, tls: certificate::make(&scratch)?, scratch };
     origin::start().await?;
+    let dns = if plan.loads.iter().any(|load| load.work.front().is_dns()) {
+        Some(Ground::prepare(&scratch, cpus).await?)
+    } else {
+        None
+    };
+    let bench = Bench { plan, cpus, tls: certificate::make(&scratch)?, dns, scratch };
     let mut results = Results {
         subjects: plan.subjects.iter().map(|subject| subject.name()).zip(versions).collect(),
         judged: !plan.quick,
@@ -60,6 +66,7 @@ struct Bench<'a> {
     plan: &'a Plan,
     cpus: Cpus,
     tls: Tls,
+    dns: Option<Ground>,
     scratch: Scratch,
 }
 
@@ -69,6 +76,8 @@ pub(super) struct Running<'a> {
     pub(super) subject: &'a dyn Subject,
     /// How clients reach it.
     pub(super) target: Target,
+    /// What the DNS loads need.
+    pub(super) dns: Option<&'a Ground>,
     child: Child,
 }
 
@@ -129,10 +138,10 @@ impl Bench<'_> {
         let subject = self.plan.subjects.get(index).ok_or("no such subject")?.as_ref();
         let folder = self.scratch.folder(subject.name())?;
         let address = subject_address(index);
-        let site = Site { folder: &folder, address, pem: &self.tls.pem };
-        let child = spawn(subject, &site, &self.cpus).map_err(failed(subject.name()))?;
+        let site = Site { folder: &folder, front, address, pem: &self.tls.pem };
+        let child = self.spawn(subject, &site).map_err(failed(subject.name()))?;
         let target = Target { address, tls: self.tls.client.clone() };
-        let mut running = Running { subject, target, child };
+        let mut running = Running { subject, target, dns: self.dns.as_ref(), child };
         let ready = match listening(&mut running, front).await {
             Ok(()) => check::front(front, &running.target).await,
             failed => failed,
@@ -140,10 +149,16 @@ impl Bench<'_> {
         ready.map_err(running.failed())?;
         Ok(running)
     }
-}
 
-fn spawn(subject: &dyn Subject, site: &Site<'_>, cpus: &Cpus) -> Outcome<Child> {
-    Child::start(subject.command(site)?, cpus, &Path::join(site.folder, "log"))
+    /// On the subjects' core; under the DNS loads, on all.
+    fn spawn(&self, subject: &dyn Subject, site: &Site<'_>) -> Outcome<Child> {
+        let (command, log) = (subject.command(site)?, Path::join(site.folder, "log"));
+        if site.front.is_dns() {
+            Child::start(command, |start| self.cpus.everywhere(start), &log)
+        } else {
+            Child::start(command, |start| self.cpus.as_subject(start), &log)
+        }
+    }
 }
 
 async fn listening(running: &mut Running<'_>, front: Front) -> Outcome {
@@ -165,7 +180,7 @@ async fn take(
 ) -> Outcome {
     let sample = sample::undisturbed(load, running, plan).await.map_err(running.failed())?;
     progress(&format!(
-        "{:11} {:15} {:9.2} {}\n",
+        "{:12} {:15} {:9.2} {}\n",
         load.name,
         running.subject.name(),
         sample.figure,

@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::Outcome;
 use super::client::{Crew, hold};
 use super::cpu::Reading;
+use super::dns::{Ground, Over};
 use super::load::{Load, Work};
 use super::memory::proportional_set;
 use super::options::Plan;
@@ -19,8 +20,23 @@ pub(super) struct Sample {
     pub(super) figure: f64,
     /// Cores kept busy by others meanwhile.
     pub(super) foreign_cores: f64,
-    /// Median and ninth decile of the latency in ms, where it was measured.
-    pub(super) latency: Option<(f64, f64)>,
+    /// Latency, where it was measured.
+    pub(super) latency: Option<Latency>,
+    /// Units per second.
+    pub(super) per_second: Option<f64>,
+    /// Units that were not done.
+    pub(super) lost: u64,
+}
+
+/// Quantiles of latency, in ms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Latency {
+    /// The median.
+    pub(super) p50: f64,
+    /// The 90th percentile.
+    pub(super) p90: f64,
+    /// The 99th percentile.
+    pub(super) p99: f64,
 }
 
 /// Takes a sample; again, twice at the most, while others disturb it.
@@ -39,6 +55,7 @@ async fn once(load: &Load, running: &mut Running<'_>, plan: &Plan) -> Outcome<Sa
     let sample = async {
         match load.work {
             Work::Idle(_) => memory(load, running, plan).await,
+            Work::Questions(over) => questions(over, load, running, plan).await,
             _ => cpu(load, running, plan).await,
         }
     };
@@ -54,17 +71,42 @@ async fn cpu(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample>
     let crew = Crew::start(load, &running.target).await?;
     sleep(plan.warm_up).await;
     let subject = running.tree();
-    let (before, units_before) = (Reading::take(&subject)?, crew.meter.units());
+    let helpers = running.dns.map(Ground::tree).unwrap_or_default();
+    let (before, units_before) = (Reading::take(&subject, &helpers)?, crew.meter.units());
     sleep(plan.window).await;
-    let (after, units) = (Reading::take(&subject)?, crew.meter.units() - units_before);
-    let latencies = crew.end().await?.take_latencies();
+    let (after, units) = (Reading::take(&subject, &helpers)?, crew.meter.units() - units_before);
+    let meter = crew.end().await?;
     let spent = after.since(&before);
     if units == 0 {
         return Err("nothing was done within a sample".to_owned());
     }
     #[expect(clippy::cast_precision_loss, reason = "units of a run are far below 2^52")]
     let figure = spent.subject_micros / units as f64;
-    Ok(Sample { figure, foreign_cores: spent.foreign_cores, latency: quantiles(latencies) })
+    Ok(Sample {
+        figure,
+        foreign_cores: spent.foreign_cores,
+        latency: quantiles(meter.take_latencies()),
+        per_second: None,
+        lost: meter.lost(),
+    })
+}
+
+/// A tool asks; the clocks are read before it starts and after it ended.
+async fn questions(over: Over, load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample> {
+    let ground = running.dns.ok_or("there is no DNS server")?;
+    let (subject, helpers) = (running.tree(), ground.tree());
+    let before = Reading::take(&subject, &helpers)?;
+    let answers = ground.ask(over, &running.target, load.clients, plan.window).await?;
+    let spent = Reading::take(&subject, &helpers)?.since(&before);
+    #[expect(clippy::cast_precision_loss, reason = "questions of a run are far below 2^52")]
+    let figure = spent.subject_micros / answers.answered as f64;
+    Ok(Sample {
+        figure,
+        foreign_cores: spent.foreign_cores,
+        latency: None,
+        per_second: Some(answers.per_second),
+        lost: answers.lost,
+    })
 }
 
 /// What resting connections add to the memory of the subject, which has served some before.
@@ -78,13 +120,13 @@ async fn memory(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Samp
     drop(held);
     #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
     let figure = (after as f64 - before as f64) / plan.idle_connections as f64;
-    Ok(Sample { figure, foreign_cores: 0.0, latency: None })
+    Ok(Sample { figure, foreign_cores: 0.0, latency: None, per_second: None, lost: 0 })
 }
 
-fn quantiles(mut micros: Vec<u32>) -> Option<(f64, f64)> {
+fn quantiles(mut micros: Vec<u32>) -> Option<Latency> {
     micros.sort_unstable();
-    let at = |tenths: usize| micros.get(micros.len() * tenths / 10).map(|&micros| f64::from(micros) / 1e3);
-    Some((at(5)?, at(9)?))
+    let at = |percent: usize| micros.get(micros.len() * percent / 100).map(|&micros| f64::from(micros) / 1e3);
+    Some(Latency { p50: at(50)?, p90: at(90)?, p99: at(99)? })
 }
 
 /// More foreign load than this, in cores, and a sample counts as disturbed.

@@ -58,5 +58,8 @@ async fn open(front: Front, target: &Target) -> Outcome<Held> {
             relay.exchange(64, None).await?;
             Ok(Held::Relay(relay))
         }
+        Front::Dns | Front::DnsCached | Front::Dot | Front::Doh => {
+            Err("no load holds such connections".to_owned())
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::super::Outcome;
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     units: AtomicU64,
+    lost: AtomicU64,
     ready: AtomicUsize,
     stopped: AtomicBool,
     fault: Mutex<Option<String>>,
@@ -24,6 +25,16 @@ impl Meter {
     /// Units done so far.
     pub(crate) fn units(&self) -> u64 {
         self.units.load(Relaxed)
+    }
+
+    /// One unit was not done.
+    pub(crate) fn lose(&self) {
+        self.lost.fetch_add(1, Relaxed);
+    }
+
+    /// Units not done.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
     }
 
     /// One more client is served.

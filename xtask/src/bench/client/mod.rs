@@ -23,9 +23,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Outcome;
 use super::load::{Load, Work};
 use super::places::Front;
+use super::{Outcome, dns};
+
+/// A client that works at fixed moments: its number, how many there are, units per second of all, whom, and where it
+/// counts.
+type Paced = fn(usize, usize, u32, &Target, &Meter) -> Outcome;
 
 /// Clients at work. Dropping them ends them.
 #[derive(Debug)]
@@ -45,10 +49,14 @@ impl Crew {
         for index in 0..load.clients {
             let (meter, target, gate) = (Arc::clone(&meter), target.clone(), Arc::clone(&gate));
             let work = load.work;
-            if let Work::Rate { per_second } = work {
+            let paced: Option<(Paced, u32)> = match work {
+                Work::Rate { per_second } => Some((at_rate, per_second)),
+                Work::QuestionRate { per_second } => Some((dns::at_rate, per_second)),
+                _ => None,
+            };
+            if let Some((paced, per_second)) = paced {
                 let clients = load.clients;
-                tasks
-                    .spawn_blocking(move || meter.note(at_rate(index, clients, per_second, &target, &meter)));
+                tasks.spawn_blocking(move || meter.note(paced(index, clients, per_second, &target, &meter)));
             } else {
                 tasks.spawn_local(async move { meter.note(client(work, &target, &meter, &gate).await) });
             }
@@ -119,7 +127,9 @@ async fn client(work: Work, target: &Target, meter: &Meter, gate: &Semaphore) ->
                 meter.count();
             }
         }
-        Work::Rate { .. } | Work::Idle(_) => Err("this load has no such client".to_owned()),
+        Work::Rate { .. } | Work::QuestionRate { .. } | Work::Questions(_) | Work::Idle(_) => {
+            Err("this load has no such client".to_owned())
+        }
     }
 }
 

@@ -37,14 +37,21 @@ impl Target {
         Ok(stream)
     }
 
-    /// A TLS connection after a full handshake.
+    /// A TLS connection to the HTTPS front after a full handshake.
     pub(crate) async fn tls(&self) -> Outcome<Tls> {
+        self.tls_at(Front::Https, b"http/1.1").await
+    }
+
+    /// A TLS connection to a front after a full handshake, for this application protocol.
+    pub(crate) async fn tls_at(&self, front: Front, protocol: &[u8]) -> Outcome<Tls> {
         let name = rustls::pki_types::ServerName::try_from(NAME).map_err(failed("server name"))?;
-        let plain = self.plain(Front::Https).await?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, plain)
-            .await
-            .map_err(failed("TLS handshake"))?;
+        let plain = self.plain(front).await?;
+        let mut config = Arc::clone(&self.tls);
+        if config.alpn_protocols != [protocol] {
+            Arc::make_mut(&mut config).alpn_protocols = vec![protocol.to_vec()];
+        }
+        let stream =
+            TlsConnector::from(config).connect(name, plain).await.map_err(failed("TLS handshake"))?;
         match stream.get_ref().1.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => Ok(stream),
             other => Err(format!("TLS 1.3 was expected, {other:?} was negotiated")),

@@ -32,7 +32,7 @@ impl Subject for Haproxy {
     }
 
     fn takes(&self, work: Work) -> bool {
-        !self.splice || matches!(work, Work::Messages { answer } if answer > 64)
+        !work.front().is_dns() && !self.splice || matches!(work, Work::Messages { answer } if answer > 64)
     }
 
     fn command(&self, site: &Site<'_>) -> Outcome<Command> {

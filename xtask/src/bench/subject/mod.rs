@@ -1,6 +1,8 @@
 //! The programs that are measured. Each does the same job: two servers behind, a cookie inserted and honoured,
-//! X-Forwarded-For, connections to the servers kept, deadlines on, no access log, one worker.
+//! X-Forwarded-For, connections to the servers kept, deadlines on, no access log, one worker. Under the DNS loads: one
+//! server behind, probed each second, no access log, two threads.
 
+mod dnsdist;
 mod haproxy;
 mod nginx;
 mod sekisho;
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::load::Work;
+use super::places::Front;
 use super::{Outcome, failed};
 
 /// A program that can be measured.
@@ -32,18 +35,21 @@ pub(super) trait Subject {
 pub(super) struct Site<'a> {
     /// A folder of its own.
     pub(super) folder: &'a Path,
+    /// The front that the load needs. What differs too much from one load to another is configured for it alone.
+    pub(super) front: Front,
     /// The address that its fronts listen on.
     pub(super) address: Ipv4Addr,
     /// Certificate and key.
     pub(super) pem: &'a Path,
 }
 
-/// All subjects, HAProxy first: the others are compared with it.
+/// All subjects, Sekisho last.
 pub(super) fn all(quick: bool, sekisho: Option<PathBuf>) -> Vec<Box<dyn Subject>> {
     vec![
         Box::new(haproxy::Haproxy { splice: false }),
         Box::new(haproxy::Haproxy { splice: true }),
         Box::new(nginx::Nginx),
+        Box::new(dnsdist::Dnsdist),
         Box::new(sekisho::Sekisho { quick, given: sekisho }),
     ]
 }
@@ -56,7 +62,7 @@ const MOST_CONNECTIONS: u32 = 4_000;
 const KEPT_TO_A_SERVER: u32 = 1_024;
 
 /// A peer's program: on the path, or where administrators' programs are, which is on root's path only.
-fn peer(program: &str) -> Outcome<PathBuf> {
+pub(super) fn peer(program: &str) -> Outcome<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     let found = places.map(|place| place.join(program)).find(|file| file.is_file());

@@ -28,8 +28,8 @@ impl Subject for Nginx {
         Ok(format!("nginx {} (OpenSSL {})", after("nginx version: nginx/"), after("built with OpenSSL ")))
     }
 
-    fn takes(&self, _: Work) -> bool {
-        true
+    fn takes(&self, work: Work) -> bool {
+        !work.front().is_dns()
     }
 
     fn command(&self, site: &Site<'_>) -> Outcome<Command> {

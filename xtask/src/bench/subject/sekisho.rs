@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::super::dns::ZONE;
 use super::super::load::Work;
-use super::super::places::{Front, SERVERS, Server};
+use super::super::places::{Front, RESOLVER, SERVERS, Server};
 use super::super::{Outcome, failed, scratch};
 use super::{KEPT_TO_A_SERVER, MOST_CONNECTIONS, Site, Subject, ask};
 
@@ -38,7 +39,8 @@ impl Subject for Sekisho {
 
     fn command(&self, site: &Site<'_>) -> Outcome<Command> {
         let file = site.folder.join("sekisho.toml");
-        scratch::write(&file, &configuration(site))?;
+        let text = if site.front.is_dns() { dns(site) } else { configuration(site) };
+        scratch::write(&file, &text)?;
         let mut command = Command::new(self.program()?);
         command.arg("run").arg(file);
         Ok(command)
@@ -127,5 +129,32 @@ servers = {{ {relayed} }}
         http = Front::Http.port(),
         https = Front::Https.port(),
         relay = Front::Relay.port(),
+    )
+}
+
+/// One VIP: that which the load needs.
+fn dns(site: &Site<'_>) -> String {
+    let (address, pem, port) = (site.address, site.pem.display(), site.front.port());
+    let tls = format!("tls = {{ certificates = [\"{pem}\"] }}\n");
+    let (vip, pool) = match site.front {
+        Front::Dot => (format!("{tls}dns = {{ over = [\"tls\"] }}\n"), ""),
+        Front::Doh => (format!("{tls}dns = {{ over = [\"https\"] }}\n"), ""),
+        Front::DnsCached => (String::new(), "dns = { cache = \"64 MiB\" }\n"),
+        _ => (String::new(), ""),
+    };
+    format!(
+        "[gateway]
+workers = 2
+drain-timeout = \"1s\"
+
+[vip.dns]
+listen = [\"{address}:{port}\"]
+protocol = \"dns\"
+pool = \"resolvers\"
+{vip}
+[pool.resolvers]
+servers = {{ a = \"{RESOLVER}\" }}
+probe = {{ kind = \"dns\", name = \"{ZONE}.\", type = \"SOA\" }}
+{pool}"
     )
 }
