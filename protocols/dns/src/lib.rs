@@ -1,5 +1,6 @@
 //! DNS: queries balanced one by one, over UDP, TCP, TLS and HTTPS.
 
+mod cache;
 mod wire;
 
 #[doc(hidden)]

@@ -71,14 +71,14 @@ impl Edns {
     }
 
     /// The options in their order: number, and place in the message including the head of four octets.
-    pub(super) fn options<'a>(&self, message: &'a [u8]) -> Options<'a> {
+    pub(crate) fn options<'a>(&self, message: &'a [u8]) -> Options<'a> {
         Options { message: message.get(..self.options.end).unwrap_or_default(), at: self.options.start }
     }
 }
 
 /// See [`Edns::options`]; ends early before an option that is cut.
 #[derive(Clone, Debug)]
-pub(super) struct Options<'a> {
+pub(crate) struct Options<'a> {
     /// Up to the end of the record.
     message: &'a [u8],
     at: usize,
@@ -138,7 +138,7 @@ fn filled<const N: usize>(octets: &[u8]) -> Option<[u8; N]> {
 }
 
 /// `address` with nothing but its first `bits` bits.
-pub(super) fn masked(address: IpAddr, bits: u8) -> IpAddr {
+pub(crate) fn masked(address: IpAddr, bits: u8) -> IpAddr {
     let bits = u32::from(bits);
     match address {
         IpAddr::V4(a) => {

@@ -12,19 +12,17 @@ mod query;
 mod record;
 mod reply;
 mod rewrite;
-mod text;
 mod ttl;
 mod writer;
 
-pub(crate) use edns::{Edns, Subnet};
+pub(crate) use edns::{Edns, Subnet, masked};
 pub(crate) use header::{HEADER, Header, Rcode, opcode};
 pub(crate) use matching::{answers, fingerprint, lower_hash};
-pub(crate) use name::{ends_with, lower_name};
+pub(crate) use name::lower_name;
 pub(crate) use query::{Query, Question, Unreadable, is_transfer, payload, query};
 pub(crate) use record::{Record, Section, records};
 pub(crate) use reply::{error, rcode, truncated};
 pub(crate) use rewrite::{answer_without, with_subnet};
-pub(crate) use text::{name_from_text, name_text, type_from_text, type_text};
 pub(crate) use ttl::{Summary, ttls};
 
 pub use oracle::oracle;
