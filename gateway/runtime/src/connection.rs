@@ -92,8 +92,12 @@ async fn relate(
 ) -> (Ended, Option<Lease>) {
     let (related, lease) = *related;
     let timeouts = &serving.live.vip.timeouts;
-    let patience =
-        Patience { idle: timeouts.idle, half_closed: timeouts.half_closed, keepalive: timeouts.keepalive };
+    let patience = Patience {
+        idle: timeouts.idle,
+        response: timeouts.response,
+        half_closed: timeouts.half_closed,
+        keepalive: timeouts.keepalive,
+    };
     let streams = (related.client, related.server);
     let first = (related.to_server, related.to_client);
     let outcome = Relay::new(worker.shared.clone(), streams, first, lease.server().clone(), patience).await;

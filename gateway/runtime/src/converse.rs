@@ -233,11 +233,13 @@ impl Driver<'_> {
         {
             io.keep_alive(timeouts.keepalive);
         }
-        let owes = self.owes.filter(|_| self.server.is_some() && !self.engine.committed());
+        // Once the client has heard of this server, its silence is only a fault where the configuration says when.
+        let due = !self.engine.committed() || timeouts.response.is_some();
+        let owes = self.owes.filter(|_| self.server.is_some() && due);
         let (deadline, name) = match (need, owes) {
             (Need::NeedMore, _) if self.server.is_none() => (self.began + timeouts.head, Deadline::Head),
             // Whatever the client says meanwhile.
-            (_, Some(since)) => (since + timeouts.idle, Deadline::Response),
+            (_, Some(since)) => (since + timeouts.response.unwrap_or(timeouts.idle), Deadline::Response),
             _ => (Instant::now() + timeouts.idle, Deadline::Idle),
         };
         let told = self.drain_told;
@@ -279,11 +281,16 @@ impl Driver<'_> {
                 self.engine.draining();
             }
             // A server that stays silent before anything was committed is replaced, as one that refuses is.
-            Waited::Expired if name == Deadline::Response => {
+            Waited::Expired if name == Deadline::Response && !self.engine.committed() => {
                 self.release(Some(Failure::ResponseTimeout));
                 _ = self.engine.server_failed();
             }
-            Waited::Expired => self.engine.expired(name),
+            Waited::Expired => {
+                if let Some((_, lease)) = self.server.as_ref().filter(|_| name == Deadline::Response) {
+                    lease.server().observe(Observation::Failed(Failure::ResponseTimeout), Instant::now());
+                }
+                self.engine.expired(name);
+            }
         }
     }
 

@@ -83,6 +83,26 @@ fn server(words: &'static str) -> SocketAddr {
     address
 }
 
+/// A server that answers every connection with `words` and then only listens. It ends with the process.
+fn mute_after(words: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            std::thread::spawn(move || {
+                let _ = stream.write_all(words.as_bytes());
+                while matches!(stream.read(&mut [0; 1024]), Ok(1..)) {}
+            });
+        }
+    });
+    address
+}
+
+fn failures(rig: &Rig, server: &str) -> u64 {
+    rig.gateway().scheduler().pool("p").unwrap().server(server).unwrap().failures().into()
+}
+
 fn rig(vip: &str, pool: &str, servers: &[SocketAddr], options: &str) -> Rig {
     let list: Vec<String> =
         servers.iter().enumerate().map(|(i, s)| format!("s{i} = {{ address = '{s}'{options} }}")).collect();
@@ -121,13 +141,49 @@ fn server_that_accepts_and_says_nothing_is_replaced_however_much_the_client_says
 }
 
 #[test]
+fn server_that_is_silent_for_longer_than_the_response_timeout_is_replaced_before_anybody_is_idle() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let servers = [mute.local_addr().unwrap(), server("ok\n")];
+    let rig = rig("timeouts = { response = '200ms', idle = '1h' }", "", &servers, "");
+    let mut client = client(&rig, "go\n");
+    let mut answer = [0; 3];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"ok\n");
+    drop(client);
+    assert_eq!(rig.line(|_| true)["attempts"], 2);
+    assert_eq!(failures(&rig, "s0"), 1);
+}
+
+#[test]
+fn server_that_falls_silent_once_it_has_answered_ends_the_conversation_at_the_response_timeout() {
+    let rig = rig("timeouts = { response = '200ms', idle = '1h' }", "", &[mute_after("ok\n")], "");
+    let mut client = client(&rig, "stay\n");
+    client.read_exact(&mut [0; 3]).unwrap();
+    client.write_all(b"more?").unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    assert_eq!(rig.line(|_| true)["end"], "response-timeout");
+    assert_eq!(failures(&rig, "s0"), 1);
+}
+
+#[test]
+fn server_that_was_asked_nothing_owes_no_response() {
+    let vip = "timeouts = { response = '200ms', idle = '1s' }";
+    let rig = rig(vip, "", &[mute_after("ok\n")], "");
+    let mut client = client(&rig, "stay\n");
+    client.read_exact(&mut [0; 3]).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    assert_eq!(rig.line(|_| true)["end"], "idle-timeout");
+    assert_eq!(failures(&rig, "s0"), 0);
+}
+
+#[test]
 fn silence_of_both_sides_is_idleness_and_no_fault_of_the_servers() {
     let rig = rig("timeouts = { idle = '500ms' }", "", &[server("ok\n")], "");
     let mut client = client(&rig, "stay\n");
     client.read_exact(&mut [0; 3]).unwrap();
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     assert_eq!(rig.line(|_| true)["end"], "idle-timeout");
-    assert_eq!(rig.gateway().scheduler().pool("p").unwrap().server("s0").unwrap().failures(), 0);
+    assert_eq!(failures(&rig, "s0"), 0);
 }
 
 #[test]

@@ -149,3 +149,20 @@ fn echo_after_greeting(from: &str, address: std::net::SocketAddr) -> bool {
     let mut client = connect_from(from, address);
     !greeting(&client).is_empty() && echo(&mut client)
 }
+
+#[test]
+fn relayed_server_that_never_answers_ends_the_connection_at_the_response_timeout() {
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let rig = Rig::start(&format!(
+        "[vip.lines]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'lines'\n\
+         timeouts = {{ response = '200ms', idle = '1h' }}\n\
+         [pool.lines]\nservers = {{ one = '{}' }}\n",
+        mute.local_addr().unwrap()
+    ));
+    let mut client = connect_from("127.0.0.1", rig.address("lines"));
+    client.write_all(b"anybody?\n").unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
+    assert_eq!(rig.line(|_| true)["end"], "response-timeout");
+    let pool = rig.gateway().scheduler().pool("lines").unwrap().clone();
+    assert_eq!(pool.server("one").unwrap().failures(), 1);
+}

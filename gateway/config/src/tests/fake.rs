@@ -119,7 +119,7 @@ impl Exchange for Nothing {
 
 impl Service for Nothing {
     fn worker(&self, _: Rc<dyn Core>) -> Rc<dyn Worker> {
-        unimplemented!("configurations are checked here, nobody is served")
+        unreachable!("configurations are checked here, nobody is served")
     }
 }
 

@@ -30,11 +30,13 @@ pub(crate) struct Shared {
     pub(crate) pipes: Pipes,
 }
 
-/// The deadlines of a relay; both count from the last byte either way.
+/// The deadlines of a relay; all count from the last byte either way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// While both sides are open.
     pub(crate) idle: Duration,
+    /// Instead of the others while a server that was asked has said nothing yet.
+    pub(crate) response: Option<Duration>,
     /// Once one side has ended.
     pub(crate) half_closed: Duration,
     /// Between TCP keepalive probes of the server.
@@ -128,8 +130,13 @@ impl Relay {
             Answer::Came(took) => Some(took),
             Answer::Unasked { .. } | Answer::Asked { .. } => {
                 // One that resets many connections later is no worse a server for it; one that never answers is.
-                if end == End::ServerLeft {
-                    self.target.observe(Observation::Failed(Failure::Reset), self.shared.ticker.coarse());
+                let failure = match end {
+                    End::ServerLeft => Some(Failure::Reset),
+                    End::Expired(Deadline::Response) => Some(Failure::ResponseTimeout),
+                    _ => None,
+                };
+                if let Some(failure) = failure {
+                    self.target.observe(Observation::Failed(failure), self.shared.ticker.coarse());
                 }
                 None
             }
@@ -205,10 +212,10 @@ impl Future for Relay {
             this.half = true;
             this.active = this.shared.ticker.coarse();
         }
-        let (patience, name) = if up.is_ready() || down.is_ready() {
-            (this.patience.half_closed, Deadline::HalfClosed)
-        } else {
-            (this.patience.idle, Deadline::Idle)
+        let (patience, name) = match (&this.answer, this.patience.response) {
+            (Answer::Asked { .. }, Some(response)) => (response, Deadline::Response),
+            _ if up.is_ready() || down.is_ready() => (this.patience.half_closed, Deadline::HalfClosed),
+            _ => (this.patience.idle, Deadline::Idle),
         };
         let at = this.active + patience;
         // A deadline that only moved away needs no new place in the ticker: it is looked at again when it fires.

@@ -77,6 +77,7 @@ async fn stage(to_server: &[u8], to_client: &[u8]) -> Stage {
         target.clone(),
         Patience {
             idle: Duration::from_secs(600),
+            response: None,
             half_closed: Duration::from_secs(30),
             keepalive: Duration::from_secs(60),
         },
