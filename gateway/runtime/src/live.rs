@@ -115,7 +115,7 @@ impl Prepared {
                     pool: pool.spec.name.clone(),
                     state: state.clone(),
                     connector: connector.clone(),
-                    streams_only: pool.streams_only || connector.is_some(),
+                    streams_only: pool.streams_only,
                     proxy_protocol: pool.proxy_protocol,
                 };
                 servers.insert(state.id(), side);

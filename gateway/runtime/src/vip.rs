@@ -160,7 +160,9 @@ impl Core for VipCore {
     }
 
     fn shareable(&self, lease: &Lease) -> bool {
-        self.side(lease).is_none_or(|side| side.proxy_protocol.is_none())
+        self.worker.with_live(|live| {
+            live.server(lease.server().id()).is_none_or(|side| side.proxy_protocol.is_none())
+        })
     }
 
     fn response(&self) -> Option<Duration> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sekisho_api::{BoxStream, Deadline, Facts};
 
-use crate::codec::Inbound;
+use crate::codec::{Inbound, Upstream};
 use crate::forward::Own;
 use crate::worker::HttpWorker;
 
@@ -22,6 +22,8 @@ pub(crate) struct Conn {
     pub(crate) inbound: RefCell<Inbound>,
     /// The forwarding fields' values; made at the first request, forgotten while idle.
     pub(crate) own: RefCell<Option<Box<Own>>>,
+    /// A connection to the server of this id that was told of this client and serves no other.
+    kept: RefCell<Option<(u64, Box<Upstream>)>>,
     phase: Cell<Phase>,
     /// A byte moved since the last look, on either side. Reading the clock for every byte would be measurable.
     stirred: Cell<bool>,
@@ -102,6 +104,7 @@ impl Conn {
             stream: RefCell::new(stream),
             inbound: RefCell::default(),
             own: RefCell::default(),
+            kept: RefCell::default(),
             phase: Cell::new(Phase::Idle(now)),
             stirred: Cell::new(false),
             moved: Cell::new(now),
@@ -110,6 +113,27 @@ impl Conn {
             close_delimited: Cell::default(),
             half_closed: Cell::default(),
         }
+    }
+
+    /// Keeps a connection to a server for this client's next request.
+    pub(crate) fn keep(&self, server: u64, upstream: Box<Upstream>) {
+        if self.worker.settings.options.server_idle_max > 0 {
+            self.kept.replace(Some((server, upstream)));
+        }
+    }
+
+    /// The connection kept for this client's next request, if it leads to this server and is alive. It is young: an
+    /// idle client keeps none.
+    pub(crate) fn take_kept(&self, server: u64) -> Option<Box<Upstream>> {
+        let (led, mut upstream) = self.kept.take()?;
+        (led == server && upstream.idle()).then_some(upstream)
+    }
+
+    /// The connection has nothing to do: gives back what only a busy one needs.
+    pub(crate) fn rest(&self) {
+        self.own.take();
+        self.kept.take();
+        self.phase.set(Phase::Idle(self.now()));
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -193,7 +217,7 @@ impl Conn {
         }
         match self.phase.get() {
             Phase::Idle(then) if since(then) >= options.keep_alive_timeout => Due::Abort(Deadline::Idle),
-            Phase::Idle(then) if since(then) >= REST_AFTER.min(options.tick()) => Due::Rest,
+            Phase::Idle(then) if since(then) >= REST_AFTER.min(self.worker.tick) => Due::Rest,
             Phase::Idle(_) => Due::Nothing,
             Phase::Head(None) => {
                 self.phase.set(Phase::Head(Some(now)));
@@ -201,7 +225,9 @@ impl Conn {
             }
             Phase::Head(Some(then)) if since(then) >= options.request_timeout => Due::Head,
             Phase::Head(_) => Due::Nothing,
-            Phase::Waiting if self.upload().done && since(self.moved.get()) >= options.response_timeout => {
+            Phase::Waiting
+                if self.upload().done && since(self.moved.get()) >= self.worker.response_timeout =>
+            {
                 self.expire(Deadline::Response)
             }
             Phase::Waiting if !self.upload().done && since(self.moved.get()) >= options.body_timeout => {

@@ -130,7 +130,10 @@ impl Exchange {
         let Some(lease) = &self.lease else { return };
         let worker = &self.conn.worker;
         if upstream.rest(&worker.buffers) && self.conn.upload().done && lease.server().reusable() {
-            worker.pool.put(lease.server().id(), upstream, now);
+            match upstream.shareable() {
+                true => worker.pool.put(lease.server().id(), upstream, now),
+                false => self.conn.keep(lease.server().id(), upstream),
+            }
         }
     }
 

@@ -13,8 +13,8 @@ pub(crate) struct Options {
     pub(crate) keep_alive_timeout: Duration,
     /// How long a request's head may take, from its first byte.
     pub(crate) request_timeout: Duration,
-    /// How long a server may take to answer, from the request's last byte.
-    pub(crate) response_timeout: Duration,
+    /// How long a server may take to answer, from the request's last byte; none: as the VIP's `timeouts` have it.
+    pub(crate) response_timeout: Option<Duration>,
     /// How long a body may pause, either way.
     pub(crate) body_timeout: Duration,
     /// The largest request body.
@@ -76,7 +76,7 @@ impl Options {
         Self {
             keep_alive_timeout: section.duration("keep-alive-timeout", KEEP_ALIVE_TIMEOUT, timeouts.clone()),
             request_timeout: section.duration("request-timeout", REQUEST_TIMEOUT, timeouts.clone()),
-            response_timeout: section.duration("response-timeout", RESPONSE_TIMEOUT, timeouts.clone()),
+            response_timeout: section.optional_duration("response-timeout", timeouts.clone()),
             body_timeout: section.duration("body-timeout", BODY_TIMEOUT, timeouts.clone()),
             max_body: (!unlimited).then_some(max_body),
             max_header_size: size(section.size("max-header-size", MAX_HEADER_SIZE, HEADER_SIZES)),
@@ -91,17 +91,11 @@ impl Options {
     }
 
     /// How often a connection looks at its deadlines.
-    pub(crate) fn tick(&self) -> Duration {
-        [
-            self.keep_alive_timeout,
-            self.request_timeout,
-            self.response_timeout,
-            self.body_timeout,
-            SLOWEST_TICK,
-        ]
-        .into_iter()
-        .min()
-        .unwrap_or(SLOWEST_TICK)
+    pub(crate) fn tick(&self, response_timeout: Duration) -> Duration {
+        [self.keep_alive_timeout, self.request_timeout, response_timeout, self.body_timeout, SLOWEST_TICK]
+            .into_iter()
+            .min()
+            .unwrap_or(SLOWEST_TICK)
     }
 }
 
@@ -137,8 +131,6 @@ fn hash_on(section: &mut Section<'_>) -> Option<HashOn> {
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A head fits into one packet or a few; who needs longer is broken or an attacker.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// The default of nginx (`proxy_read_timeout`); slow reports need more and say so.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two pieces of a body: long enough for a phone that changes its network.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Kerberos tickets and piles of cookies reach 32 KiB; twice that is ample.

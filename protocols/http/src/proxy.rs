@@ -128,7 +128,7 @@ async fn forward(asked: &mut Asked) -> Result<(Response<()>, Box<Upstream>), Fai
         let mut upstream = match pooled {
             Some(upstream) => upstream,
             None => match core.connect(lease, &conn.facts).await {
-                Ok(stream) => Upstream::new(stream, max_head(&conn)),
+                Ok(stream) => Upstream::new(stream, max_head(&conn), core.shareable(lease)),
                 Err(failure) => {
                     last = Some(failure);
                     if exchange.attempts() >= core.attempts() {
@@ -178,6 +178,9 @@ fn take(conn: &Conn, lease: &Lease, idempotent: bool, now: Instant) -> Option<Bo
     if !server.reusable() {
         pool.forget(server.id());
         return None;
+    }
+    if let Some(own) = conn.take_kept(server.id()) {
+        return Some(own);
     }
     pool.take(server.id(), now, (!idempotent).then_some(FRESH))
 }

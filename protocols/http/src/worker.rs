@@ -13,7 +13,7 @@ use tokio::io::ReadBuf;
 
 use crate::answer::Answer;
 use crate::codec::{self, Buffers, Desk, Finished};
-use crate::conn::{Conn, Phase};
+use crate::conn::Conn;
 use crate::cookie::Jar;
 use crate::pool::Pool;
 use crate::protocol::Settings;
@@ -28,7 +28,10 @@ pub(crate) struct HttpWorker {
     pub(crate) buffers: Buffers,
     pub(crate) jar: Jar,
     pub(crate) desk: Desk,
-    tick: Duration,
+    /// How long a server may take to answer, from the request's last byte.
+    pub(crate) response_timeout: Duration,
+    /// How often a busy connection looks at its deadlines.
+    pub(crate) tick: Duration,
 }
 
 impl HttpWorker {
@@ -36,9 +39,10 @@ impl HttpWorker {
     pub(crate) fn start(core: Rc<dyn Core>, settings: Arc<Settings>) -> Rc<Self> {
         let options = &settings.options;
         let pool = Pool::new(options.server_idle_max, options.server_idle);
-        let (tick, every) = (options.tick(), SWEEP.min(options.server_idle));
+        let response_timeout = options.response_timeout.or(core.response()).unwrap_or(RESPONSE_TIMEOUT);
+        let (tick, every) = (options.tick(response_timeout), SWEEP.min(options.server_idle));
         let (buffers, desk, jar) = (Buffers::default(), Desk::default(), Jar::default());
-        let worker = Rc::new(Self { core, settings, pool, buffers, jar, desk, tick });
+        let worker = Rc::new(Self { core, settings, pool, buffers, jar, desk, response_timeout, tick });
         let weak = Rc::downgrade(&worker);
         worker.core.spawn(Box::pin(async move {
             while let Some(worker) = weak.upgrade() {
@@ -68,8 +72,7 @@ impl Worker for HttpWorker {
             // Boxed: what serving needs is given back while the connection is idle.
             let end = match Box::pin(busy(&conn)).await {
                 Finished::Rested => {
-                    conn.own.take();
-                    conn.set_phase(Phase::Idle(conn.now()));
+                    conn.rest();
                     continue;
                 }
                 Finished::Closed => {
@@ -214,5 +217,7 @@ fn refused(conn: &Conn, end: End) {
 /// How long, and for how many bytes, a client is heard out that must be told something first.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
+/// The default of nginx (`proxy_read_timeout`); slow reports need more and say so.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often idle server connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::support::{Origin, Reply, Rig, test};
+use super::support::{Origin, Reply, Rig, Setup, test};
 
 #[test]
 fn slow_head_is_answered_408() {
@@ -49,6 +49,20 @@ fn unused_and_idle_connections_are_closed_without_a_word() {
         let mut client = rig.client().await;
         assert_eq!(client.get("/", "").await.status, 200);
         assert_eq!(client.rest().await, "");
+    });
+}
+
+#[test]
+fn response_timeout_of_the_vip_holds_where_there_is_none_of_its_own() {
+    test(async {
+        let (short, long) = (Some(Duration::from_millis(50)), Some(Duration::from_secs(3600)));
+        for (options, response) in [("", short), ("response-timeout = \"50ms\"", long)] {
+            let origin = Origin::new(|_| Reply::Silence).await;
+            let servers = vec![origin.address];
+            let rig = Rig::with(Setup { options, servers, response, ..Setup::default() }).await;
+            let answer = rig.client().await.get("/", "").await;
+            assert_eq!(answer.status, 504, "{options}");
+        }
     });
 }
 

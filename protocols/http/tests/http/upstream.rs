@@ -135,3 +135,52 @@ fn server_that_stalls_stops_the_client_with_bounded_memory() {
         assert_eq!(rig.leases(), 0);
     });
 }
+
+#[test]
+fn connection_that_names_a_client_serves_that_client_alone() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        rig.core.telling.set(true);
+        let mut clients = [rig.client().await, rig.client().await];
+        for client in [0, 1, 0, 1] {
+            assert_eq!(clients[client].get("/", "").await.text(), "a");
+        }
+        let connections: Vec<usize> = origin.seen().iter().map(|seen| seen.connection).collect();
+        assert_eq!(connections, [1, 2, 1, 2]);
+        drop(clients);
+        while origin.open.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+}
+
+#[test]
+fn idle_client_keeps_no_connection_of_its_own_to_a_server() {
+    test(async {
+        let origin = Origin::named("a").await;
+        // Deadlines are looked at as often as the shortest of them needs.
+        let rig = Rig::new("body-timeout = \"20ms\"", &[&origin]).await;
+        rig.core.telling.set(true);
+        let mut client = rig.client().await;
+        client.get("/", "").await;
+        while origin.open.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(client.get("/", "").await.text(), "a");
+        assert_eq!(origin.connections.get(), 2);
+    });
+}
+
+#[test]
+fn connection_that_names_a_client_goes_to_no_other_server() {
+    test(async {
+        let (a, b) = (Origin::named("a").await, Origin::named("b").await);
+        let rig = Rig::new("", &[&a, &b]).await;
+        rig.core.telling.set(true);
+        let mut client = rig.client().await;
+        for expected in ["a", "b", "a"] {
+            assert_eq!(client.get("/", "").await.text(), expected);
+        }
+    });
+}

@@ -65,6 +65,7 @@ pub(crate) struct Upstream {
     keeps: bool,
     /// Bytes of requests before this one, and of all answers.
     moved: u64,
+    shareable: bool,
 }
 
 /// Why a request got no answer.
@@ -90,8 +91,8 @@ pub(crate) enum Broken {
 pub(super) struct Lost;
 
 impl Upstream {
-    /// Begins HTTP on a fresh connection.
-    pub(crate) fn new(stream: BoxStream, max_head: usize) -> Box<Self> {
+    /// Begins HTTP on a fresh connection. Not `shareable`: its server was told which client it is for.
+    pub(crate) fn new(stream: BoxStream, max_head: usize, shareable: bool) -> Box<Self> {
         Box::new(Self {
             stream,
             max_head,
@@ -106,7 +107,13 @@ impl Upstream {
             heard: false,
             keeps: true,
             moved: 0,
+            shareable,
         })
+    }
+
+    /// Whether requests of any client may go over it.
+    pub(crate) fn shareable(&self) -> bool {
+        self.shareable
     }
 
     /// Whether the next request can go over it: neither closed by the server nor full of bytes that nobody asked for,

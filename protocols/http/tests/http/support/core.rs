@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{
     BoxStream, Core, Facts, Failure, Key, Lease, Local, Observation, Prefer, Record, Route, Server, Stream,
@@ -92,6 +92,9 @@ pub(crate) struct FakeCore {
     pub(crate) idled: Cell<usize>,
     pub(crate) full: Cell<bool>,
     pub(crate) room: Rc<Notify>,
+    /// Servers are told whom a connection is for.
+    pub(crate) telling: Cell<bool>,
+    pub(crate) response: Option<Duration>,
 }
 
 impl FakeCore {
@@ -181,6 +184,14 @@ impl Core for FakeCore {
                 drained.notified().await;
             }
         })
+    }
+
+    fn shareable(&self, _: &Lease) -> bool {
+        !self.telling.get()
+    }
+
+    fn response(&self) -> Option<Duration> {
+        self.response
     }
 
     fn attempts(&self) -> u32 {

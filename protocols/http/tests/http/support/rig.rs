@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) persist: Vec<Persist>,
     pub(crate) servers: Vec<SocketAddr>,
     pub(crate) tls: bool,
+    /// The VIP's `timeouts.response`.
+    pub(crate) response: Option<Duration>,
 }
 
 /// A running gateway.
@@ -76,7 +78,7 @@ impl Rig {
         let Some(Handler::Service(service)) = handler else { panic!("HTTP is a service") };
         let servers =
             setup.servers.iter().enumerate().map(|(i, a)| FakeServer::new(i as u64 + 1, *a)).collect();
-        let core = Rc::new(FakeCore { servers, ..FakeCore::default() });
+        let core = Rc::new(FakeCore { servers, response: setup.response, ..FakeCore::default() });
         let worker = service.worker(core.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
