@@ -6,6 +6,7 @@ mod exchange;
 mod http;
 mod limits;
 mod persistence;
+mod proxy_protocol;
 mod relay;
 mod reload;
 mod sni;
