@@ -66,7 +66,7 @@ impl Entry {
     /// The same if it is not fresh but still known, with an extended error that says so where the client speaks EDNS
     /// (RFC 8914, sections 4.4 and 4.20).
     pub(super) fn stale(&self, query: &Query<'_>, now: Instant, out: &mut [u8]) -> Option<usize> {
-        if self.useless(now) {
+        if self.useless(now) || self.age(now) < self.lifetime.into() {
             return None;
         }
         let length = self.write(query, out, |_| STALE_TTL)?;

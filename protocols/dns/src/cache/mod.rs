@@ -159,8 +159,14 @@ impl Cache {
         now: Instant,
         out: &mut [u8],
     ) -> Option<usize> {
-        let found = self.look(key, query, subnet, |entry| entry.stale(query, now, out))?;
-        self.count(key, |shelf| &shelf.stale);
+        let mut fresh = true;
+        let found = self.look(key, query, subnet, |entry| {
+            entry.fresh(query, now, out).or_else(|| {
+                fresh = false;
+                entry.stale(query, now, out)
+            })
+        })?;
+        self.count(key, |shelf| if fresh { &shelf.hits } else { &shelf.stale });
         Some(found)
     }
 
