@@ -3,6 +3,7 @@
 mod cookie;
 mod crowd;
 mod load;
+mod proxy_protocol;
 mod tls;
 
 use std::io::Write;
