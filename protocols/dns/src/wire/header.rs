@@ -89,31 +89,4 @@ impl Rcode {
     pub(crate) const NXDOMAIN: Self = Self(3);
     pub(crate) const NOTIMP: Self = Self(4);
     pub(crate) const REFUSED: Self = Self(5);
-
-    /// The code of a name such as `noerror` or `NXDOMAIN`, or of a number below 4096.
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
-        let named = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
-        named.map(|&(code, _)| code).or_else(|| text.parse().ok().filter(|&code| code < 4096)).map(Self)
-    }
-
-    /// Its name in the registry of IANA, if it has one.
-    pub(crate) fn name(self) -> Option<&'static str> {
-        NAMES.iter().find(|&&(code, _)| code == self.0).map(|&(_, name)| name)
-    }
 }
-
-const NAMES: [(u16, &str); 13] = [
-    (0, "NOERROR"),
-    (1, "FORMERR"),
-    (2, "SERVFAIL"),
-    (3, "NXDOMAIN"),
-    (4, "NOTIMP"),
-    (5, "REFUSED"),
-    (6, "YXDOMAIN"),
-    (7, "YXRRSET"),
-    (8, "NXRRSET"),
-    (9, "NOTAUTH"),
-    (10, "NOTZONE"),
-    (16, "BADVERS"),
-    (23, "BADCOOKIE"),
-];

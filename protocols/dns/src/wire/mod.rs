@@ -26,3 +26,6 @@ pub(crate) use rewrite::{answer_without, with_subnet};
 pub(crate) use ttl::{Summary, ttls};
 
 pub use oracle::oracle;
+
+#[cfg(test)]
+mod tests;

@@ -14,9 +14,9 @@ pub(super) fn plain(message: &[u8], at: usize) -> Option<usize> {
     let mut position = at;
     loop {
         match *message.get(position)? {
-            0 => return (position - at < NAME).then_some(position + 1),
+            0 => return Some(position + 1),
             length @ 1..=63 => position += usize::from(length) + 1,
-            64.. => return None,
+            _ => return None,
         }
         if position - at >= NAME {
             return None;
@@ -41,7 +41,7 @@ pub(super) fn compressed(message: &[u8], at: usize) -> Option<usize> {
                     }
                 }
                 64..=191 => return None,
-                192.. => break,
+                _ => break,
             }
         }
         end = end.or(Some(position + 2));
@@ -62,7 +62,7 @@ pub(super) fn pointer_place(message: &[u8], at: usize) -> Option<usize> {
         match *message.get(position)? {
             0 | 64..=191 => return None,
             length @ 1..=63 => position += usize::from(length) + 1,
-            192.. => return Some(position),
+            _ => return Some(position),
         }
     }
     None
@@ -97,15 +97,4 @@ pub(crate) fn lower_name<'b>(name: &[u8], last_labels: Option<u8>, buf: &'b mut 
         *to = from.to_ascii_lowercase();
     }
     lower
-}
-
-/// Whether `name` is `suffix` or below it; case does not matter. Both are uncompressed and end with the root label.
-pub(crate) fn ends_with(name: &[u8], suffix: &[u8]) -> bool {
-    let Some(start) = name.len().checked_sub(suffix.len()) else { return false };
-    // The suffix must begin where a label begins, not where the octets happen to look like one.
-    let mut at = 0;
-    while at < start {
-        at += 1 + name.get(at).copied().map_or(start, usize::from);
-    }
-    at == start && name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
 }

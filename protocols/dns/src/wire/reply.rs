@@ -2,7 +2,7 @@
 
 use super::edns::{Edns, option};
 use super::header::{Header, Rcode, flag};
-use super::query::{Query, Question, query};
+use super::query::{Question, query};
 use super::record::{kind, records};
 use super::writer::Writer;
 

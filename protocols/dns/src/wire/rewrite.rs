@@ -146,7 +146,9 @@ fn put_rest(writer: &mut Writer<'_>, message: &[u8], edns: &Edns) -> Option<()> 
             *here = (moved | 0xc000).to_be_bytes();
         }
     }
-    Some(())
+    // Data of other types may hold what a name behind it points to: that is nobody's idea of compression, but it must
+    // not make a message unreadable that was not.
+    records(written)?.all(|record| record.is_ok()).then_some(())
 }
 
 /// Where names begin in a record: its own, and those of the types in whose data pointers may stand (RFC 3597,
