@@ -1,0 +1,35 @@
+//! A client's first packet: an X.224 Connection Request, perhaps behind a preconnection PDU.
+
+mod error;
+mod preconnection;
+mod request;
+
+pub use error::Malformed;
+pub use request::Negotiation;
+
+/// A client's first packet, as far as the gateway reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct First<'a> {
+    /// Everything, from the first byte of a preconnection PDU to the last of the request: what a server is sent.
+    pub bytes: &'a [u8],
+    /// The line before CR LF: a cookie, a routing token or a hint (MS-RDPBCGR, section 2.2.1.1).
+    pub line: Option<&'a [u8]>,
+    /// The protocols that the client offers; none: standard RDP security only.
+    pub negotiation: Option<Negotiation>,
+}
+
+/// Reads a client's first packet; `None`: cannot tell yet. The same for every segmentation; at most 1,283 bytes are
+/// ever needed.
+///
+/// # Errors
+/// What makes the bytes something else. No server may see them then.
+pub fn first_packet(bytes: &[u8]) -> Result<Option<First<'_>>, Malformed> {
+    let Some(before) = preconnection::length(bytes)? else { return Ok(None) };
+    let Some(request) = bytes.get(before..) else { return Ok(None) };
+    let Some(read) = request::request(request)? else { return Ok(None) };
+    let whole = bytes.get(..before + read.length).unwrap_or(bytes);
+    Ok(Some(First { bytes: whole, line: read.line, negotiation: read.negotiation }))
+}
+
+#[cfg(test)]
+mod tests;

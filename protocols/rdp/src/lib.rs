@@ -1,0 +1,15 @@
+//! Remote Desktop: the client's first packet names its user, or a token of the farm; the rest passes through
+//! untouched, Network Level Authentication included.
+//!
+//! What a client sends before its server answers is one packet of at most 259 bytes, so a server that is dead, refuses
+//! or stays mute is replaced by another without the client noticing.
+
+mod conversation;
+mod first;
+mod key;
+mod options;
+mod probe;
+mod protocol;
+
+pub use first::{First, Malformed, Negotiation, first_packet};
+pub use protocol::Rdp;
