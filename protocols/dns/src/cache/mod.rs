@@ -198,13 +198,6 @@ impl Cache {
         counts
     }
 
-    /// Forgets all answers.
-    pub(crate) fn clear(&self) {
-        for shelf in &self.shelves {
-            shelf.shard.write().clear();
-        }
-    }
-
     fn look(
         &self,
         key: u64,

@@ -76,11 +76,6 @@ impl Shard {
         inserted
     }
 
-    /// Forgets everything and gives the places back.
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.budget);
-    }
-
     fn place(&self, key: u64) -> u32 {
         let mut at = self.bucket(key);
         while self.sieve.get(at).is_some_and(|entry| entry.key != key) {

@@ -120,9 +120,6 @@ fn workers_that_hammer_one_cache_get_whole_answers_to_their_own_questions() {
                         }
                         None => bench.offer(&asked, &answer),
                     }
-                    if worker == 0 && turn % 1_000 == 999 {
-                        bench.cache.clear();
-                    }
                     assert!(bench.cache.counts().bytes <= settings.bytes as u64);
                 }
             });

@@ -264,7 +264,7 @@ fn errors_are_never_given_stale_and_nothing_is_where_the_setting_is_off() {
 }
 
 #[test]
-fn everything_is_counted_and_forgotten_on_demand() {
+fn everything_is_counted_and_nothing_of_it_is_printed() {
     let asked = ask("www.example");
     let mut bench = Bench::with(&CacheSettings { stale: Duration::from_secs(100), ..settings() });
     let empty = bench.cache.counts().bytes;
@@ -278,8 +278,5 @@ fn everything_is_counted_and_forgotten_on_demand() {
     assert_eq!((counts.hits, counts.misses, counts.stale, counts.stored), (2, 2, 1, 1));
     assert_eq!((counts.entries, counts.evicted), (1, 0));
     assert!(counts.bytes > empty);
-    bench.cache.clear();
-    assert_eq!((bench.cache.counts().entries, bench.cache.counts().bytes), (0, empty));
-    assert_eq!(bench.find_stale(&asked), None);
     assert!(!format!("{:?}", bench.cache).contains("example"));
 }

@@ -7,10 +7,13 @@ use super::*;
 
 /// Keeps everything for ever and decides when asked.
 #[derive(Debug, Default)]
-struct Naive(HashMap<(Vec<u8>, u16, u16, Option<u16>, Prefix), (Instant, Message)>);
+struct Naive(HashMap<Key, (Instant, Message)>);
+
+/// The name in lower case, the type, the flags, those of EDNS, and whom the server was told of.
+type Key = (Vec<u8>, u16, u16, Option<u16>, Prefix);
 
 impl Naive {
-    fn key(asked: &Message, subnet: Prefix) -> (Vec<u8>, u16, u16, Option<u16>, Prefix) {
+    fn key(asked: &Message, subnet: Prefix) -> Key {
         let edns = asked.opt.as_ref().map(|opt| opt.flags);
         (asked.name.to_ascii_lowercase(), asked.kind, asked.flags, edns, subnet)
     }
