@@ -1,0 +1,320 @@
+//! One client's connection over TCP or TLS (RFC 7766, RFC 7858).
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use sekisho_api::{Blame, BoxStream, Deadline, End, Facts, Local};
+use tokio::io::ReadBuf;
+
+use super::alarm::{Alarm, within};
+use super::call::{Asker, Sink};
+use super::front::Front;
+use super::inbound::{Inbound, Read, Take};
+use super::outbound::Outbound;
+use super::record;
+use crate::over::Over;
+
+/// A client's connection, as those see it who answer over it.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    out: RefCell<Outbound>,
+    /// Queries that wait for their answers.
+    in_flight: Cell<usize>,
+    transfers: Cell<usize>,
+    task: RefCell<Option<Waker>>,
+    /// Its task is running, and writes at its end what is answered meanwhile.
+    running: Cell<bool>,
+    /// Transfers that wait for room.
+    room: RefCell<Vec<Waker>>,
+    /// Nobody reads answers any more.
+    gone: Cell<bool>,
+    /// An answer was cut short: only the connection's end can tell.
+    broken: Cell<bool>,
+}
+
+impl Conn {
+    /// A query is answered; `None`: with silence.
+    pub(crate) fn answered(&self, answer: Option<&[u8]>) {
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        match answer {
+            Some(answer) => self.push(answer),
+            None => self.wake(),
+        }
+    }
+
+    /// One more message for the client.
+    pub(crate) fn push(&self, message: &[u8]) {
+        if !self.gone.get() {
+            self.out.borrow_mut().push(message);
+            self.wake();
+        }
+    }
+
+    /// Counts a transfer; false if there are enough already.
+    pub(crate) fn transfer_begins(&self) -> bool {
+        let begins = self.transfers.get() < TRANSFERS;
+        self.transfers.set(self.transfers.get() + usize::from(begins));
+        begins
+    }
+
+    /// A transfer has ended; `cut`: before its end.
+    pub(crate) fn transfer_ends(&self, cut: bool) {
+        self.transfers.set(self.transfers.get().saturating_sub(1));
+        if cut {
+            self.broken.set(true);
+            self.wake();
+        }
+    }
+
+    /// Whether nobody reads answers any more.
+    pub(crate) fn gone(&self) -> bool {
+        self.gone.get()
+    }
+
+    /// Ready when the client takes more of a transfer, or has left.
+    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.gone.get() || self.out.borrow().len() < UNSENT {
+            return Poll::Ready(());
+        }
+        self.room.borrow_mut().push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn wake(&self) {
+        if !self.running.get()
+            && let Some(task) = &*self.task.borrow()
+        {
+            task.wake_by_ref();
+        }
+    }
+
+    fn listen(&self, cx: &Context<'_>) {
+        let mut task = self.task.borrow_mut();
+        if !task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            *task = Some(cx.waker().clone());
+        }
+    }
+
+    fn leave(&self) {
+        self.gone.set(true);
+        self.out.borrow_mut().clear();
+        self.make_room();
+    }
+
+    fn make_room(&self) {
+        for waker in self.room.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Serves one client connection to its end.
+pub(crate) async fn serve(front: Rc<Front>, stream: BoxStream, facts: Facts, over: Over) -> End {
+    let now = front.core.now();
+    let conn = Rc::new(Conn {
+        out: RefCell::default(),
+        in_flight: Cell::default(),
+        transfers: Cell::default(),
+        task: RefCell::default(),
+        running: Cell::default(),
+        room: RefCell::default(),
+        gone: Cell::default(),
+        broken: Cell::default(),
+    });
+    let mut serving = Serving {
+        drained: front.core.drained(),
+        front,
+        conn,
+        facts: Rc::new(facts),
+        over,
+        stream,
+        inbound: Inbound::default(),
+        alarm: Alarm::default(),
+        queries: 0,
+        moved: now,
+        begun: None,
+        written: 0,
+        closing: None,
+    };
+    let end = poll_fn(|cx| serving.poll(cx)).await;
+    serving.conn.leave();
+    serving.front.left(&serving.facts);
+    if !matches!(end, End::Done | End::ClientLeft | End::Drained | End::Expired(Deadline::Idle)) {
+        let core = &*serving.front.core;
+        record::broken(core, &serving.facts, now, core.now(), end);
+    }
+    if end != End::ClientLeft {
+        Box::pin(part(&serving.front, &mut serving.stream)).await;
+    }
+    end
+}
+
+struct Serving {
+    front: Rc<Front>,
+    conn: Rc<Conn>,
+    facts: Rc<Facts>,
+    over: Over,
+    stream: BoxStream,
+    inbound: Inbound,
+    alarm: Alarm,
+    drained: Local<'static, ()>,
+    queries: u64,
+    /// When a byte last moved.
+    moved: Instant,
+    /// When the message began whose end has not come.
+    begun: Option<Instant>,
+    written: u64,
+    /// Nothing more is read, and this is why; what was asked is still answered.
+    closing: Option<End>,
+}
+
+impl Serving {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.conn.listen(cx);
+        self.conn.running.set(true);
+        let polled = self.turn(cx);
+        self.conn.running.set(false);
+        polled
+    }
+
+    /// Reads all there is, writes what has gathered, and looks at the time.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let now = self.front.core.now();
+        if self.closing.is_none() && self.drained.as_mut().poll(cx).is_ready() {
+            self.closing = Some(End::Drained);
+        }
+        loop {
+            let full = !self.read(now, cx);
+            if self.conn.broken.get() {
+                return Poll::Ready(End::ServerLeft);
+            }
+            if !self.write(now, cx) {
+                return Poll::Ready(End::ClientLeft);
+            }
+            // What was not read for lack of room may be read now.
+            if !full || !self.room() {
+                break;
+            }
+        }
+        let idle = self.conn.in_flight.get() == 0 && self.conn.out.borrow().is_empty();
+        if idle {
+            self.conn.out.borrow_mut().rest();
+            if let Some(end) = self.closing {
+                return Poll::Ready(end);
+            }
+        }
+        self.time(now, cx)
+    }
+
+    /// Whether one more query may be taken.
+    fn room(&self) -> bool {
+        self.closing.is_none()
+            && self.conn.in_flight.get() < self.front.desk.options.tcp_in_flight
+            && self.conn.out.borrow().len() < UNSENT
+    }
+
+    /// Reads and hands on what there is; false if there was more than there is room for.
+    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        while self.room() {
+            let Self { front, conn, facts, over, stream, inbound, queries, .. } = self;
+            let options = &front.desk.options;
+            let most = options.tcp_queries.unwrap_or(u64::MAX);
+            let read = inbound.poll(stream, &front.chunks, cx, READ, |message| {
+                conn.in_flight.set(conn.in_flight.get() + 1);
+                *queries += 1;
+                front.put(message, Asker { facts, over: *over, sink: Sink::Stream(conn.clone()) }, now);
+                let full = conn.in_flight.get() >= options.tcp_in_flight || conn.out.borrow().len() >= UNSENT;
+                if full || *queries >= most { Take::Stop } else { Take::More }
+            });
+            let Poll::Ready(read) = read else { return true };
+            if self.queries >= most {
+                self.closing = Some(End::Limited("tcp-queries"));
+            }
+            self.closing = match read {
+                Read::Messages(taken) => {
+                    self.moved = now;
+                    let begun = self.begun.filter(|_| taken == 0).or(Some(now));
+                    self.begun = begun.filter(|_| self.inbound.partial());
+                    continue;
+                }
+                Read::End(false) => Some(End::Done),
+                Read::End(true) | Read::Failed => Some(End::ClientLeft),
+                Read::Short => Some(End::Fault(Blame::Client, "message-too-short")),
+            };
+        }
+        self.closing.is_some()
+    }
+
+    /// Writes what has gathered; false if the client does not take it any more.
+    fn write(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let mut out = self.conn.out.borrow_mut();
+        let written = out.poll_write(&mut self.stream, cx);
+        if out.total() != self.written {
+            (self.written, self.moved) = (out.total(), now);
+        }
+        let room = out.len() < UNSENT;
+        drop(out);
+        if room {
+            self.conn.make_room();
+        }
+        !matches!(written, Poll::Ready(Err(_)))
+    }
+
+    fn time(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<End> {
+        let options = &self.front.desk.options;
+        let stuck = !self.conn.out.borrow().is_empty();
+        let head = self.begun.map(|begun| begun + options.message_timeout);
+        let idle = (stuck || self.conn.in_flight.get() == 0).then(|| self.moved + options.tcp_idle);
+        let deadline = [head, idle].into_iter().flatten().min();
+        match deadline {
+            Some(deadline) if now >= deadline => Poll::Ready(End::Expired(match head {
+                Some(head) if now >= head => Deadline::Head,
+                _ => Deadline::Idle,
+            })),
+            // Not before what is under way has ended, and that wakes.
+            None => Poll::Pending,
+            Some(deadline) => {
+                while self.alarm.poll(&*self.front.core, deadline, cx).is_ready() {}
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Ends the own side and reads what the client still sends, within bounds: a socket closed with unread bytes resets
+/// the connection, and the client would read that instead of its last answers.
+async fn part(front: &Front, stream: &mut BoxStream) {
+    let deadline = front.core.now() + LINGER;
+    let mut left = LINGER_BYTES;
+    let parted = poll_fn(|cx| {
+        if Pin::new(&mut **stream).poll_shutdown(cx)?.is_pending() {
+            return Poll::Pending;
+        }
+        loop {
+            let mut chunk = front.chunks.take();
+            let mut buffer = ReadBuf::new(&mut chunk);
+            match Pin::new(&mut **stream).poll_read(cx, &mut buffer)? {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) if buffer.filled().is_empty() || buffer.filled().len() >= left => {
+                    return Poll::Ready(std::io::Result::Ok(()));
+                }
+                Poll::Ready(()) => left -= buffer.filled().len(),
+            }
+        }
+    });
+    let _ = within(&*front.core, deadline, parted).await;
+}
+
+/// The most of a client's bytes that are read at once.
+const READ: usize = 16 << 10;
+/// Answers that a client does not take, above which nothing more of it is read.
+const UNSENT: usize = 64 << 10;
+/// The most zone transfers of one connection at a time.
+const TRANSFERS: usize = 4;
+/// How long, and for how many bytes, a client is heard out.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1 << 20;
