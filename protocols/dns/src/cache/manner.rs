@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use crate::wire::Query;
 
-/// Everything of a query that may change its answer, but the question and the client's subnet: RD, AD and CD, whether
-/// there is an OPT and with which flags (DO), and whether a cookie or padding is asked for.
+/// Everything of a query that may change its answer, but the question and the subnet that the server is told: RD, AD
+/// and CD, whether there is an OPT and with which flags (DO), and whether it has a cookie, padding, or a subnet of the
+/// client's own, which comes back in the answer.
 ///
 /// AD is among them because a server may set it in its answer for those who set it (RFC 6840, section 5.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Manner {
         let mut bits = EDNS;
         for (code, _) in edns.options(query.bytes) {
             match code {
-                option::SUBNET if edns.subnet.is_some() => {}
+                option::SUBNET if edns.subnet.is_some() => bits |= WITH_SUBNET,
                 option::COOKIE => bits |= WITH_COOKIE,
                 option::PADDING => bits |= WITH_PADDING,
                 option::KEEPALIVE => {}
@@ -80,3 +81,4 @@ const OPT: u16 = 41;
 const EDNS: u32 = 1;
 const WITH_COOKIE: u32 = 2;
 const WITH_PADDING: u32 = 4;
+const WITH_SUBNET: u32 = 8;

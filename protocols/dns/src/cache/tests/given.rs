@@ -82,6 +82,7 @@ fn questions_asked_in_another_manner_share_nothing() {
         ask("www.example").opt(0x4000, &[]),
         ask("www.example").opt(0, &[(10, &[1; 8])]),
         ask("www.example").opt(0, &[(12, &[0; 20])]),
+        ask("www.example").opt(0, &[(8, &ecs([192, 0, 2], 24, 0))]),
     ];
     for (i, kept) in ways.iter().enumerate() {
         let bench = bench(kept);
