@@ -125,7 +125,9 @@ pub use key::{Key, KeyKind};
 pub use networks::{Network, NetworkError, Networks};
 pub use persist::{CookieSettings, Persist, SameSite, Secure};
 pub use probe::{Probe, ProbeInput, ProbeKind, ProbeOver, ProbeRun, ProbeStep, ProbeTls};
-pub use protocol::{Descriptor, Handler, PoolContext, PoolSettings, Protocol, Transport, VipContext};
+pub use protocol::{
+    Descriptor, Handler, Patience, PoolContext, PoolSettings, Protocol, Transport, VipContext,
+};
 pub use refusal::{Blame, Deadline, End, Unavailable};
 pub use route::{Prefer, Route};
 pub use server::{Failure, Hold, Lease, Observation, Server, TOKEN_LEN, Why};

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::conversation::Converse;
 use crate::exchange::Exchange;
@@ -31,6 +32,11 @@ pub trait Protocol: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Deadlines that suit it better than those of all protocols, where the file says nothing.
+    fn patience(&self) -> Patience {
+        Patience::default()
+    }
+
     /// The probes it brings, usually one of its own name.
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
         Vec::new()
@@ -48,6 +54,15 @@ pub struct Descriptor {
     pub transport: Transport,
     /// The kinds of key that it can find. `source-ip` is the core's and need not be named.
     pub keys: &'static [KeyKind],
+}
+
+/// A protocol's own defaults of a VIP's `timeouts`; none: what holds for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patience {
+    /// For the first byte of a server's answer.
+    pub response: Option<Duration>,
+    /// Without a byte either way.
+    pub idle: Option<Duration>,
 }
 
 /// A protocol's own settings of a pool, as its [`Protocol::configure_pool`] made them.

@@ -1,9 +1,10 @@
 //! The protocol `rdp`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sekisho_api::settings::{Problem, Section};
-use sekisho_api::{Descriptor, Handler, KeyKind, ProbeKind, Protocol, Transport, VipContext};
+use sekisho_api::{Descriptor, Handler, KeyKind, Patience, ProbeKind, Protocol, Transport, VipContext};
 
 use crate::conversation::Desk;
 use crate::options::Options;
@@ -35,10 +36,20 @@ impl Protocol for Rdp {
         Some(Handler::Conversation(Arc::new(Desk(Arc::new(Options::read(options, vip))))))
     }
 
+    fn patience(&self) -> Patience {
+        Patience { response: Some(CONFIRM), idle: Some(SESSION) }
+    }
+
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
         vec![Arc::new(RdpProbe)]
     }
 }
+
+/// A server that does not answer the request within it is mute, and another one is asked.
+const CONFIRM: Duration = Duration::from_secs(5);
+
+/// A desktop that nobody looks at may be silent for as long as it runs; TCP keepalive finds a client that is gone.
+const SESSION: Duration = Duration::from_secs(7 * 86_400);
 
 #[cfg(test)]
 mod tests {

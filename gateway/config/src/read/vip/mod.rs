@@ -45,7 +45,7 @@ pub(super) fn read(
     let domain = domain(&mut section, names, context);
     let tls = tls::read(&mut section, transport, context);
     let limits = rules::limits(&mut section, gateway);
-    let timeouts = rules::timeouts(&mut section);
+    let timeouts = rules::timeouts(&mut section, protocol.map(Protocol::patience).unwrap_or_default());
     let access_log = section.flag("access-log", true);
 
     let own = protocol.map(|protocol| protocol.descriptor().name);

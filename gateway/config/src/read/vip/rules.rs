@@ -1,5 +1,6 @@
 //! `limits` and `timeouts` of a VIP.
 
+use sekisho_api::Patience;
 use sekisho_api::settings::{Problem, Section};
 
 use crate::defaults;
@@ -30,14 +31,14 @@ pub(super) fn limits(vip: &mut Section<'_>, gateway: &Gateway) -> Limits {
     limits
 }
 
-pub(super) fn timeouts(vip: &mut Section<'_>) -> Timeouts {
+pub(super) fn timeouts(vip: &mut Section<'_>, protocol: Patience) -> Timeouts {
     let mut section = inner(vip, "timeouts");
     let timeouts = Timeouts {
         handshake: section.duration("handshake", defaults::HANDSHAKE, defaults::DEADLINE),
         head: section.duration("head", defaults::HEAD, defaults::DEADLINE),
         connect: section.duration("connect", defaults::CONNECT, defaults::DEADLINE),
-        response: section.optional_duration("response", defaults::DEADLINE),
-        idle: section.duration("idle", defaults::IDLE, defaults::DEADLINE),
+        response: section.optional_duration("response", defaults::DEADLINE).or(protocol.response),
+        idle: section.duration("idle", protocol.idle.unwrap_or(defaults::IDLE), defaults::DEADLINE),
         half_closed: section.duration("half-closed", defaults::HALF_CLOSED, defaults::DEADLINE),
         keepalive: section.duration("keepalive", defaults::KEEPALIVE, defaults::DEADLINE),
     };
