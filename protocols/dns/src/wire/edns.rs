@@ -37,6 +37,7 @@ pub(crate) struct Edns {
 impl Edns {
     /// Reads an OPT record. `None` if it has a name, or options that do not fill it; of a version that is not known,
     /// only what all versions share is read.
+    #[inline(always)]
     pub(super) fn read(message: &[u8], record: &Record) -> Option<Self> {
         if message.get(record.start) != Some(&0) {
             return None;
@@ -118,23 +119,33 @@ impl Subnet {
         if octets.len() != usize::from(source.div_ceil(8)) {
             return None;
         }
+        // The last octet holds what is left of the prefix, and nothing behind it.
+        let spare = octets.last().map_or(0, |last| last & (0xff >> (source % 8)));
+        if source % 8 != 0 && spare != 0 {
+            return None;
+        }
         let (address, width) = match u16::from_be_bytes([family_high, family_low]) {
             // `dig +subnet=0` names no family to say that it wants nothing told.
             0 if source == 0 => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 32),
-            1 => (IpAddr::V4(Ipv4Addr::from(filled(octets)?)), 32),
-            2 => (IpAddr::V6(Ipv6Addr::from(filled(octets)?)), 128),
+            1 if octets.len() <= 4 => (Ipv4Addr::from_bits(leading(octets)).into(), 32),
+            2 => (Ipv6Addr::from(filled(octets)?).into(), 128),
             _ => return None,
         };
-        let honest = source <= width && scope <= width && masked(address, source) == address;
-        honest.then_some(Self { address, source, scope, range })
+        (source <= width && scope <= width).then_some(Self { address, source, scope, range })
     }
 }
 
 /// `octets`, followed by zeros; `None` if there are too many.
-fn filled<const N: usize>(octets: &[u8]) -> Option<[u8; N]> {
-    let mut all = [0; N];
+fn filled(octets: &[u8]) -> Option<[u8; 16]> {
+    let mut all = [0; 16];
     all.get_mut(..octets.len())?.copy_from_slice(octets);
     Some(all)
+}
+
+/// The four octets that begin with these; the others are zero.
+fn leading(octets: &[u8]) -> u32 {
+    let number = octets.iter().fold(0, |number: u32, &octet| number << 8 | u32::from(octet));
+    number.checked_shl(32_u32.saturating_sub(8 * octets.len() as u32)).unwrap_or(0)
 }
 
 /// `address` with nothing but its first `bits` bits.

@@ -5,24 +5,39 @@ use std::hash::Hasher as _;
 use siphasher::sip::SipHasher13;
 
 use super::header::{Header, Rcode, opcode};
-use super::name::NAME;
 use super::query::{Query, Question};
 
 /// A keyed hash of the question, the name in lower case: a server may change the case, and whoever does not know the
 /// key cannot look for another name with the same hash.
-pub(crate) fn lower_hash(key: (u64, u64), question: &Question<'_>) -> u64 {
-    let mut buf = [0; NAME + 4];
-    let lower = buf.get_mut(..question.wire.len()).unwrap_or_default();
-    lower.copy_from_slice(question.wire.get(..lower.len()).unwrap_or_default());
-    if let Some((name, _)) = lower.split_last_chunk_mut::<4>() {
-        name.make_ascii_lowercase();
+///
+/// Eight octets at a time: this is done twice for every query.
+pub(crate) fn lower_hash((k0, k1): (u64, u64), question: &Question<'_>) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(k0, k1);
+    let (words, rest) = question.name.as_chunks();
+    for &word in words {
+        hasher.write_u64(lower(u64::from_le_bytes(word)));
     }
-    hash(key, lower)
+    let rest = rest.iter().rfold(0, |word, &octet| word << 8 | u64::from(octet));
+    hasher.write_u64(lower(rest));
+    // A name ends with its only empty label, so that zeros behind it make no other name of it.
+    hasher.write_u64(u64::from(question.kind) << 16 | u64::from(question.class));
+    hasher.finish()
+}
+
+/// Eight octets with A to Z in lower case.
+fn lower(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // The high bit of each octet says: at least A, more than Z, ASCII.
+    let low = word & !HIGH;
+    let letter = low + (0x80 - b'A' as u64) * EACH;
+    let beyond = low + (0x7f - b'Z' as u64) * EACH;
+    word | (letter & !beyond & !word & HIGH) >> 2
 }
 
 /// What an answer to `query` must match; a request without a question has a fingerprint too.
 pub(crate) fn fingerprint(key: (u64, u64), query: &Query<'_>) -> u64 {
-    query.question.as_ref().map_or_else(|| hash(key, &[]), |question| lower_hash(key, question))
+    query.question.as_ref().map_or_else(|| nothing(key), |question| lower_hash(key, question))
 }
 
 /// Whether `answer` answers the request with this opcode and fingerprint.
@@ -37,7 +52,7 @@ pub(crate) fn answers(answer: &[u8], opcode: u8, fingerprint: u64, key: (u64, u6
         [0, ..] => {
             opcode == opcode::UPDATE
                 || !matches!(header.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN)
-                || fingerprint == hash(key, &[])
+                || fingerprint == nothing(key)
         }
         [questions, ..] => {
             (questions == 1 || opcode != opcode::QUERY)
@@ -46,8 +61,7 @@ pub(crate) fn answers(answer: &[u8], opcode: u8, fingerprint: u64, key: (u64, u6
     }
 }
 
-fn hash((k0, k1): (u64, u64), octets: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new_with_keys(k0, k1);
-    hasher.write(octets);
-    hasher.finish()
+/// The fingerprint of a request without a question.
+fn nothing((k0, k1): (u64, u64)) -> u64 {
+    SipHasher13::new_with_keys(k0, k1).finish()
 }

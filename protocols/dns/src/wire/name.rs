@@ -26,33 +26,46 @@ pub(super) fn plain(message: &[u8], at: usize) -> Option<usize> {
 
 /// Where the perhaps compressed name from `at` ends: behind its root label or its first pointer. `None` if it is cut,
 /// too long, or a pointer goes anywhere but strictly backwards.
+#[inline]
 pub(super) fn compressed(message: &[u8], at: usize) -> Option<usize> {
-    let (mut position, mut floor, mut octets, mut end) = (at, at, 1, None);
-    for _ in 0..=HOPS {
-        loop {
-            match *message.get(position)? {
-                0 => return Some(end.unwrap_or(position + 1)),
-                length @ 1..=63 => {
-                    let label = usize::from(length) + 1;
-                    octets += label;
-                    position += label;
-                    if octets > NAME {
-                        return None;
-                    }
-                }
-                64..=191 => return None,
-                _ => break,
-            }
+    let mut position = at;
+    loop {
+        match *message.get(position)? {
+            0 => return Some(position + 1),
+            length @ 1..=63 => position += usize::from(length) + 1,
+            64..=191 => return None,
+            _ => return follows(message, at, position).then_some(position + 2),
         }
-        end = end.or(Some(position + 2));
-        let target = pointer(message, position)?;
-        // INVARIANT: every hop lands before the piece it left, so that none is visited twice.
-        if target < HEADER || target >= floor {
+        if position - at >= NAME {
             return None;
         }
-        (position, floor) = (target, target);
     }
-    None
+}
+
+/// Whether the name from `start` is a good one, whose first pointer stands at `at`.
+fn follows(message: &[u8], start: usize, mut at: usize) -> bool {
+    let (mut floor, mut octets) = (start, at - start);
+    for _ in 0..HOPS {
+        // INVARIANT: every hop lands before the piece it left, so that none is visited twice.
+        let Some(target) = pointer(message, at).filter(|&target| target >= HEADER && target < floor) else {
+            return false;
+        };
+        let mut position = target;
+        loop {
+            match message.get(position) {
+                Some(0) => return octets + (position - target) < NAME,
+                Some(&length @ 1..=63) => position += usize::from(length) + 1,
+                None | Some(64..=191) => return false,
+                _ => break,
+            }
+            if octets + (position - target) >= NAME {
+                return false;
+            }
+        }
+        octets += position - target;
+        (floor, at) = (target, position);
+    }
+    false
 }
 
 /// Where the pointer that ends the name from `at` stands, if one does.

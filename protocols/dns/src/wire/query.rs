@@ -95,6 +95,7 @@ pub(crate) fn query(bytes: &[u8]) -> Result<Query<'_>, Unreadable> {
 
 impl Query<'_> {
     /// Looks for the OPT record and a signature.
+    #[inline(always)]
     fn walk(&mut self, mut records: Records<'_>) -> Result<(), &'static str> {
         while let Some(record) = records.next() {
             let record = record.map_err(|_| "records")?;

@@ -58,6 +58,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    #[inline(always)]
     fn read(message: &[u8], start: usize, section: Section) -> Option<Self> {
         let name_end = name::compressed(message, start)?;
         let &[a, b, c, d, e, f, g, h, i, j] = message.get(name_end..)?.first_chunk()?;
@@ -112,6 +113,7 @@ impl<'a> Records<'a> {
 impl Iterator for Records<'_> {
     type Item = Result<Record, Broken>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let [answer, authority, additional] = &mut self.left;
         let (left, section) = if *answer > 0 {

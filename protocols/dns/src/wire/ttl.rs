@@ -29,7 +29,7 @@ pub(crate) fn ttls(answer: &[u8], mut each: impl FnMut(usize, u32)) -> Option<Su
     let mut summary =
         Summary { ttl: None, negative: None, has_data: false, edns: None, signed: false, end: answer.len() };
     let mut records = records(answer)?;
-    while let Some(record) = records.next() {
+    for record in records.by_ref() {
         let record = record.ok()?;
         if record.signs(answer) {
             summary.signed = true;

@@ -58,7 +58,8 @@ fn subnet_of_a_client_without_edns_comes_with_an_opt_record_and_512_octets() {
 fn subnet_takes_the_place_of_the_clients_and_no_other_octet_changes() {
     let other = option("198.51.100.1", 24);
     let (key, tail) = (record(&name("key"), 1, 1, 7, &[1, 2, 3, 4]), b"tail".as_slice());
-    let cases: [(&[&[u8]], &[&[u8]]); 5] = [
+    type Options<'a> = &'a [&'a [u8]];
+    let cases: [(Options<'_>, Options<'_>); 5] = [
         (&[], &[]),
         (&[COOKIE], &[COOKIE]),
         (&[SUBNET, COOKIE], &[COOKIE]),
