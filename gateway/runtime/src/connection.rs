@@ -94,7 +94,7 @@ async fn relate(
     let timeouts = &serving.live.vip.timeouts;
     let patience = Patience {
         idle: timeouts.idle,
-        response: timeouts.response,
+        response: timeouts.response.filter(|_| !related.answered),
         half_closed: timeouts.half_closed,
         keepalive: timeouts.keepalive,
     };

@@ -43,6 +43,8 @@ pub(crate) struct Related {
     pub(crate) server: Io,
     pub(crate) to_server: BytesMut,
     pub(crate) to_client: BytesMut,
+    /// Whether the server has answered already.
+    pub(crate) answered: bool,
 }
 
 /// Runs a conversation until it relays or ends.
@@ -68,6 +70,7 @@ pub(crate) async fn run(
         drain_told: false,
         kept_alive: false,
         owes: None,
+        heard: false,
     };
     driver.run().await
 }
@@ -86,6 +89,8 @@ struct Driver<'a> {
     kept_alive: bool,
     /// Since when the server has been asked, or is connected, and has said nothing.
     owes: Option<Instant>,
+    /// Whether the server has said anything.
+    heard: bool,
 }
 
 /// What reading brought.
@@ -128,7 +133,8 @@ impl Driver<'_> {
                 }
                 Action::Relay { to_server, to_client } => match self.server.take() {
                     Some((server, lease)) => {
-                        let related = Related { client: self.client, server, to_server, to_client };
+                        let related =
+                            Related { client: self.client, server, to_server, to_client, answered: self.heard };
                         return Front::Relay(self.ended, Box::new((related, lease)));
                     }
                     None => return self.over(End::ServerLeft),
@@ -189,7 +195,7 @@ impl Driver<'_> {
                     let tls = io.tls().cloned();
                     self.server = Some((io, lease));
                     self.kept_alive = false;
-                    self.owes = Some(Instant::now());
+                    (self.owes, self.heard) = (Some(Instant::now()), false);
                     self.engine.connected(Connected { name, tls, attempt: self.ended.attempts });
                     return Ok(());
                 }
@@ -246,6 +252,7 @@ impl Driver<'_> {
         let drain = self.serving.core.drain();
         let draining = async move { if told { std::future::pending().await } else { drain.begun().await } };
         let (engine, ended, owes) = (&mut self.engine, &mut self.ended, &mut self.owes);
+        let heard = &mut self.heard;
         let (from_client, from_server) = (&mut self.client, &mut self.server);
         let waited = wait(self.worker, draining, deadline, |cx| {
             let mut came = false;
@@ -262,7 +269,7 @@ impl Driver<'_> {
             if let Some((io, _)) = from_server.as_mut().filter(|_| server) {
                 match fill(cx, io, engine, Side::Server) {
                     Poll::Ready(Ok(_)) => {
-                        *owes = None;
+                        (*owes, *heard) = (None, true);
                         came = true;
                     }
                     Poll::Ready(Err(_)) => return Poll::Ready(Came::Failed(Side::Server)),

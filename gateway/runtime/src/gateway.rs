@@ -15,7 +15,7 @@ use crate::control::{self, Command};
 use crate::live::{Live, LiveVip};
 use crate::sockets::Addresses;
 use crate::tls::CertificateExpiry;
-use crate::totals::Totals;
+use crate::totals::{Ends, ExchangeTotals, Tallies, Totals};
 
 /// What the program may ask for beside the configuration.
 #[derive(Debug, Default)]
@@ -127,6 +127,18 @@ impl Gateway {
     pub fn totals(&self, vip: &str) -> Totals {
         let live = self.board.live.load();
         live.vip(vip).map(|vip| vip.counts.tallies.sum()).unwrap_or_default()
+    }
+
+    /// How what a VIP has served so far has ended; nothing, if there is no such VIP.
+    pub fn ends(&self, vip: &str) -> Ends {
+        let live = self.board.live.load();
+        live.vip(vip).map_or_else(|| Tallies::default().ends(), |vip| vip.counts.tallies.ends())
+    }
+
+    /// What became of the datagrams of a VIP whose protocol exchanges them; nothing, if there is no such VIP.
+    pub fn exchanges(&self, vip: &str) -> ExchangeTotals {
+        let live = self.board.live.load();
+        live.vip(vip).map(|vip| vip.counts.tallies.exchanges()).unwrap_or_default()
     }
 
     /// The certificates in use, by VIP, and when they expire.

@@ -35,4 +35,4 @@ mod worker;
 
 pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};
 pub use tls::CertificateExpiry;
-pub use totals::Totals;
+pub use totals::{Ends, ExchangeTotals, Totals};

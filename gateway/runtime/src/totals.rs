@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
+use sekisho_api::End;
 
 /// What a VIP has served since the gateway began to serve it, over reloads. What still runs is not in it yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,10 +18,74 @@ pub struct Totals {
     pub sent: u64,
 }
 
-/// The tallies of a VIP's workers, by the worker's index. The lock is taken when a worker begins to serve the VIP
-/// and when somebody asks, never for a client.
+/// How many ended for which reason: each name of [`End::KINDS`] once, in their order.
+pub type Ends = [(&'static str, u64); End::KINDS.len()];
+
+/// What became of the datagrams of a VIP whose protocol exchanges them, since the gateway began to serve it, over
+/// reloads. Up to a tenth of a second old.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeTotals {
+    /// Requests that the gateway answered itself, by the protocol's label.
+    pub answered: BTreeMap<&'static str, u64>,
+    /// Datagrams of clients that were met with silence, by the protocol's label.
+    pub ignored: BTreeMap<&'static str, u64>,
+    /// Requests sent to servers, every time that one was.
+    pub asked: u64,
+    /// Requests that waited for the answer to an equal one.
+    pub shared: u64,
+    /// Requests handed to the protocol's streams.
+    pub handed: u64,
+    /// Requests that a server's host or the network sent back, which were asked of another server if there was one.
+    pub refused: u64,
+    /// Requests that another server was asked as well, because the first was silent.
+    pub repeats: u64,
+    /// Requests that no server has answered in time.
+    pub timeouts: u64,
+    /// Answers that came after that of another server.
+    pub late: u64,
+    /// Datagrams of servers that answered nothing that was asked.
+    pub strays: u64,
+    /// Requests that were refused because too many were under way.
+    pub overloads: u64,
+}
+
+impl ExchangeTotals {
+    /// Whether nothing was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn add(&mut self, more: &Self) {
+        let Self { answered, ignored, asked, shared, handed, refused, repeats, timeouts, late, strays, overloads } =
+            self;
+        for (sum, more) in [(answered, &more.answered), (ignored, &more.ignored)] {
+            for (label, count) in more {
+                *sum.entry(label).or_default() += count;
+            }
+        }
+        for (sum, more) in [
+            (asked, more.asked),
+            (shared, more.shared),
+            (handed, more.handed),
+            (refused, more.refused),
+            (repeats, more.repeats),
+            (timeouts, more.timeouts),
+            (late, more.late),
+            (strays, more.strays),
+            (overloads, more.overloads),
+        ] {
+            *sum += more;
+        }
+    }
+}
+
+/// The tallies of a VIP's workers, by the worker's index. The locks are taken when a worker begins to serve the VIP,
+/// when somebody asks, and with a tick of a worker's clock, never for a client.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies(Mutex<BTreeMap<usize, Arc<Tally>>>);
+pub(crate) struct Tallies {
+    workers: Mutex<BTreeMap<usize, Arc<Tally>>>,
+    exchanges: Mutex<ExchangeTotals>,
+}
 
 /// What one worker has served. Aligned so that no two workers write to one cache line, or to two that are fetched
 /// together.
@@ -30,17 +95,30 @@ pub(crate) struct Tally {
     served: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
+    /// By [`End::place`].
+    ends: [AtomicU64; End::KINDS.len()],
 }
 
 impl Tallies {
     /// The tally of a worker, the same one after a reload.
     pub(crate) fn of(&self, worker: usize) -> Arc<Tally> {
-        self.0.lock().entry(worker).or_default().clone()
+        self.workers.lock().entry(worker).or_default().clone()
+    }
+
+    /// How what all of them served has ended.
+    pub(crate) fn ends(&self) -> Ends {
+        let mut sum = End::KINDS.map(|kind| (kind, 0));
+        for tally in self.workers.lock().values() {
+            for ((_, sum), ends) in sum.iter_mut().zip(&tally.ends) {
+                *sum += ends.load(Relaxed);
+            }
+        }
+        sum
     }
 
     /// All of them together.
     pub(crate) fn sum(&self) -> Totals {
-        self.0.lock().values().fold(Totals::default(), |sum, tally| Totals {
+        self.workers.lock().values().fold(Totals::default(), |sum, tally| Totals {
             served: sum.served + tally.served.load(Relaxed),
             received: sum.received + tally.received.load(Relaxed),
             sent: sum.sent + tally.sent.load(Relaxed),
@@ -48,25 +126,46 @@ impl Tallies {
     }
 }
 
+impl Tallies {
+    /// Adds what a worker has counted of its exchanges.
+    pub(crate) fn exchanged(&self, more: &ExchangeTotals) {
+        self.exchanges.lock().add(more);
+    }
+
+    /// What all workers have counted of their exchanges.
+    pub(crate) fn exchanges(&self) -> ExchangeTotals {
+        self.exchanges.lock().clone()
+    }
+}
+
 impl Tally {
     /// Counts one that has ended. Only the tally's own worker may: adding is not atomic, which saves locking the bus.
-    pub(crate) fn count(&self, received: u64, sent: u64) {
-        for (counter, more) in [(&self.served, 1), (&self.received, received), (&self.sent, sent)] {
-            counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
+    pub(crate) fn count(&self, received: u64, sent: u64, end: End) {
+        let add =
+            |counter: &AtomicU64, more| counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
+        add(&self.served, 1);
+        add(&self.received, received);
+        add(&self.sent, sent);
+        if let Some(ends) = self.ends.get(end.place()) {
+            add(ends, 1);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sekisho_api::Deadline;
+
     use super::*;
 
     #[test]
     fn workers_count_apart_and_are_added_up() {
         let tallies = Tallies::default();
-        tallies.of(0).count(1, 10);
-        tallies.of(1).count(2, 20);
-        tallies.of(0).count(4, 40);
+        tallies.of(0).count(1, 10, End::Done);
+        tallies.of(1).count(2, 20, End::Expired(Deadline::Idle));
+        tallies.of(0).count(4, 40, End::Done);
         assert_eq!(tallies.sum(), Totals { served: 3, received: 7, sent: 70 });
+        let ends: Vec<_> = tallies.ends().into_iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(ends, [("done", 2), ("idle-timeout", 1)]);
     }
 }

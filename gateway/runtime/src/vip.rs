@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{BoxStream, Core, Facts, Failure, Key, Lease, Local, Record, Route, Unavailable};
+use sekisho_api::{BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Record, Route, Unavailable};
 use sekisho_scheduler::{Ask, Pool, Table};
 
 use crate::access::Place;
@@ -61,6 +61,12 @@ impl VipCore {
         })
     }
 
+    /// As [`Core::choose`], at a time that the caller has read.
+    pub(crate) fn choose_at(&self, route: &Route, facts: &Facts, now: Instant) -> Result<Lease, Unavailable> {
+        self.with_pool(route.pool, |pool, table| pool.choose(&self.ask(route, facts, table), now))
+            .unwrap_or(Err(Unavailable::AllDown))
+    }
+
     fn ask<'a>(&'a self, route: &'a Route, facts: &Facts, table: &'a Arc<Table>) -> Ask<'a> {
         Ask { route, client: facts.client.ip(), persist: &self.live.vip.persist, table }
     }
@@ -110,8 +116,7 @@ impl Core for VipCore {
     }
 
     fn choose(&self, route: &Route, facts: &Facts) -> Result<Lease, Unavailable> {
-        self.with_pool(route.pool, |pool, table| pool.choose(&self.ask(route, facts, table), Instant::now()))
-            .unwrap_or(Err(Unavailable::AllDown))
+        self.choose_at(route, facts, Instant::now())
     }
 
     fn queue<'a>(&'a self, route: &'a Route, facts: &'a Facts) -> Local<'a, Result<Lease, Unavailable>> {
@@ -178,7 +183,7 @@ impl Core for VipCore {
     }
 
     fn record(&self, record: &Record<'_>) {
-        self.tally.count(record.received, record.sent);
+        self.tally.count(record.received, record.sent, record.end);
         if !self.records() {
             return;
         }
@@ -190,8 +195,8 @@ impl Core for VipCore {
         });
     }
 
-    fn moved(&self, received: u64, sent: u64) {
-        self.tally.count(received, sent);
+    fn count(&self, received: u64, sent: u64, end: End) {
+        self.tally.count(received, sent, end);
     }
 }
 

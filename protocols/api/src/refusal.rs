@@ -115,4 +115,84 @@ impl End {
             Self::Drained => "drained",
         }
     }
+
+    /// The names that ends are counted under: their own, but one for all faults of a side and one for all limits, whose
+    /// labels are as many as protocols make up.
+    pub const KINDS: [&'static str; 18] = [
+        "done",
+        "client-left",
+        "server-left",
+        "all-down",
+        "full",
+        "queue-timeout",
+        "connect-failed",
+        "handshake-timeout",
+        "head-timeout",
+        "response-timeout",
+        "idle-timeout",
+        "half-closed-timeout",
+        "drain-timeout",
+        "client-fault",
+        "server-fault",
+        "gateway-fault",
+        "limited",
+        "drained",
+    ];
+
+    /// Under which of [`End::KINDS`] it is counted.
+    pub const fn place(self) -> usize {
+        match self {
+            Self::Done => 0,
+            Self::ClientLeft => 1,
+            Self::ServerLeft => 2,
+            Self::Unavailable(Unavailable::AllDown) => 3,
+            Self::Unavailable(Unavailable::Full) => 4,
+            Self::Unavailable(Unavailable::QueueTimeout) => 5,
+            Self::Unavailable(Unavailable::ConnectFailed) => 6,
+            Self::Expired(Deadline::Handshake) => 7,
+            Self::Expired(Deadline::Head) => 8,
+            Self::Expired(Deadline::Response) => 9,
+            Self::Expired(Deadline::Idle) => 10,
+            Self::Expired(Deadline::HalfClosed) => 11,
+            Self::Expired(Deadline::Drain) => 12,
+            Self::Fault(Blame::Client, _) => 13,
+            Self::Fault(Blame::Server, _) => 14,
+            Self::Fault(Blame::Gateway, _) => 15,
+            Self::Limited(_) => 16,
+            Self::Drained => 17,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_is_counted_under_a_name_of_its_own_or_that_of_its_kind() {
+        let ends = [
+            End::Done,
+            End::ClientLeft,
+            End::ServerLeft,
+            End::Unavailable(Unavailable::AllDown),
+            End::Unavailable(Unavailable::Full),
+            End::Unavailable(Unavailable::QueueTimeout),
+            End::Unavailable(Unavailable::ConnectFailed),
+            End::Expired(Deadline::Handshake),
+            End::Expired(Deadline::Head),
+            End::Expired(Deadline::Response),
+            End::Expired(Deadline::Idle),
+            End::Expired(Deadline::HalfClosed),
+            End::Expired(Deadline::Drain),
+            End::Fault(Blame::Client, "client-fault"),
+            End::Fault(Blame::Server, "server-fault"),
+            End::Fault(Blame::Gateway, "gateway-fault"),
+            End::Limited("limited"),
+            End::Drained,
+        ];
+        for (place, end) in ends.into_iter().enumerate() {
+            assert_eq!((end.place(), End::KINDS[place]), (place, end.name()));
+        }
+        assert_eq!(ends.len(), End::KINDS.len());
+    }
 }

@@ -125,7 +125,15 @@ pub trait Core: fmt::Debug {
     fn record(&self, record: &Record<'_>);
 
     /// Counts the request as [`Core::record`] does, with the bytes from and to its client, and writes no line.
-    fn moved(&self, received: u64, sent: u64);
+    fn moved(&self, received: u64, sent: u64) {
+        self.count(received, sent, End::Done);
+    }
+
+    /// Counts the request as [`Core::record`] does, with the bytes from and to its client and how it ended, and writes
+    /// no line.
+    fn count(&self, received: u64, sent: u64, end: End) {
+        let _ = (received, sent, end);
+    }
 }
 
 /// One line of the access log: who, where, why there, how long, how many bytes, how it ended.

@@ -165,7 +165,7 @@ impl Exchange {
         let core = &self.conn.worker.core;
         let received = self.conn.upload().bytes;
         let Some(line) = &self.line else {
-            core.moved(received, self.sent);
+            core.count(received, self.sent, self.end);
             return;
         };
         let why = self.lease.as_ref().map(Lease::why);

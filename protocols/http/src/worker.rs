@@ -195,7 +195,7 @@ fn refused(conn: &Conn, end: End) {
         return;
     }
     if !core.records() {
-        return core.moved(0, 0);
+        return core.count(0, 0, end);
     }
     let now = conn.now();
     core.record(&Record {

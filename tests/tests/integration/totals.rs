@@ -51,6 +51,8 @@ fn requests_are_counted_one_by_one_whether_they_are_logged_or_not() {
         until_totals(&rig, vip, Totals { served: 3, received: 12, sent: 9 });
         request(&mut client, "NONSENSE\r\n\r\n");
         until_totals(&rig, vip, Totals { served: 4, received: 12, sent: 9 });
+        let ends = rig.gateway().ends(vip).into_iter().filter(|(_, count)| *count > 0);
+        assert_eq!(ends.collect::<Vec<_>>(), [("done", 3), ("client-fault", 1)], "{vip}");
     }
 }
 
