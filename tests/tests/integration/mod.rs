@@ -1,6 +1,7 @@
 //! A gateway in this process, between scripted clients and servers.
 
 mod converse;
+mod dns_hostile;
 mod drain;
 mod exchange;
 mod http;
