@@ -211,7 +211,7 @@ fn targets(board: &Board) -> Vec<health::Target> {
         .collect()
 }
 
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

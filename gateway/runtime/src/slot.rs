@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sekisho_api::{Converse, Exchange, Handler};
+use sekisho_api::{Converse, Handler};
 use tokio::sync::Notify;
 use tracing::field::{DisplayValue, display};
 
@@ -40,9 +40,9 @@ pub(crate) struct Serving {
 #[derive(Clone, Debug)]
 pub(crate) enum Serve {
     Conversation(Arc<dyn Converse>),
-    Exchange(Arc<dyn Exchange>),
+    Exchange(Rc<udp::Exchanges>),
     Service(Rc<dyn sekisho_api::Worker>),
-    Pair(Arc<dyn Exchange>, Rc<dyn sekisho_api::Worker>),
+    Pair(Rc<udp::Exchanges>, Rc<dyn sekisho_api::Worker>),
 }
 
 /// Whether a VIP asks its conversations to end.
@@ -76,9 +76,15 @@ impl Serving {
         let core = Rc::new(VipCore::new(worker.clone(), live.clone(), drain));
         let handler = match &live.vip.handler {
             Handler::Conversation(converse) => Serve::Conversation(converse.clone()),
-            Handler::Exchange(exchange) => Serve::Exchange(exchange.clone()),
+            Handler::Exchange(exchange) => {
+                Serve::Exchange(udp::Exchanges::new(worker, live, &core, exchange, None))
+            }
             Handler::Service(service) => Serve::Service(service.worker(core.clone())),
-            Handler::Pair(exchange, service) => Serve::Pair(exchange.clone(), service.worker(core.clone())),
+            Handler::Pair(exchange, service) => {
+                let service = service.worker(core.clone());
+                let beside = Some(service.clone());
+                Serve::Pair(udp::Exchanges::new(worker, live, &core, exchange, beside), service)
+            }
         };
         Rc::new(Self { live: live.clone(), handler, core })
     }

@@ -16,6 +16,7 @@ use crate::relay::{Buffers, Pipes, Shared};
 use crate::slot::{Drain, Serving, Slot};
 use crate::sockets::Addresses;
 use crate::ticker::{TICK, Ticker};
+use crate::udp::Workbench;
 
 /// What the control thread tells a worker.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub(crate) struct Worker {
     live: RefCell<Arc<Live>>,
     pub(crate) shared: Rc<Shared>,
     pub(crate) access: RefCell<AccessWriter>,
+    /// What batches of datagrams are worked on with.
+    pub(crate) workbench: RefCell<Workbench>,
     pub(crate) tasks: Cell<usize>,
     drained: Notify,
 }
@@ -109,7 +112,7 @@ impl Drop for Served {
 /// Runs a worker until it is told to quit, or has drained.
 ///
 /// # Errors
-/// If the thread gets no event loop.
+/// If the thread gets no event loop, or the kernel has no randomness.
 pub(crate) fn run(
     index: usize,
     live: Arc<Live>,
@@ -126,6 +129,7 @@ pub(crate) fn run(
             pipes: Pipes::default(),
         }),
         access: RefCell::new(access),
+        workbench: RefCell::new(Workbench::new()?),
         tasks: Cell::new(0),
         drained: Notify::new(),
     });

@@ -214,7 +214,7 @@ fn question_that_may_be_asked_once_is_refused_where_its_server_refuses() {
 #[test]
 fn question_without_an_answer_in_time_is_refused_and_gives_its_lease_back() {
     let oracle = Oracle::start("one", Manner::Silent);
-    let (rig, client) = (rig("timeouts = { connect = '300ms' }", &[oracle.address]), client());
+    let (rig, client) = (rig("timeouts = { response = '300ms' }", &[oracle.address]), client());
     send(&client, &rig, [6, 7], ASK, "q");
     assert_eq!(receive(&client), ([6, 7], REFUSAL, "connect-failed".into()));
     assert_eq!(rig.line(|_| true)["end"], "response-timeout");
@@ -225,7 +225,7 @@ fn question_without_an_answer_in_time_is_refused_and_gives_its_lease_back() {
 #[test]
 fn stopping_gateway_lets_a_question_have_its_answer() {
     let oracle = Oracle::start("one", Manner::Silent);
-    let (mut rig, client) = (rig("timeouts = { connect = '1s' }", &[oracle.address]), client());
+    let (mut rig, client) = (rig("timeouts = { response = '1s' }", &[oracle.address]), client());
     send(&client, &rig, [8, 9], ASK, "q");
     until("the server is asked", || (oracle.asked() == 1).then_some(()));
     let gateway = rig.stop();
@@ -237,7 +237,7 @@ fn stopping_gateway_lets_a_question_have_its_answer() {
 fn address_that_went_is_free_and_can_come_back() {
     let oracle = Oracle::start("one", Manner::Answers);
     let (here, there) = ("127.0.3.20:7340", "127.0.3.20:7341");
-    let with = |listen| configuration(listen, "timeouts = { connect = '300ms' }", &[oracle.address]);
+    let with = |listen| configuration(listen, "timeouts = { response = '300ms' }", &[oracle.address]);
     let rig = Rig::start_with(&with(here), sekisho::builtin().with(Riddle));
     let client = client();
     client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();

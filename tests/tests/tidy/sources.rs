@@ -12,6 +12,10 @@ const LONG: usize = 400;
 /// The files that may say `unsafe`, each for its reason. `docs` and tests count as well.
 const UNSAFE: &[(&str, &str)] = &[
     ("gateway/runtime/src/accept.rs", "the reactor is promised that a listener keeps its descriptor"),
+    (
+        "gateway/runtime/src/udp/batch.rs",
+        "many datagrams with one system call, which no safe crate does for nothing",
+    ),
     ("protocols/testkit/src/memory.rs", "an allocator that counts, for the law of bounded state"),
     ("xtask/src/bench/child.rs", "what a child does between fork and exec"),
 ];

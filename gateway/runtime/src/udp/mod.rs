@@ -1,22 +1,29 @@
 //! Datagrams: flows for conversations, in-flight tables for exchanges.
 
+mod batch;
 mod exchange;
 mod flow;
 mod message;
+mod workbench;
 
+pub(crate) use exchange::Exchanges;
 pub(crate) use message::ask_for_destination;
+pub(crate) use workbench::Workbench;
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sekisho_api::Facts;
+use sekisho_api::{Converse, Facts};
 use socket2::SockRef;
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::UdpSocket;
 
-use crate::slot::{Drain, Serve, Slot};
+use crate::slot::{Drain, Serve, Serving, Slot};
 use crate::worker::Worker;
 
 /// Datagrams handled in one turn before other sockets of the worker get theirs.
@@ -25,8 +32,10 @@ const TURN: usize = 64;
 /// A VIP's socket, and where a client's datagram came from and to.
 #[derive(Debug)]
 pub(crate) struct Port {
-    socket: UdpSocket,
+    socket: AsyncFd<std::net::UdpSocket>,
     bound: SocketAddr,
+    /// Answers of exchanges that leave at the end of the batch: where their bytes stand, and where they go.
+    outgoing: RefCell<Vec<(Range<usize>, Path)>>,
     /// Begins when clients are no longer heard.
     closed: Drain,
     _open: Arc<()>,
@@ -43,8 +52,7 @@ pub(crate) struct Path {
 impl Port {
     /// Sends a datagram back along `path`. What the kernel has no room for is lost, as datagrams are.
     fn answer(&self, path: &Path, datagram: &[u8]) -> bool {
-        let send = || message::send(&self.socket, datagram, path.client, path.to);
-        self.socket.try_io(Interest::WRITABLE, send).is_ok()
+        message::send(self.socket.get_ref(), datagram, path.client, path.to).is_ok()
     }
 
     fn facts(&self, path: &Path) -> Facts {
@@ -59,44 +67,69 @@ impl Port {
 /// # Errors
 /// If the socket cannot be registered with the worker.
 pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpSocket) -> io::Result<()> {
-    let socket = UdpSocket::from_std(socket)?;
-    let port =
-        Rc::new(Port { socket, bound: slot.bound, closed: Drain::default(), _open: slot.open.clone() });
+    let port = Rc::new(Port {
+        socket: batch::readable(socket, Interest::READABLE)?,
+        bound: slot.bound,
+        outgoing: RefCell::default(),
+        closed: Drain::default(),
+        _open: slot.open.clone(),
+    });
     let (worker, slot) = (worker.clone(), slot.clone());
     tokio::task::spawn_local(async move {
         let flows = Rc::new(flow::Flows::default());
-        let exchanges = Rc::new(exchange::Exchanges::new(&worker, &port));
-        let mut buffer = vec![0; 65_536];
         while !slot.is_closed() {
-            tokio::select! {
+            let mut ready = tokio::select! {
                 () = slot.closed() => break,
-                ready = port.socket.readable() => if ready.is_err() { break },
-            }
+                ready = port.socket.readable() => match ready {
+                    Ok(ready) => ready,
+                    Err(_) => break,
+                },
+            };
             let serving = slot.serving();
-            for _ in 0..TURN {
-                let receive = || message::receive(&port.socket, &mut buffer);
-                let (length, path) = match port.socket.try_io(Interest::READABLE, receive) {
-                    Ok(received) => received,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // An ICMP error of an earlier answer: that client is gone, the others are not.
-                    Err(_) => continue,
-                };
-                let Some(datagram) = buffer.get_mut(..length) else { continue };
-                match &serving.handler {
-                    Serve::Conversation(converse) => {
-                        flows.take(&worker, &serving, converse, &port, path, datagram);
-                    }
-                    Serve::Exchange(exchange) | Serve::Pair(exchange, _) => {
-                        exchanges.take(&serving, exchange, path, datagram)
-                    }
-                    Serve::Service(_) => {}
-                }
+            let more = match &serving.handler {
+                Serve::Conversation(converse) => take(&worker, &flows, &serving, converse, &port),
+                Serve::Exchange(exchanges) | Serve::Pair(exchanges, _) => exchanges.take(&port),
+                // Streams alone: a reload has taken the datagrams away, and this socket closes.
+                Serve::Service(_) => false,
+            };
+            if more {
+                // Other sockets of the worker have their turn before this one goes on.
+                tokio::task::yield_now().await;
+            } else {
+                // What comes from now on makes it ready again.
+                ready.clear_ready();
             }
-            tokio::task::coop::consume_budget().await;
+        }
+        // What had come before the address was closed is served.
+        if let Serve::Exchange(exchanges) | Serve::Pair(exchanges, _) = &slot.serving().handler {
+            while exchanges.take(&port) {}
         }
         port.closed.begin();
     });
     Ok(())
+}
+
+/// Takes what clients have sent into their flows. True if there may be more.
+fn take(
+    worker: &Rc<Worker>,
+    flows: &Rc<flow::Flows>,
+    serving: &Rc<Serving>,
+    converse: &Arc<dyn Converse>,
+    port: &Rc<Port>,
+) -> bool {
+    let mut buffer = worker.shared.buffers.take();
+    for _ in 0..TURN {
+        match message::receive(port.socket.get_ref(), &mut buffer) {
+            Ok((length, path)) => {
+                let datagram = buffer.get(..length).unwrap_or_default();
+                flows.take(worker, serving, converse, port, path, datagram);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            // An ICMP error of an earlier answer: that client is gone, the others are not.
+            Err(_) => {}
+        }
+    }
+    true
 }
 
 /// Ready when something came from the server that `socket` is connected to, or word that nobody listens there.
