@@ -51,6 +51,22 @@ fn a_connection_does_not_end_a_row_of_failed_answers() {
 }
 
 #[test]
+fn only_silence_that_lasted_is_a_failure_and_each_kind_of_silence_is_counted() {
+    let bench = Bench::new(unprobed());
+    let server = bench.server("a");
+    let observe = |observation| sekisho_api::Server::observe(&**server, observation, bench.now);
+    for _ in 0..10 {
+        observe(Observation::Strayed);
+        observe(Observation::Repeated);
+    }
+    assert_eq!((server.health(), server.failures()), (Health::Up, 0), "neither says that it failed");
+    observe(Observation::Failed(Failure::ResponseTimeout));
+    observe(Observation::Failed(Failure::Refused));
+    let counts = (server.strays(), server.repeats(), server.timeouts(), server.failures());
+    assert_eq!(counts, (10, 10, 1, 2));
+}
+
+#[test]
 fn without_probes_one_client_at_a_time_tries_a_server_that_is_out() {
     let mut bench = Bench::new(unprobed());
     fail(&bench, "a", 5);
