@@ -189,9 +189,6 @@ impl Serving {
         }
         loop {
             let full = !self.read(now, cx);
-            if self.conn.broken.get() {
-                return Poll::Ready(End::ServerLeft);
-            }
             if !self.write(now, cx) {
                 return Poll::Ready(End::ClientLeft);
             }
@@ -200,8 +197,11 @@ impl Serving {
                 break;
             }
         }
-        let idle = self.conn.in_flight.get() == 0 && self.conn.out.borrow().is_empty();
-        if idle {
+        let written = self.conn.out.borrow().is_empty();
+        if written && self.conn.broken.get() {
+            return Poll::Ready(End::ServerLeft);
+        }
+        if written && self.conn.in_flight.get() == 0 {
             self.conn.out.borrow_mut().rest();
             if let Some(end) = self.closing {
                 return Poll::Ready(end);
@@ -213,6 +213,7 @@ impl Serving {
     /// Whether one more query may be taken.
     fn room(&self) -> bool {
         self.closing.is_none()
+            && !self.conn.broken.get()
             && self.conn.in_flight.get() < self.front.desk.options.tcp_in_flight
             && self.conn.out.borrow().len() < UNSENT
     }

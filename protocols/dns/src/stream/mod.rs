@@ -24,4 +24,7 @@ mod table;
 mod transfer;
 mod upstream;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use service::DnsService;

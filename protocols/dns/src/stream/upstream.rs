@@ -36,8 +36,9 @@ struct State {
     open: bool,
     sent: u64,
     answered: u64,
-    /// When the server was last heard, and when anything last happened.
+    /// When the server was last heard; at first, when the connection was begun.
     heard: Instant,
+    /// When anything last happened.
     used: Instant,
 }
 
@@ -66,11 +67,6 @@ impl Upstream {
         let mut state = self.state.borrow_mut();
         let room = state.open && state.sent < depth && state.out.len() < UNSENT && state.flights.len() < MOST;
         if room { state.flights.free() } else { None }
-    }
-
-    /// Whether it may still be given queries.
-    pub(crate) fn open(&self) -> bool {
-        self.state.borrow().open
     }
 
     /// Sends a query under an id that [`Upstream::room`] gave. `lease`: none while that is needed for connecting.
@@ -122,7 +118,7 @@ impl Upstream {
         let mut state = self.state.borrow_mut();
         let expired = state.flights.extract(|flight| now >= flight.call.deadline.get());
         let heard = state.heard;
-        state.open &= !expired.iter().any(|flight| flight.sent > heard);
+        state.open &= !expired.iter().any(|flight| flight.sent >= heard);
         expired
     }
 
@@ -165,7 +161,7 @@ pub(crate) async fn run(front: Rc<Front>, upstream: Rc<Upstream>, opener: Opener
     };
     {
         let mut state = upstream.state.borrow_mut();
-        (state.heard, state.used) = (now, now);
+        state.used = now;
         if let Some(flight) = state.flights.get_mut(opener.id).filter(|flight| flight.lease.is_none()) {
             flight.lease = Some(opener.lease);
         }
