@@ -66,6 +66,9 @@ pub(crate) enum Failure {
         /// What there is.
         known: String,
     },
+    /// The protocol cannot make a client of what was said, or has an answer of its own for it.
+    #[error("{0}")]
+    Described(String),
     /// A new protocol could not be written.
     #[error(transparent)]
     NewProtocol(#[from] crate::command::new_protocol::Refused),

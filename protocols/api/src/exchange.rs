@@ -1,9 +1,11 @@
 //! A datagram protocol whose messages carry a transaction id.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::facts::Facts;
+use crate::key::KeyKind;
 use crate::refusal::Unavailable;
 use crate::route::Route;
 
@@ -46,6 +48,16 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     fn describe(&self, request: &[u8], answer: &[u8]) -> Option<Described> {
         let _ = (request, answer);
         None
+    }
+
+    /// The route of a client that an operator describes (`sekisho explain`): its address, and by kind what it says, in
+    /// the words that people use. `None`: its keys are those words as they stand, and more is not known of the route.
+    ///
+    /// # Errors
+    /// A phrase: which word is wrong, or why such a client gets no server.
+    fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
+        let _ = (client, said);
+        Ok(None)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::key::KeyKind;
 use crate::networks::Networks;
 use crate::persist::Persist;
 use crate::probe::ProbeKind;
+use crate::route::Route;
 use crate::service::Service;
 use crate::settings::Section;
 
@@ -141,6 +143,18 @@ impl Handler {
             Self::Exchange(_) => Transport::Udp,
             Self::Service(_) => Transport::Tcp,
             Self::Pair(..) => Transport::Both,
+        }
+    }
+
+    /// As [`Exchange::described`] and [`Service::described`]. A conversation's clients are known by words as they stand.
+    ///
+    /// # Errors
+    /// A phrase: which word is wrong, or why such a client gets no server.
+    pub fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
+        match self {
+            Self::Conversation(_) => Ok(None),
+            Self::Exchange(exchange) | Self::Pair(exchange, _) => exchange.described(client, said),
+            Self::Service(service) => service.described(client, said),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,6 +34,16 @@ pub trait Service: fmt::Debug + Send + Sync {
     /// none.
     fn alpn(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The route of a client that an operator describes (`sekisho explain`): its address, and by kind what it says, in
+    /// the words that people use. `None`: its keys are those words as they stand, and more is not known of the route.
+    ///
+    /// # Errors
+    /// A phrase: which word is wrong, or why such a client gets no server.
+    fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
+        let _ = (client, said);
+        Ok(None)
     }
 }
 

@@ -21,11 +21,11 @@ pub(crate) fn run(
     let Loaded { config, .. } = sekisho_config::check_file(&options.file, registry, SystemTime::now())
         .map_err(Failure::Configuration)?;
     let vip = vip(&config, &options.vip)?;
-    let index = pool_index(vip, options.pool.as_deref())?;
-    let mut route = Route { pool: index, ..Route::new() };
-    for (kind, value) in &options.keys {
-        route = route.with_key(key(&config, vip, registry, kind, value)?);
+    let mut route = route(&config, vip, registry, options)?;
+    if let Some(name) = &options.pool {
+        route.pool = pool_index(vip, name)?;
     }
+    let index = route.pool;
     route.prefer = options.cookie.as_ref().and_then(|token| Prefer::token(token.as_bytes()));
 
     let now = Instant::now();
@@ -53,40 +53,50 @@ fn vip<'c>(config: &'c Config, name: &str) -> Result<&'c Arc<Vip>, Failure> {
     })
 }
 
-fn pool_index(vip: &Vip, name: Option<&str>) -> Result<usize, Failure> {
-    let Some(name) = name else { return Ok(0) };
+fn pool_index(vip: &Vip, name: &str) -> Result<usize, Failure> {
     vip.pools.iter().position(|pool| &**pool == name).ok_or_else(|| Failure::NoSuchPool {
         name: name.to_owned(),
         known: list(vip.pools.iter().map(|pool| &**pool)),
     })
 }
 
-/// The key that the VIP's protocol would read. `None`: the value identifies nobody, which is no error.
-fn key(
+/// What the VIP's protocol would make of the client that was described.
+fn route(
     config: &Config,
     vip: &Vip,
     registry: &Registry,
-    kind: &str,
-    value: &str,
-) -> Result<Option<Key>, Failure> {
-    let own = registry.protocol(vip.protocol).map(|protocol| protocol.descriptor().keys).unwrap_or_default();
-    let listed = vip.persist.iter().map(|persist| persist.kind());
-    let mut known: Vec<KeyKind> = own.iter().copied().chain(listed).collect();
-    // These two are asked for in their own words: --client and --cookie.
-    known.retain(|kind| *kind != KeyKind::SOURCE_IP && *kind != KeyKind::COOKIE);
-    known.sort_unstable();
-    known.dedup();
-    let Some(&found) = known.iter().find(|known| known.name() == kind) else {
-        return Err(Failure::NoSuchKey {
-            kind: kind.to_owned(),
-            known: list(known.iter().map(|k| k.name())),
-        });
+    options: &ExplainOptions,
+) -> Result<Route, Failure> {
+    let kinds = kinds(vip, registry);
+    let kind = |name: &str| {
+        kinds.iter().copied().find(|known| known.name() == name).ok_or_else(|| Failure::NoSuchKey {
+            kind: name.to_owned(),
+            known: list(kinds.iter().map(|kind| kind.name())),
+        })
     };
-    if found != KeyKind::USER {
-        return Ok(Key::new(found, value.as_bytes()));
+    let said = options.keys.iter().map(|(name, value)| Ok((kind(name)?, value.as_str())));
+    let said: Vec<_> = said.collect::<Result<_, Failure>>()?;
+    if let Some(route) = vip.handler.described(options.client, &said).map_err(Failure::Described)? {
+        return Ok(route);
     }
     let domain = config.domains.iter().find(|domain| domain.table.name == vip.domain);
-    Ok(domain.and_then(|domain| domain.identity.user(value.as_bytes())))
+    let key = |kind, value: &str| match kind {
+        KeyKind::USER => domain.and_then(|domain| domain.identity.user(value.as_bytes())),
+        _ => Key::new(kind, value.as_bytes()),
+    };
+    // A value that identifies nobody is no error: the client is balanced without it.
+    Ok(said.into_iter().fold(Route::new(), |route, (kind, value)| route.with_key(key(kind, value))))
+}
+
+/// What a client can be known by here, but its address and the cookie, which have options of their own.
+fn kinds(vip: &Vip, registry: &Registry) -> Vec<KeyKind> {
+    let own = registry.protocol(vip.protocol).map(|protocol| protocol.descriptor().keys).unwrap_or_default();
+    let listed = vip.persist.iter().map(|persist| persist.kind());
+    let mut kinds: Vec<KeyKind> = own.iter().copied().chain(listed).collect();
+    kinds.retain(|kind| *kind != KeyKind::SOURCE_IP && *kind != KeyKind::COOKIE);
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
 }
 
 fn scheduler(config: &Config, now: Instant) -> Result<Scheduler, Failure> {
