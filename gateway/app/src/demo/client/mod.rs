@@ -1,5 +1,6 @@
 //! The demo's own clients, small enough to be believed: they see what any client would see.
 
+mod asker;
 mod browser;
 mod jar;
 mod liner;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
+pub(super) use asker::{Over, ask, burst};
 pub(super) use browser::{Browser, Cookies, Place, Reply, Secured};
 pub(super) use liner::Liner;
 
@@ -30,10 +32,10 @@ pub(crate) enum ClientError {
     /// The name in the URL is none that a certificate could carry.
     #[error("no server name: {0}")]
     ServerName(#[from] rustls::pki_types::InvalidDnsNameError),
-    /// The answer is not HTTP/1.1, or larger than the demo's pages are.
-    #[error("the answer is not the HTTP that was expected: {0}")]
+    /// The answer is not in the protocol that was asked for, or larger than the demo's answers are.
+    #[error("the answer is not what was expected: {0}")]
     Response(&'static str),
-    /// The answer is not the page.
+    /// The answer is not the page, or a DNS error.
     #[error("the answer has status {0}")]
     Status(u16),
 }

@@ -1,6 +1,7 @@
 //! Sample servers: each on a thread of its own, says its name, can be killed and started again.
 
 mod lines;
+mod names;
 mod website;
 
 use std::io;
@@ -9,7 +10,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 
 use socket2::{Domain, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
@@ -20,6 +21,8 @@ pub(super) enum Kind {
     Website,
     /// Lines of text: a greeting, then every line comes back with the server's name before it.
     Lines,
+    /// DNS over UDP and TCP: the answer to every TXT question is the server's name.
+    Names,
 }
 
 /// A server that the demo balances onto.
@@ -28,8 +31,8 @@ pub(super) struct Sample {
     name: Rc<str>,
     kind: Kind,
     address: SocketAddr,
-    /// Bound and never listening: keeps the port for this server while it is dead, and has connections refused.
-    _reservation: Socket,
+    /// Keeps the port for this server while it is dead.
+    _reservation: Reservation,
     running: Option<Running>,
 }
 
@@ -43,8 +46,8 @@ struct Running {
 impl Sample {
     /// Starts a server on a free port of 127.0.0.1.
     pub(super) fn start(name: &str, kind: Kind) -> io::Result<Self> {
-        let reservation = socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        let address = reservation.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let reservation = Reservation::new()?;
+        let address = reservation.address;
         let mut sample =
             Self { name: Rc::from(name), kind, address, _reservation: reservation, running: None };
         sample.revive()?;
@@ -69,9 +72,13 @@ impl Sample {
         if self.running.is_some() {
             return Ok(());
         }
-        let listener = socket(self.address)?;
+        let listener = socket(self.address, Type::STREAM)?;
         listener.listen(128)?;
         listener.set_nonblocking(true)?;
+        let datagrams = match self.kind {
+            Kind::Names => Some(socket(self.address, Type::DGRAM)?),
+            Kind::Website | Kind::Lines => None,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let (stop, stopped) = oneshot::channel();
         let (name, kind) = (self.name.to_string(), self.kind);
@@ -81,7 +88,8 @@ impl Sample {
                 let Ok(listener) = TcpListener::from_std(listener.into()) else { return };
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(&listener, Rc::from(name), kind) => {}
+                    () = accept(&listener, Rc::from(name.as_str()), kind) => {}
+                    () = hear(datagrams, &name) => {}
                 }
             });
         };
@@ -101,13 +109,53 @@ impl Drop for Running {
     }
 }
 
+/// A port of 127.0.0.1 that nobody else is given. As long as no server is there, it refuses.
+#[derive(Debug)]
+struct Reservation {
+    address: SocketAddr,
+    /// Bound and never listening.
+    _stream: Socket,
+    /// Connected elsewhere, so that no datagram is for it.
+    _datagrams: Socket,
+}
+
+impl Reservation {
+    fn new() -> io::Result<Self> {
+        let mut tries = 0;
+        loop {
+            let stream = socket(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Type::STREAM)?;
+            let address = stream.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+            match socket(address, Type::DGRAM) {
+                Ok(datagrams) => {
+                    datagrams.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, DISCARD)).into())?;
+                    return Ok(Self { address, _stream: stream, _datagrams: datagrams });
+                }
+                // The number is somebody's for UDP.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < 32 => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
 /// Reusable, so that a server comes back on its reserved port at once.
-fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+fn socket(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Answers datagrams, if the server takes any.
+async fn hear(socket: Option<Socket>, name: &str) {
+    let heard = async {
+        let Some(socket) = socket else { return std::future::pending().await };
+        socket.set_nonblocking(true)?;
+        names::datagrams(&UdpSocket::from_std(socket.into())?, name).await
+    };
+    // As with `accept`: the probes see that it ended.
+    _ = heard.await;
 }
 
 async fn accept(listener: &TcpListener, name: Rc<str>, kind: Kind) {
@@ -122,8 +170,12 @@ async fn serve(mut stream: TcpStream, name: Rc<str>, kind: Kind) {
     _ = match kind {
         Kind::Website => website::serve(&mut stream, &name).await,
         Kind::Lines => lines::serve(&mut stream, &name).await,
+        Kind::Names => names::serve(&mut stream, &name).await,
     };
 }
+
+/// The port of a service that nobody offers (RFC 863).
+const DISCARD: u16 = 9;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 mod audience;
 mod caller;
+mod dns;
 mod http;
 mod https;
 mod reader;
@@ -45,5 +46,5 @@ impl Hint {
 
 /// All scenes, in the order in which they are played.
 pub(super) fn all() -> Vec<Box<dyn Scene>> {
-    vec![Box::new(http::Http), Box::new(https::Https), Box::new(tcp::Tcp)]
+    vec![Box::new(http::Http), Box::new(https::Https), Box::new(tcp::Tcp), Box::new(dns::Dns)]
 }
