@@ -2,6 +2,7 @@
 
 mod cookie;
 mod crowd;
+mod dns;
 mod load;
 mod proxy_protocol;
 mod tls;

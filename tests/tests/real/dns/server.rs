@@ -150,7 +150,7 @@ impl Server {
             "server:\n  ip-address: {host}@{port}\n  ip-address: {host}@{tls}\n  tls-port: {tls}\n  \
              tls-service-key: {here}/nsd.test.pem\n  tls-service-pem: {here}/nsd.test.pem\n  server-count: 1\n  \
              zonesdir: {here}\n  database: \"\"\n  username: \"\"\n  pidfile: \"\"\n  xfrdfile: {here}/xfrd\n  \
-             zonelistfile: {here}/zones\n  xfrdir: {here}\n  identity: {identity}\n\
+             zonelistfile: {here}/zones\n  xfrdir: {here}\n  rrl-ratelimit: 0\n  identity: {identity}\n\
              remote-control:\n  control-enable: no\n\
              zone:\n  name: {ZONE}\n  zonefile: zone\n  provide-xfr: 127.0.0.0/8 NOKEY\n  \
              allow-notify: 127.0.0.0/8 NOKEY\n"
