@@ -25,7 +25,7 @@ pub(super) fn plain(message: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Where the perhaps compressed name from `at` ends: behind its root label or its first pointer. `None` if it is cut,
-/// too long, or a pointer goes anywhere but strictly backwards.
+/// too long, or a pointer goes anywhere but to an earlier name.
 #[inline]
 pub(super) fn compressed(message: &[u8], at: usize) -> Option<usize> {
     let mut position = at;
@@ -46,13 +46,13 @@ pub(super) fn compressed(message: &[u8], at: usize) -> Option<usize> {
 fn follows(message: &[u8], start: usize, mut at: usize) -> bool {
     let (mut floor, mut octets) = (start, at - start);
     for _ in 0..HOPS {
-        // INVARIANT: every hop lands before the piece it left, so that none is visited twice.
-        let Some(target) = pointer(message, at).filter(|&target| target >= HEADER && target < floor) else {
-            return false;
-        };
+        // INVARIANT: what a pointer goes to lies wholly before the piece that it ends, as an earlier occurrence of a
+        // name does (RFC 1035, section 4.1.4). So no octet is seen twice, and a name knows nothing of what follows it.
+        let target = pointer(message, at).unwrap_or_default();
+        let Some(earlier) = message.get(..floor).filter(|_| target >= HEADER) else { return false };
         let mut position = target;
         loop {
-            match message.get(position) {
+            match earlier.get(position) {
                 Some(0) => return octets + (position - target) < NAME,
                 Some(&length @ 1..=63) => position += usize::from(length) + 1,
                 None | Some(64..=191) => return false,
@@ -61,6 +61,9 @@ fn follows(message: &[u8], start: usize, mut at: usize) -> bool {
             if octets + (position - target) >= NAME {
                 return false;
             }
+        }
+        if position + 2 > floor {
+            return false;
         }
         octets += position - target;
         (floor, at) = (target, position);

@@ -135,7 +135,9 @@ fn put_rest(writer: &mut Writer<'_>, message: &[u8], edns: &Edns) -> Option<()> 
     let written = writer.written();
     for record in records(message)?.map_while(Result::ok).filter(|record| record.start >= from) {
         for at in names(message, &record) {
-            let Some(place) = name::pointer_place(message, at) else { continue };
+            // Data that is no name may look like one that goes on behind the record.
+            let place = name::pointer_place(message, at).filter(|place| place + 2 <= record.data.end);
+            let Some(place) = place else { continue };
             let target = name::pointer(message, place)?;
             if target < edns.range.start {
                 continue;

@@ -55,7 +55,7 @@ fn compressed(pieces: &[(usize, &[u8])], at: usize) -> Option<usize> {
 }
 
 #[test]
-fn pointers_go_strictly_backwards() {
+fn pointers_go_to_earlier_names() {
     let target = (20, b"\x03www\0".as_slice());
     assert_eq!(compressed(&[target, (40, b"\x01a\xc0\x14")], 40), Some(44));
     assert_eq!(compressed(&[target, (30, b"\xc0\x14"), (40, b"\xc0\x1e")], 40), Some(42));
@@ -66,6 +66,8 @@ fn pointers_go_strictly_backwards() {
         ("forwards", &[(40, b"\xc0\x32"), (50, b"\x01a\0")]),
         ("backwards and forwards again", &[(20, b"\xc0\x1e"), (30, b"\x01a\0"), (40, b"\xc0\x14")]),
         ("in a ring", &[(20, b"\xc0\x28"), (40, b"\xc0\x14")]),
+        ("to what runs into its own labels", &[(36, b"\x05".as_slice()), (40, b"\x01a\xc0\x24")]),
+        ("to half a pointer", &[(39, b"\xc0".as_slice()), (40, b"\xc0\x27")]),
         ("into the header", &[(40, b"\xc0\x0b")]),
         ("past the end", &[(40, b"\xff\xff")]),
     ] {
