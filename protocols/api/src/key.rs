@@ -33,6 +33,8 @@ impl KeyKind {
     pub const CLIENT_SUBNET: Self = Self("client-subnet");
     /// The name a DNS query asks for.
     pub const QNAME: Self = Self("qname");
+    /// A client's address together with the name its DNS query asks for.
+    pub const CLIENT_QNAME: Self = Self("client-qname");
 
     /// A kind of a protocol's own; `name` is lower-case words joined by hyphens.
     pub const fn new(name: &'static str) -> Self {

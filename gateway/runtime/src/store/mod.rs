@@ -169,6 +169,7 @@ fn kinds(config: &Config) -> Vec<KeyKind> {
         KeyKind::SNI,
         KeyKind::CLIENT_SUBNET,
         KeyKind::QNAME,
+        KeyKind::CLIENT_QNAME,
     ];
     for kind in config.vips.iter().flat_map(|vip| &vip.persist).map(sekisho_api::Persist::kind) {
         if !kinds.contains(&kind) {

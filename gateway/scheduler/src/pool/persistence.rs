@@ -46,7 +46,7 @@ impl Pool {
             if consider(self.preferred(persist, ask), Why::Preferred) {
                 return own;
             }
-            let Some(key) = key(persist, ask) else { continue };
+            let Some(key) = key(persist, ask).filter(|_| tells(persist, ask)) else { continue };
             let member = |name: &str| self.by_name.get(name).copied();
             if let Found::Member(place, held) = ask.table.find(&key, self.name(), now, member)
                 && consider(Some(place), Why::Persisted(key.kind()))
@@ -116,6 +116,17 @@ pub(super) fn key<'a>(persist: &Persist, ask: &Ask<'a>) -> Option<ClientKey<'a>>
     }
 }
 
+/// Whether an entry of the list says anything of this client. Where the address is listed behind the user and the
+/// user is known, it does not: whoever came from there before was somebody else, and a whole office behind one
+/// address would follow its first user.
+pub(super) fn tells(persist: &Persist, ask: &Ask<'_>) -> bool {
+    let behind_user = || {
+        let before = ask.persist.iter().take_while(|entry| *entry != persist);
+        before.into_iter().any(|entry| entry.kind() == KeyKind::USER)
+    };
+    !(matches!(persist, Persist::SourceIp { .. }) && ask.route.key(KeyKind::USER).is_some() && behind_user())
+}
+
 /// A key that the protocol found, or one made of the address.
 #[derive(Debug)]
 pub(super) enum ClientKey<'a> {
@@ -137,7 +148,7 @@ impl std::ops::Deref for ClientKey<'_> {
 /// Kinds whose protocols carry a server's address: the Remote Desktop token, and whatever a plugin brings. The
 /// other kinds of the contract say who the client is, and never where it should go.
 fn carries_address(kind: KeyKind) -> bool {
-    const WHO: [KeyKind; 9] = [
+    const WHO: [KeyKind; 10] = [
         KeyKind::USER,
         KeyKind::SOURCE_IP,
         KeyKind::COOKIE,
@@ -147,6 +158,7 @@ fn carries_address(kind: KeyKind) -> bool {
         KeyKind::SNI,
         KeyKind::CLIENT_SUBNET,
         KeyKind::QNAME,
+        KeyKind::CLIENT_QNAME,
     ];
     !WHO.contains(&kind)
 }
