@@ -41,7 +41,7 @@ pub(crate) trait Resolver: 'static {
     fn core(&self) -> &Rc<dyn Core>;
     /// The path that is served.
     fn path(&self) -> &str;
-    /// How long a connection may be idle.
+    /// How long a connection of DNS may be idle; one of HTTPS may be for [`KEEP_ALIVE`] at least.
     fn idle(&self) -> Duration;
     /// The most queries of one connection at a time.
     fn in_flight(&self) -> usize;
@@ -60,4 +60,13 @@ pub(crate) async fn serve<R: Resolver>(front: Rc<R>, client: BoxStream, facts: F
         one::Finished::Ended(end) => end,
         one::Finished::Preface(client) => two::serve(front, client, facts).await,
     }
+}
+
+/// How long a connection without a request on it stays open, be plain DNS shorter: a handshake of TLS and HTTP costs
+/// far more than an idle connection, and clients come back with the next page.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// How long a connection of this VIP may be idle.
+fn keep_alive<R: Resolver>(front: &R) -> Duration {
+    front.idle().max(KEEP_ALIVE)
 }

@@ -10,13 +10,13 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use sekisho_api::{Blame, BoxStream, Core, Deadline, End, Facts, Local};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, ReadBuf};
 
-use super::Resolver;
 use super::answer::answer;
 use super::body::Body;
 use super::head::{Framing, Head, head};
 use super::reply::{Refusal, Reply};
 use super::request::Wanted;
 use super::rewound::Rewound;
+use super::{Resolver, keep_alive};
 
 /// How a connection of HTTP/1.1 came to its end.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) enum Finished {
 /// Serves a connection until it ends or turns out to be HTTP/2.
 pub(super) async fn serve<R: Resolver>(front: &Rc<R>, stream: BoxStream, facts: &Rc<Facts>) -> Finished {
     let mut client = Client { core: front.core().clone(), stream, read: BytesMut::new() };
-    if let Some(end) = client.idle(front.idle()).await {
+    if let Some(end) = client.idle(keep_alive(&**front)).await {
         return Finished::Ended(end);
     }
     match client.preface().await {
@@ -43,7 +43,7 @@ pub(super) async fn serve<R: Resolver>(front: &Rc<R>, stream: BoxStream, facts: 
         if let Err(stop) = Box::pin(client.request(front, facts)).await {
             return Finished::Ended(client.stop(stop).await);
         }
-        if let Some(end) = client.idle(front.idle()).await {
+        if let Some(end) = client.idle(keep_alive(&**front)).await {
             return Finished::Ended(end);
         }
     }

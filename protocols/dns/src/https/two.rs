@@ -14,12 +14,12 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use sekisho_api::{Blame, Core, Deadline, End, Facts, Local};
 
-use super::Resolver;
 use super::answer::answer;
 use super::head::HEAD;
 use super::reply::{Refusal, Reply};
 use super::request::{MESSAGE, Said, Wanted, wanted};
 use super::rewound::Rewound;
+use super::{Resolver, keep_alive};
 
 type Accepted = (Request<RecvStream>, SendResponse<Bytes>);
 
@@ -39,7 +39,7 @@ pub(super) async fn serve<R: Resolver>(front: Rc<R>, stream: Rewound, facts: Rc<
     };
     let now = core.now();
     let mut serving = Serving {
-        timer: core.until(now + front.idle()),
+        timer: core.until(now + keep_alive(&*front)),
         drained: core.drained(),
         account: Rc::new(Account::new(now)),
         parting: None,
@@ -156,13 +156,12 @@ impl<R: Resolver> Serving<R> {
             let now = self.core.now();
             let running = self.account.running.get() > 0;
             let rested = now.saturating_duration_since(self.account.moved.get());
+            let longest = keep_alive(&*self.front);
             match self.parting {
                 Some(_) if running => self.timer = self.core.until(now + PART_TIME),
                 Some(end) => return Poll::Ready(end),
-                None if running => self.timer = self.core.until(now + self.front.idle()),
-                None if rested < self.front.idle() => {
-                    self.timer = self.core.until(now + (self.front.idle() - rested));
-                }
+                None if running => self.timer = self.core.until(now + longest),
+                None if rested < longest => self.timer = self.core.until(now + (longest - rested)),
                 None => self.part(End::Expired(Deadline::Idle), cx),
             }
         }

@@ -127,7 +127,7 @@ impl Resolver for Script {
     }
 
     fn idle(&self) -> Duration {
-        Duration::from_secs(60)
+        Duration::from_secs(10)
     }
 
     fn in_flight(&self) -> usize {
