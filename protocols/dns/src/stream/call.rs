@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sekisho_api::{Asked, Facts, Forward, IdPlace, Lease, Reply, Route};
+use sekisho_api::{Asked, Facts, Forward, IdPlace, Lease, Reply, Route, Server};
 use tokio::sync::oneshot;
 
-use super::client::Conn;
+use super::conn::Conn;
 use crate::over::Over;
 use crate::wire;
 
@@ -55,6 +55,23 @@ pub(crate) struct Flight {
     pub(crate) sent: Instant,
     /// Another server was asked meanwhile.
     pub(crate) repeated: bool,
+}
+
+impl Flight {
+    /// Takes it off its call, and gives its lease back.
+    pub(crate) fn land(self, now: Instant) -> Rc<Call> {
+        let call = self.call.clone();
+        call.flights.set(call.flights.get().saturating_sub(1));
+        self.settle(now);
+        call
+    }
+
+    /// Gives its lease back.
+    pub(crate) fn settle(self, now: Instant) {
+        if let Some(lease) = self.lease {
+            lease.settle(now);
+        }
+    }
 }
 
 impl Call {
@@ -113,6 +130,14 @@ impl Call {
     /// Whether it asks and changes nothing, so that a server may well see it twice.
     pub(crate) fn only_asks(&self) -> bool {
         wire::Header::read(&self.request).is_some_and(|header| header.opcode() == wire::opcode::QUERY)
+    }
+
+    /// This server was asked, and is not chosen again.
+    pub(crate) fn tried(&self, server: &dyn Server) {
+        let mut route = self.route.borrow_mut();
+        if !route.exclude.contains(&server.id()) {
+            route.exclude.push(server.id());
+        }
     }
 
     /// Whoever waits for the answer; only the first who takes it gets it.

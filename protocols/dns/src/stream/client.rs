@@ -1,10 +1,9 @@
 //! One client's connection over TCP or TLS (RFC 7766, RFC 7858).
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sekisho_api::{Blame, BoxStream, Deadline, End, Facts, Local};
@@ -12,123 +11,19 @@ use tokio::io::ReadBuf;
 
 use super::alarm::{Alarm, within};
 use super::call::{Asker, Sink};
+use super::conn::Conn;
 use super::front::Front;
 use super::inbound::{Inbound, Read, Take};
-use super::outbound::Outbound;
 use super::record;
 use crate::over::Over;
-
-/// A client's connection, as those see it who answer over it.
-#[derive(Debug)]
-pub(crate) struct Conn {
-    out: RefCell<Outbound>,
-    /// Queries that wait for their answers.
-    in_flight: Cell<usize>,
-    transfers: Cell<usize>,
-    task: RefCell<Option<Waker>>,
-    /// Its task is running, and writes at its end what is answered meanwhile.
-    running: Cell<bool>,
-    /// Transfers that wait for room.
-    room: RefCell<Vec<Waker>>,
-    /// Nobody reads answers any more.
-    gone: Cell<bool>,
-    /// An answer was cut short: only the connection's end can tell.
-    broken: Cell<bool>,
-}
-
-impl Conn {
-    /// A query is answered; `None`: with silence.
-    pub(crate) fn answered(&self, answer: Option<&[u8]>) {
-        self.in_flight.set(self.in_flight.get().saturating_sub(1));
-        match answer {
-            Some(answer) => self.push(answer),
-            None => self.wake(),
-        }
-    }
-
-    /// One more message for the client.
-    pub(crate) fn push(&self, message: &[u8]) {
-        if !self.gone.get() {
-            self.out.borrow_mut().push(message);
-            self.wake();
-        }
-    }
-
-    /// Counts a transfer; false if there are enough already.
-    pub(crate) fn transfer_begins(&self) -> bool {
-        let begins = self.transfers.get() < TRANSFERS;
-        self.transfers.set(self.transfers.get() + usize::from(begins));
-        begins
-    }
-
-    /// A transfer has ended; `cut`: before its end.
-    pub(crate) fn transfer_ends(&self, cut: bool) {
-        self.transfers.set(self.transfers.get().saturating_sub(1));
-        if cut {
-            self.broken.set(true);
-            self.wake();
-        }
-    }
-
-    /// Whether nobody reads answers any more.
-    pub(crate) fn gone(&self) -> bool {
-        self.gone.get()
-    }
-
-    /// Ready when the client takes more of a transfer, or has left.
-    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.gone.get() || self.out.borrow().len() < UNSENT {
-            return Poll::Ready(());
-        }
-        self.room.borrow_mut().push(cx.waker().clone());
-        Poll::Pending
-    }
-
-    fn wake(&self) {
-        if !self.running.get()
-            && let Some(task) = &*self.task.borrow()
-        {
-            task.wake_by_ref();
-        }
-    }
-
-    fn listen(&self, cx: &Context<'_>) {
-        let mut task = self.task.borrow_mut();
-        if !task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            *task = Some(cx.waker().clone());
-        }
-    }
-
-    fn leave(&self) {
-        self.gone.set(true);
-        self.out.borrow_mut().clear();
-        self.make_room();
-    }
-
-    fn make_room(&self) {
-        for waker in self.room.take() {
-            waker.wake();
-        }
-    }
-}
 
 /// Serves one client connection to its end.
 pub(crate) async fn serve(front: Rc<Front>, stream: BoxStream, facts: Facts, over: Over) -> End {
     let now = front.core.now();
-    let conn = Rc::new(Conn {
-        out: RefCell::default(),
-        in_flight: Cell::default(),
-        transfers: Cell::default(),
-        task: RefCell::default(),
-        running: Cell::default(),
-        room: RefCell::default(),
-        gone: Cell::default(),
-        broken: Cell::default(),
-    });
     let mut serving = Serving {
         drained: front.core.drained(),
         front,
-        conn,
+        conn: Rc::default(),
         facts: Rc::new(facts),
         over,
         stream,
@@ -174,10 +69,9 @@ struct Serving {
 
 impl Serving {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.conn.listen(cx);
-        self.conn.running.set(true);
+        self.conn.bell.begin(cx);
         let polled = self.turn(cx);
-        self.conn.running.set(false);
+        self.conn.bell.end();
         polled
     }
 
@@ -215,7 +109,7 @@ impl Serving {
         self.closing.is_none()
             && !self.conn.broken.get()
             && self.conn.in_flight.get() < self.front.desk.options.tcp_in_flight
-            && self.conn.out.borrow().len() < UNSENT
+            && !self.conn.full()
     }
 
     /// Reads and hands on what there is; false if there was more than there is room for.
@@ -228,7 +122,7 @@ impl Serving {
                 conn.in_flight.set(conn.in_flight.get() + 1);
                 *queries += 1;
                 front.put(message, Asker { facts, over: *over, sink: Sink::Stream(conn.clone()) }, now);
-                let full = conn.in_flight.get() >= options.tcp_in_flight || conn.out.borrow().len() >= UNSENT;
+                let full = conn.in_flight.get() >= options.tcp_in_flight || conn.full();
                 if full || *queries >= most { Take::Stop } else { Take::More }
             });
             let Poll::Ready(read) = read else { return true };
@@ -257,9 +151,8 @@ impl Serving {
         if out.total() != self.written {
             (self.written, self.moved) = (out.total(), now);
         }
-        let room = out.len() < UNSENT;
         drop(out);
-        if room {
+        if !self.conn.full() {
             self.conn.make_room();
         }
         !matches!(written, Poll::Ready(Err(_)))
@@ -312,10 +205,6 @@ async fn part(front: &Front, stream: &mut BoxStream) {
 
 /// The most of a client's bytes that are read at once.
 const READ: usize = 16 << 10;
-/// Answers that a client does not take, above which nothing more of it is read.
-const UNSENT: usize = 64 << 10;
-/// The most zone transfers of one connection at a time.
-const TRANSFERS: usize = 4;
 /// How long, and for how many bytes, a client is heard out.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;

@@ -128,7 +128,7 @@ mod tests {
                 let (mut inbound, mut got) = (Inbound::default(), Vec::new());
                 let mut each = |message: &mut [u8]| {
                     got.push(message[0]);
-                    if got.len() % stop_every == 0 { Take::Stop } else { Take::More }
+                    if got.len().is_multiple_of(stop_every) { Take::Stop } else { Take::More }
                 };
                 for piece in [&stream[..cut_at], &stream[cut_at..]] {
                     let mut bytes = [&std::mem::take(&mut inbound.left), piece].concat();

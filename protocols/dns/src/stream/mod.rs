@@ -6,8 +6,14 @@
 //! read and one write, however many messages that are.
 
 mod alarm;
+mod bell;
+mod budget;
 mod call;
 mod client;
+mod conn;
+mod course;
+mod dispatch;
+mod ending;
 mod framing;
 mod front;
 mod ids;
@@ -21,6 +27,7 @@ mod service;
 mod sniff;
 mod soa;
 mod table;
+mod task;
 mod transfer;
 mod upstream;
 

@@ -19,7 +19,7 @@ pub(crate) struct Rewound {
 
 impl Rewound {
     /// The stream again as it was.
-    pub(crate) fn new(read: &[u8], stream: BoxStream) -> BoxStream {
+    pub(crate) fn wrap(read: &[u8], stream: BoxStream) -> BoxStream {
         if read.is_empty() { stream } else { Box::new(Self { read: read.to_vec(), stream }) }
     }
 }

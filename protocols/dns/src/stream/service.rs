@@ -1,12 +1,13 @@
 //! DNS over streams as a [`Service`].
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sekisho_api::{BoxStream, Core, Deadline, End, Facts, Local, Reply, Service, Worker};
+use sekisho_api::{BoxStream, Core, Deadline, End, Facts, KeyKind, Local, Reply, Route, Service, Worker};
 
 use super::client;
 use super::front::Front;
@@ -39,6 +40,10 @@ impl Service for DnsService {
             (false, true) => &["h2", "http/1.1"],
             _ => &["dot"],
         }
+    }
+
+    fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
+        self.0.described(client, said)
     }
 }
 
@@ -90,7 +95,7 @@ impl Worker for DnsWorker {
 
 impl Resolver for Front {
     fn ask(self: &Rc<Self>, message: Bytes, facts: &Rc<Facts>) -> Local<'static, Option<Bytes>> {
-        Front::ask(self, message, facts, Over::Https)
+        Front::ask(self, &message, facts, Over::Https)
     }
 
     fn core(&self) -> &Rc<dyn Core> {

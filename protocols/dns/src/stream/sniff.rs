@@ -44,7 +44,7 @@ pub(crate) async fn sniff(
         }
     });
     let spoken = within(core, deadline, told).await??;
-    Some((spoken, Rewound::new(bytes.get(..filled).unwrap_or_default(), stream)))
+    Some((spoken, Rewound::wrap(bytes.get(..filled).unwrap_or_default(), stream)))
 }
 
 /// Tells by the first bytes; `None`: a longer beginning can change the answer.

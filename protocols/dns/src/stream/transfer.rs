@@ -9,8 +9,8 @@ use sekisho_api::{BoxStream, Deadline, End, Failure, Lease, Observation, Unavail
 
 use super::alarm::{Alarm, within};
 use super::call::Call;
-use super::client::Conn;
-use super::front::{Front, exclude};
+use super::conn::Conn;
+use super::front::Front;
 use super::inbound::{Inbound, Read, Take};
 use super::outbound::Outbound;
 use super::record::Ended;
@@ -69,7 +69,7 @@ impl Transfer {
                 let took = self.front.core.now().saturating_duration_since(began);
                 return (Some((lease, took)), end);
             }
-            exclude(&self.call, lease.server());
+            self.call.tried(&**lease.server());
         }
     }
 

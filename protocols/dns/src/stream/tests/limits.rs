@@ -99,7 +99,7 @@ fn client_that_does_not_read_is_not_read_from() {
         let rig = Rig::with(&[&origin], &[("tcp-idle", text("300ms"))], None).await;
         let mut client = rig.client().await;
         // More than the sockets' buffers hold; the gateway stops long before the end.
-        let all = tokio::spawn(async move {
+        let all = tokio::task::spawn_local(async move {
             for n in 0..50_000 {
                 if client.write_all(&framed(&query(n as u16, "large"))).await.is_err() {
                     break;
