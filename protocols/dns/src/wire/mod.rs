@@ -7,6 +7,7 @@ mod edns;
 mod header;
 mod matching;
 mod name;
+mod opt;
 mod oracle;
 mod query;
 mod record;

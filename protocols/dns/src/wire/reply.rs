@@ -1,7 +1,10 @@
 //! What the gateway says itself, and answers that are too long.
 
+use std::ops::RangeInclusive;
+
 use super::edns::{Edns, option};
 use super::header::{Header, Rcode, flag};
+use super::opt::{Opt, close, put_option};
 use super::query::{Question, query};
 use super::record::{kind, records};
 use super::writer::Writer;
@@ -12,8 +15,11 @@ const GROWTH: usize = 24;
 /// The UDP payload that the gateway itself offers: fits every path (DNS Flag Day 2020).
 const PAYLOAD: u16 = 1232;
 
+/// Lengths of a cookie option with both halves, and its head of four octets (RFC 7873, section 4).
+const COOKIE: RangeInclusive<usize> = 4 + 8 + 8..=4 + 8 + 32;
+
 /// Writes an own answer to `request`: its id, opcode, RD, CD and question; OPT only if the request had a good one,
-/// with an extended error (RFC 8914) if there is one. Says how long it is.
+/// with an extended error (RFC 8914) if there is one, and the client's cookies. Says how long it is.
 ///
 /// Never longer than the request and 24 octets: the text of the extended error is left out rather. `None` if the
 /// request may not be answered at all (it is short, or an answer), or `out` has no room.
@@ -40,13 +46,28 @@ fn own(
     writer.put(&Header { id: header.id, flags, counts }.octets())?;
     writer.put(question.map_or(&[], |question| question.wire))?;
     if let Some(edns) = edns {
-        let room = (request.len() + GROWTH).checked_sub(writer.len() + 11)?;
-        let ede = ede
-            .filter(|_| room >= 6)
-            .map(|(info, text)| (info, if text.len() <= room - 6 { text } else { "" }));
-        put_opt(&mut writer, PAYLOAD, (code >> 4) as u8, edns.dnssec_ok, ede)?;
+        let opt = Opt { payload: PAYLOAD, extended: (code >> 4) as u8, dnssec_ok: edns.dnssec_ok };
+        let options = opt.open(&mut writer)?;
+        if let Some(cookie) = whole_cookie(request, &edns) {
+            writer.put(cookie)?;
+        }
+        if let Some((info, text)) = ede {
+            let room = (request.len() + GROWTH).checked_sub(writer.len() + 6)?;
+            let text = if text.len() <= room { text } else { "" };
+            put_option(&mut writer, option::EXTENDED_ERROR, &[&info.to_be_bytes(), text.as_bytes()])?;
+        }
+        close(&mut writer, options)?;
     }
     Some(writer.len())
+}
+
+/// The cookie option of a client that has a server's cookie already. It goes back as it came: such a client takes no
+/// answer without its own half, and none of ours would be heard (RFC 7873, section 5.3).
+fn whole_cookie<'a>(request: &'a [u8], edns: &Edns) -> Option<&'a [u8]> {
+    let mut options = edns.options(request).filter(|_| edns.cookie);
+    let (_, range) =
+        options.find(|(code, range)| *code == option::COOKIE && COOKIE.contains(&range.len()))?;
+    request.get(range)
 }
 
 /// Writes what an answer that is too long for its client becomes: its header and question with TC, and its OPT record
@@ -71,7 +92,8 @@ pub(crate) fn truncated(request: &[u8], answer: &[u8], limit: usize, out: &mut [
     if let Some(opt) = opt {
         let whole = answer.get(opt.range.clone()).and_then(|octets| writer.put(octets));
         if whole.is_none() {
-            put_opt(&mut writer, opt.payload, opt.extended, opt.dnssec_ok, None)?;
+            let Edns { payload, extended, dnssec_ok, .. } = opt;
+            Opt { payload, extended, dnssec_ok }.open(&mut writer)?;
         }
     }
     Some(writer.len())
@@ -98,25 +120,4 @@ fn set_tc(message: &mut [u8]) {
     if let Some(high) = message.get_mut(2) {
         *high |= (flag::TC >> 8) as u8;
     }
-}
-
-/// Writes an OPT record of version 0.
-pub(super) fn put_opt(
-    writer: &mut Writer<'_>,
-    payload: u16,
-    extended: u8,
-    dnssec_ok: bool,
-    ede: Option<(u16, &str)>,
-) -> Option<()> {
-    writer.put(&[0])?;
-    writer.put_u16(kind::OPT)?;
-    writer.put_u16(payload)?;
-    writer.put(&[extended, 0, if dnssec_ok { 0x80 } else { 0 }, 0])?;
-    let Some((info, text)) = ede else { return writer.put_u16(0) };
-    let length = u16::try_from(text.len()).ok()?.checked_add(2)?;
-    writer.put_u16(length.checked_add(4)?)?;
-    writer.put_u16(option::EXTENDED_ERROR)?;
-    writer.put_u16(length)?;
-    writer.put_u16(info)?;
-    writer.put(text.as_bytes())
 }

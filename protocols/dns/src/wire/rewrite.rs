@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::edns::{Edns, masked, option};
 use super::header::{Header, Rcode, flag, opcode};
 use super::name;
+use super::opt::{Opt, close, put_option};
 use super::query::Query;
 use super::record::{Record, Section, kind, records};
-use super::reply::put_opt;
 use super::writer::Writer;
 
 /// The payload that is offered for a client without EDNS: it takes no more than this.
@@ -32,8 +32,7 @@ pub(crate) fn with_subnet(query: &Query<'_>, subnet: Option<(IpAddr, u8)>, out: 
         let (before, behind) = query.bytes.split_at_checked(query.end)?;
         writer.put(before)?;
         writer.set_u16(ADDITIONAL_AT, query.header.counts[3].checked_add(1)?)?;
-        put_opt(&mut writer, PAYLOAD, 0, false, None)?;
-        let options = writer.len();
+        let options = Opt { payload: PAYLOAD, extended: 0, dnssec_ok: false }.open(&mut writer)?;
         put_subnet(&mut writer, address, bits)?;
         close(&mut writer, options)?;
         writer.put(behind)?;
@@ -107,21 +106,12 @@ fn put_subnet(writer: &mut Writer<'_>, address: IpAddr, bits: u8) -> Option<()> 
     let address = address.to_canonical();
     let (family, width) = if address.is_ipv4() { (1, 32) } else { (2, 128) };
     let bits = bits.min(width);
-    let told = bits.div_ceil(8);
-    writer.put_u16(option::SUBNET)?;
-    writer.put_u16(4 + u16::from(told))?;
-    writer.put_u16(family)?;
-    writer.put(&[bits, 0])?;
+    let told = usize::from(bits.div_ceil(8));
+    let head = [0, family, bits, 0];
     match masked(address, bits) {
-        IpAddr::V4(address) => writer.put(address.octets().get(..told.into())?),
-        IpAddr::V6(address) => writer.put(address.octets().get(..told.into())?),
+        IpAddr::V4(address) => put_option(writer, option::SUBNET, &[&head, address.octets().get(..told)?]),
+        IpAddr::V6(address) => put_option(writer, option::SUBNET, &[&head, address.octets().get(..told)?]),
     }
-}
-
-/// Sets the length of an OPT record to what has been written since `options`.
-fn close(writer: &mut Writer<'_>, options: usize) -> Option<()> {
-    let length = u16::try_from(writer.len().checked_sub(options)?).ok()?;
-    writer.set_u16(options.checked_sub(2)?, length)
 }
 
 /// Writes what stands behind the OPT record of `message`, which has become longer or shorter: pointers in it to what

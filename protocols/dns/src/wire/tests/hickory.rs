@@ -7,7 +7,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
 use hickory_proto::rr::{DNSClass, Name, RecordType};
 use sekisho_testkit::Seed;
 
-use super::super::{Rcode, answer_without, error, payload, truncated, with_subnet};
+use super::super::{Rcode, answer_without, error, payload, query, truncated, with_subnet};
 use super::fixtures::fixtures;
 use super::read;
 
@@ -119,6 +119,28 @@ fn what_hickory_writes_is_read_equally() {
         assert_eq!(ours.cookie, theirs.option(EdnsCode::Cookie).is_some());
         assert_eq!(ours.subnet.as_ref().map(|s| (s.address, s.source, s.scope)), told(&message));
     }
+}
+
+#[test]
+fn damaged_requests_are_read_equally_where_both_read_them() {
+    let mut both = 0;
+    for (mut seed, _, mut bytes) in requests() {
+        seed.damage(&mut bytes);
+        let (Ok(ours), Ok(theirs)) = (query(&bytes), Message::from_vec(&bytes)) else { continue };
+        both += 1;
+        let Some((question, asked)) = ours.question.zip(theirs.queries.first()) else { continue };
+        let labels: Vec<_> = super::super::name::labels(question.name).collect();
+        assert_eq!(labels, asked.name.iter().collect::<Vec<_>>(), "{bytes:02x?}");
+        assert_eq!(question.kind, u16::from(asked.query_type), "{bytes:02x?}");
+        let (ours, theirs) = (ours.edns.as_ref(), theirs.edns.as_ref());
+        assert_eq!(ours.map(|edns| edns.version), theirs.map(|edns| edns.version()), "{bytes:02x?}");
+        assert_eq!(
+            ours.map(|edns| edns.payload.max(512)),
+            theirs.map(|edns| edns.max_payload()),
+            "{bytes:02x?}"
+        );
+    }
+    assert!(both > 300, "{both}");
 }
 
 #[test]

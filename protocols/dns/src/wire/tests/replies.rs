@@ -2,7 +2,7 @@
 
 use super::super::{Rcode, error, query, rcode, truncated};
 use super::fixtures::fixtures;
-use super::{COOKIE, WWW, answered, ask, message, opt, record};
+use super::{COOKIE, SUBNET, WWW, answered, ask, message, opt, record};
 
 fn said(request: &[u8], rcode: Rcode, ede: Option<(u16, &str)>) -> Option<Vec<u8>> {
     let mut out = [0xaa; 65_535];
@@ -41,6 +41,21 @@ fn text_that_would_make_the_answer_too_long_is_left_out() {
     for (length, kept) in [(18, true), (19, false), (70_000, false)] {
         let reply = said(&request, Rcode::SERVFAIL, Some((22, &"x".repeat(length)))).unwrap();
         assert_eq!(reply.len(), request.len() + if kept { 24 } else { 6 });
+    }
+}
+
+#[test]
+fn cookies_of_a_client_that_has_both_come_back() {
+    let both = [&[0, 10, 0, 16][..], &[7; 16]].concat();
+    let request = ask(&[&opt(&[SUBNET, &both].concat())]);
+    let reply = said(&request, Rcode::SERVFAIL, Some((22, "down"))).unwrap();
+    let options = [&both, b"\0\x0f\0\x06\0\x16down".as_slice()].concat();
+    assert_eq!(&reply[12 + WWW.len()..], opt(&options));
+    // Half a cookie is no promise that the other half will come, and anything else is none.
+    for (length, kept) in [(8, false), (15, false), (16, true), (40, true), (41, false)] {
+        let cookie = [&[0, 10, 0, length][..], &vec![7; length.into()]].concat();
+        let reply = said(&ask(&[&opt(&cookie)]), Rcode::SERVFAIL, None).unwrap();
+        assert_eq!(&reply[12 + WWW.len()..], opt(if kept { &cookie } else { &[] }), "{length}");
     }
 }
 
