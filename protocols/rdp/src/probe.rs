@@ -9,7 +9,7 @@ use sekisho_api::{Probe, ProbeInput, ProbeKind, ProbeRun, ProbeStep, ProbeTls};
 
 /// Everything that a client may offer but Entra ID: TLS, CredSSP, CredSSP with early authorization. The cookie tells
 /// the server's log who asks.
-const REQUEST: &[u8] = b"\x03\x00\x00\x2c\x27\xe0\x00\x00\x00\x00\x00Cookie: mstshash=lbprobe\r\n\x01\x00\x08\x00\x0b\x00\x00\x00";
+const REQUEST: &[u8] = b"\x03\x00\x00\x2d\x28\xe0\x00\x00\x00\x00\x00Cookie: mstshash=lbprobe\r\n\x01\x00\x08\x00\x0b\x00\x00\x00";
 
 /// Selected protocols that begin with TLS on the connection itself.
 const TLS_FIRST: std::ops::RangeInclusive<u32> = 1..=8;
@@ -118,6 +118,12 @@ mod tests {
             kit = if well { kit.up(answer) } else { kit.down(answer) };
         }
         kit.laws();
+    }
+
+    #[test]
+    fn what_it_asks_is_a_whole_first_packet() {
+        let first = crate::first_packet(REQUEST).unwrap().unwrap();
+        assert_eq!((first.bytes, first.negotiation.map(|n| n.protocols)), (REQUEST, Some(0xb)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A gateway in this process, between scripted servers and clients.
 
+mod desktop;
+mod dns_server;
 mod gateway;
 mod http_server;
 mod line_server;
@@ -7,6 +9,11 @@ mod listener;
 mod tls;
 mod until;
 
+pub use desktop::{Desktop, Manner};
+pub use dns_server::{
+    DnsOver, DnsReply, DnsSeen, DnsServer, dns_answer, dns_head, dns_name, dns_query, framed, loopback,
+    read_framed,
+};
 pub use gateway::Rig;
 pub use http_server::{HttpServer, Seen};
 pub use line_server::LineServer;

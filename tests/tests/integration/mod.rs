@@ -1,6 +1,7 @@
 //! A gateway in this process, between scripted clients and servers.
 
 mod converse;
+mod dns;
 mod dns_hostile;
 mod drain;
 mod exchange;
@@ -8,6 +9,7 @@ mod http;
 mod limits;
 mod persistence;
 mod proxy_protocol;
+mod rdp;
 mod relay;
 mod reload;
 mod sni;

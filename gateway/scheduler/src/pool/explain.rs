@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use sekisho_api::{KeyKind, Persist, Prefer, Unavailable, Why};
 
-use super::persistence::key;
+use super::persistence::{key, tells};
 use super::{Ask, Pool};
 use crate::clock::Moment;
 use crate::field::Field;
@@ -183,7 +183,7 @@ impl Pool {
                 consider(place, Why::Preferred);
             } else if matches!((persist, &ask.route.prefer), (Persist::Cookie(_), Some(Prefer::Token(_)))) {
                 lookup = Lookup::Miss;
-            } else if let Some(key) = key(persist, ask) {
+            } else if let Some(key) = key(persist, ask).filter(|_| tells(persist, ask)) {
                 let member = |name: &str| self.by_name.get(name).copied();
                 let place = ask.table.glance(&key, self.name(), now, member);
                 lookup = place.and_then(name).map_or(Lookup::Miss, Lookup::Hit);

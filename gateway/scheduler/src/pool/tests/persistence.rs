@@ -120,6 +120,17 @@ fn every_key_of_the_list_is_remembered() {
 }
 
 #[test]
+fn a_user_who_is_new_does_not_follow_another_one_of_the_same_address() {
+    let bench = bench([by_user(), by_source()].concat());
+    let homes: Vec<_> = ["alice", "bob", "carol"].map(|who| name(&bench.choose(&user(who), 1).unwrap())).into();
+    assert_eq!(homes, ["a", "b", "c"]);
+    // Where the address stands first it counts first, as it is written.
+    let bench = self::bench([by_source(), by_user()].concat());
+    let homes: Vec<_> = ["alice", "bob", "carol"].map(|who| name(&bench.choose(&user(who), 1).unwrap())).into();
+    assert_eq!(homes, ["a", "a", "a"]);
+}
+
+#[test]
 fn an_address_shared_by_many_users_is_not_pulled_to_and_fro() {
     let bench = bench([by_user(), by_source()].concat());
     let mut homes = Vec::new();
