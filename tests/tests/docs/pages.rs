@@ -1,7 +1,7 @@
 //! Every protocol has a page that names all its keys.
 
 use sekisho_api::settings::{self, Node, Problems, Section};
-use sekisho_api::{IdentityRules, Networks, Protocol, VipContext};
+use sekisho_api::{IdentityRules, Networks, PoolContext, Protocol, VipContext};
 use sekisho_tests::{files, root};
 use toml::{Table, Value};
 
@@ -25,10 +25,10 @@ fn read(table: &Table) -> settings::Table {
     settings::Table { entries: table.iter().map(|(key, value)| (key.clone(), 0..0, node(value))).collect() }
 }
 
-/// The protocol's own tables on its page, and the one that is not written.
-fn options(protocol: &str, page: &[Table]) -> Vec<Table> {
-    let own = page.iter().flat_map(|root| tables(root, "vip"));
-    let own = own.filter_map(|(_, vip)| vip.get(protocol)?.as_table().cloned());
+/// The protocol's own tables of VIPs or pools (`of`) on its page, and the one that is not written.
+fn options(protocol: &str, of: &str, page: &[Table]) -> Vec<Table> {
+    let own = page.iter().flat_map(|root| tables(root, of));
+    let own = own.filter_map(|(_, owner)| owner.get(protocol)?.as_table().cloned());
     own.chain([Table::new()]).collect()
 }
 
@@ -58,7 +58,11 @@ fn asked(protocol: &dyn Protocol, page: &[Table]) -> Vec<&'static str> {
         trusted: &trusted,
     };
     let name = protocol.descriptor().name;
-    for table in options(name, page) {
+    for table in options(name, "pool", page) {
+        let pool = PoolContext { name: "web" };
+        protocol.configure_pool(&mut Section::new(&read(&table), 0..0, &problems), &pool);
+    }
+    for table in options(name, "vip", page) {
         protocol.configure(&mut Section::new(&read(&table), 0..0, &problems), &vip);
     }
     for kind in protocol.probes() {
