@@ -71,8 +71,7 @@ fn user_comes_back_to_the_same_server_from_anywhere_and_in_any_spelling() {
     let mut homes = HashSet::new();
     for user in ["alice", "bob", "carol"] {
         let home = desktop(&rig, &format!("Cookie: mstshash={user}"));
-        let spellings =
-            [user.to_uppercase(), format!("COMPANY\\{user}"), format!("{user}@company.example")];
+        let spellings = [user.to_uppercase(), format!("COMPANY\\{user}"), format!("{user}@company.example")];
         for (number, spelling) in (2..).zip(spellings) {
             let line = format!("Cookie: mstshash={spelling}");
             assert_eq!(desktop_from(&rig, [127, 0, 0, number], &line), Ok(home.clone()), "{spelling}");
@@ -171,7 +170,9 @@ fn what_is_no_first_packet_reaches_no_server() {
     let rig = farm("timeouts = { head = '300ms' }", &[&server]);
     let lying = [&[3, 0, 0, 50, 45, 0xe0, 0, 0, 0, 0, 0][..], &[b'x'; 39]].concat();
     let half = &request("Cookie: mstshash=alice")[..20];
-    for bytes in [b"GET / HTTP/1.1\r\n\r\n", &lying[..], b"\x03\x00\xff\xff\xff", b"\x16\x03\x01\x00\x05", half] {
+    for bytes in
+        [b"GET / HTTP/1.1\r\n\r\n", &lying[..], b"\x03\x00\xff\xff\xff", b"\x16\x03\x01\x00\x05", half]
+    {
         let mut stream = connect([127, 0, 0, 1], rig.address("v"));
         stream.write_all(bytes).unwrap();
         let mut told = Vec::new();
@@ -193,7 +194,10 @@ fn drained_server_keeps_its_users_and_gets_no_others() {
     pool.server(&format!("s{place}")).unwrap().set_admin(sekisho_scheduler::Admin::Drain);
     assert_eq!(desktop(&rig, "Cookie: mstshash=ALICE"), home);
     for n in 0..8 {
-        assert_ne!(desktop_from(&rig, [127, 0, 1, n + 1], &format!("Cookie: mstshash=new{n}")), Ok(home.clone()));
+        assert_ne!(
+            desktop_from(&rig, [127, 0, 1, n + 1], &format!("Cookie: mstshash=new{n}")),
+            Ok(home.clone())
+        );
     }
 }
 
