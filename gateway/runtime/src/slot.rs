@@ -123,7 +123,10 @@ impl Slot {
 
     /// Serves new clients in this way from now on.
     pub(crate) fn change(&self, serving: Rc<Serving>) {
-        *self.serving.borrow_mut() = serving;
+        let before = self.serving.replace(serving);
+        if let Serve::Exchange(exchanges) | Serve::Pair(exchanges, _) = &before.handler {
+            exchanges.retire();
+        }
     }
 
     /// Stops listening.

@@ -32,6 +32,11 @@ impl Budget {
         }
     }
 
+    /// The repetition that was paid for could not be made.
+    pub(super) fn refund(&mut self) {
+        self.0 += PRICE;
+    }
+
     /// Takes what a repetition costs, if it is there.
     pub(super) fn spend(&mut self) -> bool {
         let left = self.0.checked_sub(PRICE);

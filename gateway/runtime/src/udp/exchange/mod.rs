@@ -24,6 +24,7 @@ pub(super) use random::Random;
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,6 +75,8 @@ pub(crate) struct Exchanges {
     sockets: usize,
     state: RefCell<State>,
     ticking: Cell<bool>,
+    /// A reload has put others in its place.
+    retired: Cell<bool>,
 }
 
 /// What is under way.
@@ -127,11 +130,21 @@ impl Exchanges {
             sockets: SOCKETS.div_ceil(workers).max(2),
             state: RefCell::default(),
             ticking: Cell::new(false),
+            retired: Cell::new(false),
         })
+    }
+
+    /// No request will come any more: sockets close as soon as all answers are there.
+    pub(crate) fn retire(&self) {
+        self.retired.set(true);
     }
 
     /// Takes what clients have sent. True if there may be more; false if the socket has been read to its end.
     pub(super) fn take(self: &Rc<Self>, port: &Rc<Port>) -> bool {
+        survive(|| self.take_batches(port))
+    }
+
+    fn take_batches(self: &Rc<Self>, port: &Rc<Port>) -> bool {
         let Workbench { requests, tools, .. } = &mut *self.worker.workbench.borrow_mut();
         let state = &mut *self.state.borrow_mut();
         let mut more = true;
@@ -211,6 +224,14 @@ impl Exchanges {
         }
         tools.end_batch();
     }
+}
+
+/// A protocol's panic over one datagram must not end the service for everybody. What was received with it is lost.
+fn survive(work: impl FnOnce() -> bool) -> bool {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        tracing::error!("A protocol panicked over a datagram");
+        true
+    })
 }
 
 impl State {

@@ -13,9 +13,6 @@ use super::fifo::Fifo;
 use super::random::Random;
 use super::upstream::Upstream;
 
-/// How long a socket is kept while nothing is asked.
-const UNUSED: Duration = Duration::from_secs(60);
-
 /// Wrong answers to ids in use within a second that make a server suspect of being impersonated.
 const FLOOD: u32 = 50;
 
@@ -83,8 +80,8 @@ impl Upstreams {
         place.clone()
     }
 
-    /// Closes what is not needed any more, and says whether nothing is left.
-    pub(super) fn tidy(&mut self, now: Instant) -> bool {
+    /// Closes what has been of no use for as long as `unused`, and says whether nothing is left.
+    pub(super) fn tidy(&mut self, now: Instant, unused: Duration) -> bool {
         let keep = |socket: &Rc<Upstream>, unused: Duration| {
             let keep =
                 socket.ids.borrow().live() > 0 || now.saturating_duration_since(socket.used.get()) < unused;
@@ -95,7 +92,7 @@ impl Upstreams {
         };
         self.retired.retain(|socket| keep(socket, Duration::ZERO));
         for place in &mut self.sockets {
-            _ = place.take_if(|socket| !keep(socket, UNUSED));
+            _ = place.take_if(|socket| !keep(socket, unused));
         }
         self.retired.is_empty() && self.sockets.iter().all(Option::is_none) && self.patience.is_empty()
     }

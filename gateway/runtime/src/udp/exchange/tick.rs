@@ -2,14 +2,17 @@
 
 use std::mem;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{Core, Deadline, End, Failure, Observation, Unavailable};
 
 use super::slab::Key;
-use super::{Exchanges, State};
+use super::{Exchanges, State, survive};
 use crate::ticker::TICK;
 use crate::udp::workbench::Tools;
+
+/// How long a socket is kept while nothing is asked.
+const UNUSED: Duration = Duration::from_secs(60);
 
 impl Exchanges {
     /// Looks at what is under way with every tick of the worker, as long as there is something to look at.
@@ -22,7 +25,7 @@ impl Exchanges {
             let mut until = all.worker.ticker().until(all.worker.ticker().coarse() + TICK);
             loop {
                 (&mut until).await;
-                if !all.tick() {
+                if !survive(|| all.tick()) {
                     break;
                 }
                 until.reset(all.worker.ticker().coarse() + TICK);
@@ -44,7 +47,8 @@ impl Exchanges {
             self.expire(state, tools, key, now);
         }
         self.end_batch(state, tools, now);
-        state.servers.retain(|_, upstreams| !upstreams.tidy(now));
+        let unused = if self.retired.get() { Duration::ZERO } else { UNUSED };
+        state.servers.retain(|_, upstreams| !upstreams.tidy(now, unused));
         if !state.counted.is_empty() {
             self.live.counts.tallies.exchanged(&mem::take(&mut state.counted));
         }
@@ -66,10 +70,11 @@ impl Exchanges {
             return;
         }
         query.exclude(server);
-        if self.ask(state, tools, key, now).is_ok() {
-            state.counted.repeats += 1;
-            silent.observe(Observation::Repeated, now);
+        if self.ask(state, tools, key, now).is_err() {
+            return state.budget.refund();
         }
+        state.counted.repeats += 1;
+        silent.observe(Observation::Repeated, now);
     }
 
     /// Nobody has answered in time.
@@ -91,7 +96,7 @@ impl Exchanges {
 
 impl State {
     /// The queries that a server has been silent about for long enough, and that server.
-    fn silent(&mut self, response: std::time::Duration, now: Instant) -> Vec<(Key, u64)> {
+    fn silent(&mut self, response: Duration, now: Instant) -> Vec<(Key, u64)> {
         let queries = &self.queries;
         let gone = |key| queries.get(key).is_none_or(|query| query.done);
         let mut silent = Vec::new();

@@ -17,10 +17,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::Exchanges;
 use super::ids::Ids;
 use super::query::Ticket;
 use super::slab::Key;
+use super::{Exchanges, survive};
 use crate::udp::batch::readable;
 
 /// How long a source port is used: whoever has found it out has it for no longer.
@@ -77,7 +77,7 @@ impl Upstream {
         let (one, all) = (self.clone(), exchanges.clone());
         let task = tokio::task::spawn_local(async move {
             while let Ok(mut ready) = one.socket.ready(Interest::READABLE | Interest::ERROR).await {
-                if all.hear(&one, ready.ready().is_error()) {
+                if survive(|| all.hear(&one, ready.ready().is_error())) {
                     // Other sockets of the worker have their turn before this one goes on.
                     tokio::task::yield_now().await;
                 } else {
