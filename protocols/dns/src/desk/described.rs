@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use sekisho_api::{DATAGRAM, KeyKind, Route};
+use sekisho_api::{KeyKind, Route};
 
 use super::Desk;
 use crate::limits::Verdict;
@@ -40,12 +40,8 @@ impl Desk {
                 _ => {}
             }
         }
-        let message = message(name.as_deref());
-        let mut out = vec![0; DATAGRAM];
-        let plain = wire::query(&message).map_err(|_| UNREADABLE)?;
-        let Some(subnet) = subnet else { return self.led(&plain, client) };
-        let length = wire::with_subnet(&plain, Some(subnet), &mut out).unwrap_or(0);
-        let query = wire::query(out.get(..length).unwrap_or_default()).map_err(|_| UNREADABLE)?;
+        let message = message(name.as_deref(), subnet);
+        let query = wire::query(&message).map_err(|_| "no query can be made of this")?;
         self.led(&query, client)
     }
 
@@ -60,13 +56,25 @@ impl Desk {
     }
 }
 
-/// A query for a name (type A, class IN); without one, a message that asks nothing.
-fn message(name: Option<&[u8]>) -> Vec<u8> {
+/// A query for a name (type A, class IN), from a subnet; without a name, a message that asks nothing.
+fn message(name: Option<&[u8]>, subnet: Option<(IpAddr, u8)>) -> Vec<u8> {
     let (opcode, questions) = if name.is_some() { (opcode::QUERY, 1) } else { (STATUS, 0) };
-    let mut message = vec![0, 0, opcode << 3, 0, 0, questions, 0, 0, 0, 0, 0, 0];
+    let mut message = vec![0, 0, opcode << 3, 0, 0, questions, 0, 0, 0, 0, 0, u8::from(subnet.is_some())];
     if let Some(name) = name {
         message.extend_from_slice(name);
         message.extend_from_slice(&[0, 1, 0, 1]);
+    }
+    if let Some((address, bits)) = subnet {
+        let (family, octets) = match address {
+            IpAddr::V4(v4) => (1, v4.octets().to_vec()),
+            IpAddr::V6(v6) => (2, v6.octets().to_vec()),
+        };
+        let octets = octets.iter().take(usize::from(bits.div_ceil(8)));
+        let length = octets.len() as u8;
+        // OPT for answers of 1232 bytes (RFC 6891, section 6.1.2), and in it the subnet (RFC 7871, section 6).
+        message.extend_from_slice(&[0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 8 + length]);
+        message.extend_from_slice(&[0, 8, 0, 4 + length, 0, family, bits, 0]);
+        message.extend(octets);
     }
     message
 }
@@ -87,8 +95,6 @@ fn network(word: &str) -> Result<(IpAddr, u8), String> {
     Ok((Prefixes { v4: bits.min(32), v6: bits }.of(address), bits))
 }
 
-/// What the gateway itself has written can be read.
-const UNREADABLE: &str = "no query can be made of this";
 /// An opcode whose messages need no question (RFC 1035, section 4.1.1).
 const STATUS: u8 = 2;
 
@@ -96,7 +102,7 @@ const STATUS: u8 = 2;
 mod tests {
     use std::net::SocketAddr;
 
-    use sekisho_api::{Exchange as _, Facts, Handler, Request};
+    use sekisho_api::{DATAGRAM, Facts, Handler, Request};
 
     use super::*;
     use crate::{Dns, testing};
@@ -129,7 +135,7 @@ mod tests {
         let client = SocketAddr::from(([192, 0, 2, 1], 5353));
         let name = text::name("www.corp.example").unwrap();
         let asked = exchange.request(
-            &message(Some(&name)),
+            &message(Some(&name), None),
             &Facts::plain(client, client),
             Instant::now(),
             &mut vec![0; DATAGRAM],
