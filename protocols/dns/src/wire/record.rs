@@ -58,6 +58,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    // Inlined, the parts of a record are never put together: that halves the time of an ordinary query.
     #[inline(always)]
     fn read(message: &[u8], start: usize, section: Section) -> Option<Self> {
         let name_end = name::compressed(message, start)?;

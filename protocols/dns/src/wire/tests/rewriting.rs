@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use sekisho_testkit::Seed;
+
 use super::super::{Query, answer_without, rcode, records, with_subnet};
 use super::fixtures::{fixture, fixtures};
-use super::{COOKIE, POINTER, SUBNET, WWW, answered, ask, message, name, opt, read, record};
+use super::{COOKIE, HEADER, POINTER, SUBNET, WWW, answered, ask, message, name, opt, read, record};
 
 fn rewritten(query: &Query<'_>, subnet: Option<(&str, u8)>) -> Option<Vec<u8>> {
     let mut out = [0xaa; 65_535];
@@ -161,49 +163,129 @@ fn code_that_loses_its_upper_bits_becomes_a_failure() {
     assert_eq!(rcode(&without(&answer, true, false).unwrap()), 2);
 }
 
-/// The names of all records and, where they are of one, of their data.
-fn names(message: &[u8]) -> Vec<Vec<u8>> {
-    let mut names = Vec::new();
-    for record in records(message).unwrap().map(Result::unwrap).filter(|record| record.kind != 41) {
-        names.push(expanded(message, record.start));
+/// Type, class, TTL and names of all records but OPT, the names in their data too.
+fn told(message: &[u8]) -> Vec<(u16, u32, Vec<Vec<u8>>)> {
+    let records = records(message).unwrap().map(Result::unwrap).filter(|record| record.kind != 41);
+    let told = records.map(|record| {
+        let data = record.data.start;
+        let mut names = vec![expanded(message, record.start).0];
         match record.kind {
-            2 => names.push(expanded(message, record.data.start)),
-            15 => names.push(expanded(message, record.data.start + 2)),
+            2 => names.push(expanded(message, data).0),
+            6 => {
+                let (first, end) = expanded(message, data);
+                names.extend([first, expanded(message, end).0]);
+            }
+            15 => names.push(expanded(message, data + 2).0),
+            33 => names.push(expanded(message, data + 6).0),
             _ => {}
         }
-    }
-    names
+        (record.kind, record.ttl, names)
+    });
+    told.collect()
 }
 
-fn expanded(message: &[u8], mut at: usize) -> Vec<u8> {
-    let mut name = Vec::new();
+/// The name from `at` without pointers, and where it ends.
+fn expanded(message: &[u8], mut at: usize) -> (Vec<u8>, usize) {
+    let (mut name, mut end) = (Vec::new(), None);
     loop {
         match message[at] {
-            0 => return [name, vec![0]].concat(),
+            0 => return ([name, vec![0]].concat(), end.unwrap_or(at + 1)),
             length @ 1..=63 => {
                 name.extend(&message[at..=at + usize::from(length)]);
                 at += usize::from(length) + 1;
             }
-            high => at = usize::from(high & 0x3f) << 8 | usize::from(message[at + 1]),
+            high => {
+                end = end.or(Some(at + 2));
+                at = usize::from(high & 0x3f) << 8 | usize::from(message[at + 1]);
+            }
         }
     }
+}
+
+/// An answer with an OPT record anywhere in its additional section, and names that lean on each other as they like.
+fn compressed(seed: &mut Seed) -> Vec<u8> {
+    let counts = [seed.below(4) as u16, seed.below(3) as u16, 1 + seed.below(6) as u16];
+    let [answers, authority, additional] = counts.map(usize::from);
+    let place = answers + authority + seed.below(additional);
+    let (mut message, mut earlier) = (answered(counts, &[]), vec![HEADER]);
+    for number in 0..answers + authority + additional {
+        if number == place {
+            message.extend(opt([&[], SUBNET, COOKIE, &[COOKIE, SUBNET].concat()][seed.below(4)]));
+            continue;
+        }
+        put_name(&mut message, &mut earlier, seed);
+        let kind = [1, 2, 6, 15, 16, 33][seed.below(6)];
+        message.extend(record(&[], kind, 1, seed.next() as u32, &[]));
+        let data = message.len();
+        let (before, names, behind) = match kind {
+            2 => (0, 1, 0),
+            6 => (0, 2, 20),
+            15 => (2, 1, 0),
+            33 => (6, 1, 0),
+            _ => (seed.below(20), 0, 0),
+        };
+        message.extend(seed.bytes(before));
+        (0..names).for_each(|_| put_name(&mut message, &mut earlier, seed));
+        message.extend(seed.bytes(behind));
+        let length = (message.len() - data) as u16;
+        message[data - 2..data].copy_from_slice(&length.to_be_bytes());
+    }
+    message
+}
+
+/// Appends some labels and the root, or a pointer to a name that is there.
+fn put_name(message: &mut Vec<u8>, earlier: &mut Vec<usize>, seed: &mut Seed) {
+    let start = message.len();
+    for _ in 0..seed.below(3) {
+        let length = 1 + seed.below(9);
+        message.push(length as u8);
+        message.extend(seed.bytes(length));
+    }
+    if seed.below(4) == 0 {
+        message.push(0);
+    } else {
+        message.extend((0xc000 | earlier[seed.below(earlier.len())] as u16).to_be_bytes());
+    }
+    earlier.push(start);
+}
+
+#[test]
+fn names_stay_what_they_were_wherever_the_opt_record_stands() {
+    let mut changed = 0;
+    for number in 0..3_000 {
+        let mut answer = compressed(&mut Seed::new(number));
+        let before = told(&answer);
+        for (drop_opt, drop_subnet) in [(true, false), (false, true)] {
+            let Some(after) = without(&answer, drop_opt, drop_subnet) else { continue };
+            assert_eq!(told(&after), before, "{number}");
+            changed += 1;
+        }
+        answer[2] &= 0x7f;
+        for subnet in [None, Some(("192.0.2.77", 24)), Some(("2001:db8::1", 128))] {
+            let Some(after) = rewritten(&read(&answer), subnet) else { continue };
+            assert_eq!(told(&after), before, "{number}");
+            changed += 1;
+        }
+    }
+    // All of them but those that have no subnet to lose.
+    assert!(changed > 3_000 * 3, "{changed}");
 }
 
 #[test]
 fn names_behind_the_opt_record_stay_what_they_were() {
     let answer = fixture("opt-first").answer;
-    let before = names(&answer);
-    assert_eq!(before.last().unwrap(), &name("mx.glue.example.com"));
+    let before = told(&answer);
+    assert_eq!(before.last().unwrap().2, [name("x.example.com"), name("mx.glue.example.com")]);
     for (drop_opt, shorter) in [(true, 11 + 11 + 12), (false, 11)] {
         let after = without(&answer, drop_opt, true).unwrap();
         assert_eq!(after.len(), answer.len() - shorter);
-        assert_eq!(names(&after), before);
+        assert_eq!(told(&after), before);
     }
     // As it is made longer, too.
     let mut query = answer;
     query[2] &= 0x7f;
     let longer = rewritten(&read(&query), Some(("2001:db8::1", 128))).unwrap();
-    assert_eq!(names(&longer), before);
+    assert_eq!(told(&longer), before);
 }
 
 #[test]
