@@ -240,7 +240,13 @@ async fn reply<R: Resolver>(front: &Rc<R>, facts: &Rc<Facts>, request: Request<R
             Ok(message) => message,
             Err(refusal) => return refusal.into(),
         },
-        Err(refusal) => return refusal.into(),
+        Err(refusal) => {
+            // Not all clients look at an answer that comes before the end of what they send.
+            if refusal != Refusal::TooLarge {
+                let _ = whole(body, &**front.core()).await;
+            }
+            return refusal.into();
+        }
     };
     drop(head);
     answer(front, facts, message).await
