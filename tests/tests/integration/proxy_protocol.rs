@@ -1,7 +1,8 @@
 //! Servers that are told who the client is.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
 
 use sekisho_tests::{Authority, Rig, tls_client};
 
@@ -131,4 +132,28 @@ fn each_client_of_http_has_a_connection_that_names_it() {
     let told: Vec<bool> =
         heads.zip(["127.0.0.8", "127.0.0.9"]).map(|(head, from)| head.contains(from)).collect();
     assert_eq!(told, [true, true]);
+}
+
+#[test]
+fn every_datagram_of_a_flow_has_a_header_and_no_answer_has() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let rig = Rig::start(&format!(
+        "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'udp'\npool = 'p'\n\
+         [pool.p]\nservers = {{ one = '{}' }}\nproxy-protocol = 'v2'\n",
+        server.local_addr().unwrap()
+    ));
+    let client = UdpSocket::bind("127.0.0.9:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    for word in ["one", "two"] {
+        client.send_to(word.as_bytes(), rig.address("v")).unwrap();
+        let mut room = [0; 64];
+        let (length, flow) = server.recv_from(&mut room).unwrap();
+        let own = ends(client.local_addr().unwrap(), rig.address("v"));
+        let expected = [SIGNATURE, &[0x21, 0x12, 0, 12], &own, word.as_bytes()].concat();
+        assert_eq!(room[..length], expected);
+        server.send_to(b"answer", flow).unwrap();
+        let (length, _) = client.recv_from(&mut room).unwrap();
+        assert_eq!(&room[..length], b"answer");
+    }
 }

@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,9 +14,9 @@ use sekisho_api::{
     Unavailable,
 };
 use sekisho_engine::{Action, Engine, EngineLimits};
-use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
+use super::towards::Towards;
 use super::{Path, Port};
 use crate::limits::Admission;
 use crate::slot::Serving;
@@ -35,7 +34,7 @@ pub(super) struct Flows(RefCell<HashMap<Path, Rc<Flow>>>);
 #[derive(Debug)]
 struct Flow {
     /// The server, once the conversation relays.
-    server: RefCell<Option<Rc<UdpSocket>>>,
+    server: RefCell<Option<Rc<Towards>>>,
     inbox: RefCell<VecDeque<Box<[u8]>>>,
     came: Notify,
     /// A datagram met the word that nobody listens at the server.
@@ -122,7 +121,7 @@ impl Flow {
         self.active.set(worker.ticker().coarse());
         self.received.set(self.received.get() + datagram.len() as u64);
         if let Some(server) = &*self.server.borrow() {
-            if send(server, datagram).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
+            if server.send(datagram).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused) {
                 self.refused.set(true);
                 self.came.notify_one();
             }
@@ -143,7 +142,7 @@ struct Run {
     flow: Rc<Flow>,
     facts: Facts,
     engine: Engine,
-    server: Option<(Rc<UdpSocket>, Lease)>,
+    server: Option<(Rc<Towards>, Lease)>,
     route: Route,
     attempts: u32,
     sent: u64,
@@ -224,7 +223,8 @@ impl Run {
             Ok(lease) => lease,
             Err(why) => return self.engine.unavailable(why),
         };
-        match connected(lease.server().address()) {
+        let told = (!self.serving.core.shareable(&lease)).then_some(&self.facts);
+        match Towards::new(lease.server().address(), told) {
             Ok(socket) => {
                 let name = lease.server().name().clone();
                 self.server = Some((Rc::new(socket), lease));
@@ -295,7 +295,7 @@ impl Run {
         loop {
             let datagram = self.flow.inbox.borrow_mut().pop_front();
             let Some(datagram) = datagram else { break };
-            _ = send(&socket, &datagram);
+            _ = socket.send(&datagram);
         }
         *self.flow.server.borrow_mut() = Some(socket.clone());
         let idle = self.serving.live.vip.timeouts.idle;
@@ -355,9 +355,9 @@ impl Run {
         self.port.answer(path, datagram);
     }
 
-    fn send(&self, datagram: &[u8]) -> io::Result<usize> {
+    fn send(&self, datagram: &[u8]) -> io::Result<()> {
         match &self.server {
-            Some((socket, _)) => send(socket, datagram),
+            Some((socket, _)) => socket.send(datagram),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -377,22 +377,4 @@ enum Came {
     Server(Box<[u8]>),
     /// Nobody listens at the server.
     Failed,
-}
-
-/// Sends at once. The event loop is not asked: it does not know yet that a new socket can be written to, and the
-/// first datagram would be lost.
-pub(super) fn send(socket: &UdpSocket, datagram: &[u8]) -> io::Result<usize> {
-    socket2::SockRef::from(socket).send(datagram)
-}
-
-/// A socket that hears `server` alone.
-pub(super) fn connected(server: SocketAddr) -> io::Result<UdpSocket> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = std::net::UdpSocket::bind(any)?;
-    socket.connect(server)?;
-    socket.set_nonblocking(true)?;
-    UdpSocket::from_std(socket)
 }

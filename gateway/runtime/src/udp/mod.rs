@@ -4,6 +4,7 @@ mod batch;
 mod exchange;
 mod flow;
 mod message;
+mod towards;
 mod workbench;
 
 pub(crate) use exchange::Exchanges;
