@@ -40,6 +40,7 @@ impl Setup {
         let probe = match kind {
             Kind::Website => "kind = \"http\", path = \"/healthz\"",
             Kind::Lines => "kind = \"tcp\"",
+            Kind::Desktops => "kind = \"rdp\"",
             Kind::Names => "kind = \"dns\"",
         };
         let servers = entries.join(", ");

@@ -2,6 +2,7 @@
 
 mod asker;
 mod browser;
+mod desk;
 mod jar;
 mod liner;
 mod response;
@@ -14,6 +15,7 @@ use socket2::{Domain, Socket, Type};
 
 pub(super) use asker::{Over, ask, burst};
 pub(super) use browser::{Browser, Cookies, Place, Reply, Secured};
+pub(super) use desk::desk;
 pub(super) use liner::Liner;
 
 /// How long a client waits for anything. Far above what the demo needs: reaching it means that something is broken.

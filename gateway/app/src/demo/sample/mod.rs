@@ -1,5 +1,6 @@
 //! Sample servers: each on a thread of its own, says its name, can be killed and started again.
 
+mod desktops;
 mod lines;
 mod names;
 mod website;
@@ -21,6 +22,8 @@ pub(super) enum Kind {
     Website,
     /// Lines of text: a greeting, then every line comes back with the server's name before it.
     Lines,
+    /// Remote Desktop as far as the first answer, then the server's name.
+    Desktops,
     /// DNS over UDP and TCP: the answer to every TXT question is the server's name.
     Names,
 }
@@ -77,7 +80,7 @@ impl Sample {
         listener.set_nonblocking(true)?;
         let datagrams = match self.kind {
             Kind::Names => Some(socket(self.address, Type::DGRAM)?),
-            Kind::Website | Kind::Lines => None,
+            Kind::Website | Kind::Lines | Kind::Desktops => None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let (stop, stopped) = oneshot::channel();
@@ -170,6 +173,7 @@ async fn serve(mut stream: TcpStream, name: Rc<str>, kind: Kind) {
     _ = match kind {
         Kind::Website => website::serve(&mut stream, &name).await,
         Kind::Lines => lines::serve(&mut stream, &name).await,
+        Kind::Desktops => desktops::serve(&mut stream, &name).await,
         Kind::Names => names::serve(&mut stream, &name).await,
     };
 }

@@ -56,7 +56,7 @@ fn answer(name: &str, question: &[u8]) -> Option<Vec<u8>> {
     let asked = asked.get(..end + 5)?;
     let told = asked.get(end + 1..end + 3) == Some(TXT.as_slice());
     // An answer of authority; opcode and RD are the question's.
-    let head = [id_high, id_low, flags & 0x79 | 0x84, 0, 0, 1, 0, u8::from(told), 0, 0, 0, 0];
+    let head = [id_high, id_low, (flags & 0x79) | 0x84, 0, 0, 1, 0, u8::from(told), 0, 0, 0, 0];
     let mut answer = [head.as_slice(), asked].concat();
     if told {
         let text = name.as_bytes().get(..255).unwrap_or(name.as_bytes());

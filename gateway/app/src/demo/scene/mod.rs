@@ -5,6 +5,7 @@ mod caller;
 mod dns;
 mod http;
 mod https;
+mod rdp;
 mod reader;
 mod tcp;
 
@@ -46,5 +47,11 @@ impl Hint {
 
 /// All scenes, in the order in which they are played.
 pub(super) fn all() -> Vec<Box<dyn Scene>> {
-    vec![Box::new(http::Http), Box::new(https::Https), Box::new(tcp::Tcp), Box::new(dns::Dns)]
+    vec![
+        Box::new(rdp::Rdp),
+        Box::new(http::Http),
+        Box::new(https::Https),
+        Box::new(dns::Dns),
+        Box::new(tcp::Tcp),
+    ]
 }
