@@ -62,16 +62,6 @@ impl Header {
         self.flags & flag::TC != 0
     }
 
-    /// Whether recursion is desired.
-    pub(crate) fn rd(self) -> bool {
-        self.flags & flag::RD != 0
-    }
-
-    /// Whether checking is disabled (RFC 4035, section 3.2.2).
-    pub(crate) fn cd(self) -> bool {
-        self.flags & flag::CD != 0
-    }
-
     /// The low four bits of the response code; an OPT record may carry eight more ([`super::rcode`]).
     pub(crate) fn rcode(self) -> Rcode {
         Rcode(self.flags & flag::RCODE)

@@ -16,7 +16,7 @@ mod rewrite;
 mod ttl;
 mod writer;
 
-pub(crate) use edns::{Edns, Subnet, masked};
+pub(crate) use edns::{Edns, masked};
 pub(crate) use header::{HEADER, Header, Rcode, opcode};
 pub(crate) use matching::{answers, fingerprint, lower_hash};
 pub(crate) use name::lower_name;
