@@ -140,6 +140,11 @@ impl Call {
         }
     }
 
+    /// Takes [`Call::tried`] back.
+    pub(crate) fn untried(&self, server: &dyn Server) {
+        self.route.borrow_mut().exclude.retain(|id| *id != server.id());
+    }
+
     /// Whoever waits for the answer; only the first who takes it gets it.
     pub(crate) fn take(&self) -> Option<Sink> {
         self.sink.borrow_mut().take()

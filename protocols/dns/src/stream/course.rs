@@ -68,6 +68,9 @@ impl Front {
             if self.dispatch(&call, now).is_ok() {
                 self.budget.spend();
                 upstream.server.observe(Observation::Repeated, now);
+            } else {
+                // It is the only one: should its connection end, it is asked again.
+                call.untried(&*upstream.server);
             }
         }
     }
@@ -94,10 +97,9 @@ impl Front {
             if let Some(line) = self.lines.borrow_mut().get_mut(&upstream.server.id()) {
                 line.learn(answered, now);
             }
-        } else if let (Parted::Broken(failure), false) = (parted, flights.is_empty()) {
-            upstream.server.observe(Observation::Failed(failure), now);
         } else if !flights.is_empty() {
-            upstream.server.observe(Observation::Failed(Failure::Reset), now);
+            let failure = if let Parted::Broken(failure) = parted { failure } else { Failure::Reset };
+            upstream.server.observe(Observation::Failed(failure), now);
         }
         self.forget(upstream);
         for flight in flights {

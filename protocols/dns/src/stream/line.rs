@@ -21,11 +21,13 @@ pub(crate) struct Line {
     owned: HashMap<Owner, Rc<Upstream>>,
     /// How many queries a connection answers before the server closes it, and since when that is known.
     depth: Option<(u64, Instant)>,
+    /// How many the latest one answered that the server closed with queries pending.
+    latest: u64,
 }
 
 impl Line {
     pub(crate) fn new(shareable: bool, now: Instant) -> Self {
-        Self { shareable, asked: now, shared: Vec::new(), owned: HashMap::new(), depth: None }
+        Self { shareable, asked: now, shared: Vec::new(), owned: HashMap::new(), depth: None, latest: 0 }
     }
 
     /// Whether clients share connections; `ask` is asked once a second.
@@ -61,11 +63,11 @@ impl Line {
         true
     }
 
-    /// Forgets a connection that has ended; true if there are no others.
+    /// Forgets a connection that has ended; true if nothing is left that is worth knowing.
     pub(crate) fn remove(&mut self, upstream: &Rc<Upstream>) -> bool {
         self.shared.retain(|other| !Rc::ptr_eq(other, upstream));
         self.owned.retain(|_, other| !Rc::ptr_eq(other, upstream));
-        self.shared.is_empty() && self.owned.is_empty() && self.depth.is_none()
+        self.shared.is_empty() && self.owned.is_empty() && self.latest == 0
     }
 
     /// Ends the connection of a client that left.
@@ -75,11 +77,11 @@ impl Line {
         }
     }
 
-    /// The server closed a connection in good order after so many answers, with queries pending: it would rather
-    /// have more connections than more queries on each.
+    /// The server closed a connection in good order after so many answers, with queries pending. If it does so twice
+    /// in a row, it would rather have more connections than more queries on each; once, it was restarted.
     pub(crate) fn learn(&mut self, answered: u64, now: Instant) {
-        if answered <= SHALLOW {
-            self.depth = Some((answered.max(1), now));
+        if answered <= SHALLOW && std::mem::replace(&mut self.latest, answered) == answered {
+            self.depth = Some((answered, now));
         }
     }
 

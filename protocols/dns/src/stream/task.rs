@@ -23,9 +23,10 @@ pub(crate) async fn run(front: Rc<Front>, upstream: Rc<Upstream>, opener: Opener
         Err(_) => return front.unreachable(&upstream, now),
     };
     upstream.connected(opener.id, opener.lease, now);
-    let mut task = Task { front, upstream, stream, inbound: Inbound::default(), alarm: Alarm::default() };
+    let (inbound, alarm, parted) = (Inbound::default(), Alarm::default(), None);
+    let mut task = Task { front, upstream, stream, inbound, alarm, parted };
     let parted = poll_fn(|cx| task.poll(cx)).await;
-    task.front.parted(&task.upstream, parted, task.front.core.now());
+    task.part(parted);
     if task.stream.tls().is_some() {
         let _ = poll_fn(|cx| Pin::new(&mut *task.stream).poll_shutdown(cx)).await;
     }
@@ -64,9 +65,25 @@ struct Task {
     stream: BoxStream,
     inbound: Inbound,
     alarm: Alarm,
+    /// How it ended.
+    parted: Option<Parted>,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // Something panicked over a message: those who wait for others must not wait for ever.
+        if self.parted.is_none() && std::thread::panicking() {
+            self.part(Parted::Broken(Failure::Malformed));
+        }
+    }
 }
 
 impl Task {
+    fn part(&mut self, parted: Parted) {
+        self.parted = Some(parted);
+        self.front.parted(&self.upstream, parted, self.front.core.now());
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Parted> {
         self.upstream.bell.begin(cx);
         let polled = self.turn(cx);

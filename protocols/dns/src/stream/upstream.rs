@@ -58,7 +58,11 @@ impl Upstream {
     /// has to do it.
     pub(crate) fn room(&self, depth: u64) -> Option<u16> {
         let mut state = self.state.borrow_mut();
-        let room = state.open && state.sent < depth && state.out.len() < UNSENT && state.flights.len() < MOST;
+        if state.open && state.sent >= depth {
+            state.open = false;
+            self.bell.ring();
+        }
+        let room = state.open && state.out.len() < UNSENT && state.flights.len() < MOST;
         if room { state.flights.free() } else { None }
     }
 
