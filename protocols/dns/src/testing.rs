@@ -7,6 +7,10 @@ use sekisho_api::{
     Exchange, Facts, Handler, IdentityRules, KeyKind, Networks, Persist, PoolContext, Protocol, VipContext,
 };
 
+use crate::desk::Desk;
+use crate::exchange::DnsExchange;
+use crate::pool::{Caches, PoolRules};
+
 fn node(value: &toml::Value) -> Node {
     let value = match value {
         toml::Value::String(text) => Value::Text(text.clone()),
@@ -35,7 +39,28 @@ pub(crate) fn read<T>(text: &str, read: impl FnOnce(&mut Section<'_>) -> T) -> (
     (value, problems.into_vec().into_iter().map(|problem| problem.message).collect())
 }
 
-/// The handler of a VIP with the pools `resolvers`, configured by `pool`, and `internal`.
+/// The desk of a VIP with the pools `resolvers`, configured by `pool`, and `internal`.
+pub(crate) fn desk(vip: &str, pool: &str, persist: &[KeyKind]) -> Desk {
+    let persist: Vec<Persist> = persist.iter().map(|kind| Persist::Key(*kind)).collect();
+    let pools = ["resolvers".into(), "internal".into()];
+    let context = VipContext {
+        name: "v",
+        persist: &persist,
+        identity: &IdentityRules::default(),
+        tls: false,
+        pools: &pools,
+        pool_settings: &[],
+        trusted: &Networks::default(),
+    };
+    let (caches, seed) = (Caches::default(), (1, 2));
+    let (rules, mut problems) = read(pool, |section| PoolRules::read(section, "resolvers", &caches, seed));
+    let (table, more) = read(vip, |section| crate::options::Table::read(section, &context, seed));
+    problems.extend(more);
+    assert!(problems.is_empty(), "{problems:?}");
+    Desk::new(table.unwrap(), [Arc::new(rules), Arc::default()].into(), seed)
+}
+
+/// The handler of such a VIP, and the problems with it.
 pub(crate) fn handler(
     dns: &impl Protocol,
     vip: &str,
@@ -63,12 +88,7 @@ pub(crate) fn handler(
 
 /// The exchange of such a VIP.
 pub(crate) fn exchange(vip: &str, pool: &str, persist: &[KeyKind]) -> Arc<dyn Exchange> {
-    match handler(&crate::Dns::new(), vip, pool, persist, false) {
-        (Some(Handler::Exchange(exchange) | Handler::Pair(exchange, _)), problems) if problems.is_empty() => {
-            exchange
-        }
-        (_, problems) => panic!("no exchange: {problems:?}"),
-    }
+    Arc::new(DnsExchange(Arc::new(desk(vip, pool, persist))))
 }
 
 /// A client at this address.

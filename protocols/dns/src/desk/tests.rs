@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{
@@ -5,9 +6,9 @@ use sekisho_api::{
 };
 
 use super::{Desk, ID};
-use crate::options::Table;
+use crate::exchange::DnsExchange;
 use crate::over::Over;
-use crate::testing::{answer, exchange, facts, handler, query, read, subnet, with_opt};
+use crate::testing::{answer, desk, exchange, facts, handler, query, subnet, with_opt};
 use crate::wire;
 
 const CLIENT: &str = "192.0.2.77";
@@ -63,45 +64,12 @@ fn settle(exchange: &dyn Exchange, request: &[u8], forward: &Forward, answer: &[
     (verdict, given)
 }
 
-fn plain() -> std::sync::Arc<dyn Exchange> {
+fn plain() -> Arc<dyn Exchange> {
     exchange("", "", &[])
 }
 
 #[test]
 fn dns_keeps_every_law_of_exchanges() {
-    struct Whole(std::sync::Arc<dyn Exchange>);
-    impl std::fmt::Debug for Whole {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            self.0.fmt(f)
-        }
-    }
-    impl Exchange for Whole {
-        fn request(&self, d: &[u8], f: &sekisho_api::Facts, n: Instant, o: &mut [u8]) -> Request {
-            self.0.request(d, f, n, o)
-        }
-        fn id(&self, d: &[u8]) -> Option<u32> {
-            self.0.id(d)
-        }
-        fn answer(&self, d: &[u8], a: &Asked<'_>, n: Instant, o: &mut [u8]) -> Answer {
-            self.0.answer(d, a, n, o)
-        }
-        fn known(&self, d: &[u8], f: &sekisho_api::Facts, n: Instant, o: &mut [u8]) -> Option<usize> {
-            self.0.known(d, f, n, o)
-        }
-        fn refuse(
-            &self,
-            d: &[u8],
-            f: &sekisho_api::Facts,
-            w: Unavailable,
-            n: Instant,
-            o: &mut [u8],
-        ) -> Option<usize> {
-            self.0.refuse(d, f, w, n, o)
-        }
-        fn describe(&self, d: &[u8], a: &[u8]) -> Option<sekisho_api::Described> {
-            self.0.describe(d, a)
-        }
-    }
     let vip = r#"hash-by = "client+qname"
         rules = [{ qname = "corp.example", pool = "internal" }]"#;
     let pool = r#"cache = { size = "1 MiB", stale = "1h" }
@@ -111,16 +79,20 @@ fn dns_keeps_every_law_of_exchanges() {
         let (one, two) = (query("www.example.org", 1), query("www.corp.example", 28));
         let three = with_opt(query("x", 16), 1232, &subnet(&[198, 51, 100, 0], 24));
         let four = [&query(".", 2)[..2], &[0x28], &query("a.example", 6)[3..]].concat();
-        sekisho_testkit::exchange(Whole(exchange(vip, pool, &[KeyKind::QNAME, KeyKind::CLIENT_SUBNET])))
-            .pair("a", one.clone(), answer(&query("WWW.example.ORG", 1), 0, 2))
-            .pair("corp", two.clone(), answer(&two, 3, 0))
-            .pair("edns", three.clone(), answer(&query("x", 16), 2, 0))
-            .pair("update", four.clone(), {
-                let mut answer = four.clone();
-                answer[2] |= 0x80;
-                answer
-            })
-            .laws();
+        sekisho_testkit::exchange(DnsExchange(Arc::new(desk(
+            vip,
+            pool,
+            &[KeyKind::QNAME, KeyKind::CLIENT_SUBNET],
+        ))))
+        .pair("a", one.clone(), answer(&query("WWW.example.ORG", 1), 0, 2))
+        .pair("corp", two.clone(), answer(&two, 3, 0))
+        .pair("edns", three.clone(), answer(&query("x", 16), 2, 0))
+        .pair("update", four.clone(), {
+            let mut answer = four.clone();
+            answer[2] |= 0x80;
+            answer
+        })
+        .laws();
     }
 }
 
@@ -194,7 +166,7 @@ fn excess_gets_what_is_configured_and_what_was_let_pass_is_not_counted_again() {
         ("truncate", Over::Tls, "forward"),
         ("refuse", Over::Https, "refused"),
     ] {
-        let desk = desk(&rate(excess));
+        let desk = desk(&rate(excess), "", &[]);
         let (facts, now, mut out) = (facts(CLIENT), Instant::now(), vec![0; DATAGRAM]);
         for _ in 0..2 {
             assert!(matches!(desk.request(&message, &facts, over, now, &mut out), Request::Forward(_)));
@@ -213,22 +185,6 @@ fn excess_gets_what_is_configured_and_what_was_let_pass_is_not_counted_again() {
         let later = now + Duration::from_secs(1);
         assert!(matches!(desk.request(&message, &facts, over, later, &mut out), Request::Forward(_)));
     }
-}
-
-fn desk(vip: &str) -> Desk {
-    let pools = ["resolvers".into(), "internal".into()];
-    let context = sekisho_api::VipContext {
-        name: "v",
-        persist: &[],
-        identity: &sekisho_api::IdentityRules::default(),
-        tls: false,
-        pools: &pools,
-        pool_settings: &[],
-        trusted: &sekisho_api::Networks::default(),
-    };
-    let (table, problems) = read(vip, |section| Table::read(section, &context, (1, 2)));
-    assert!(problems.is_empty(), "{problems:?}");
-    Desk::new(table.unwrap(), [Default::default(), Default::default()].into(), (1, 2))
 }
 
 #[test]
@@ -302,7 +258,7 @@ fn hash_of_a_query_is_the_same_over_everything_that_clients_speak() {
         ("qname", false, true),
         ("client+qname", true, true),
     ] {
-        let desk = desk(&format!("hash-by = \"{by}\""));
+        let desk = desk(&format!("hash-by = \"{by}\""), "", &[]);
         for client in clients {
             for message in &messages {
                 let udp = hash(&desk, client, message, Over::Udp);
@@ -487,4 +443,26 @@ fn what_is_spoken_decides_what_kind_of_handler_it_is() {
         };
         assert_eq!((found, problems.is_empty()), (expected, expected != "none"), "{vip}: {problems:?}");
     }
+}
+
+#[test]
+fn cache_lives_over_a_reload_that_leaves_its_settings_alone() {
+    let dns = crate::Dns::new();
+    let configured = |pool: &str| match handler(&dns, "", pool, &[], false) {
+        (Some(Handler::Pair(exchange, _)), problems) if problems.is_empty() => exchange,
+        (_, problems) => panic!("{problems:?}"),
+    };
+    let (message, now, mut out) = (query("a", 1), Instant::now(), vec![0; DATAGRAM]);
+    let before = configured("cache = \"1 MiB\"");
+    let (asked, _) = forward(&*before, CLIENT, &message);
+    settle(&*before, &message, &asked, &answer(&message, 0, 1));
+    let mut knows =
+        |exchange: &dyn Exchange| exchange.known(&message, &facts(CLIENT), now, &mut out).is_some();
+    assert!(knows(&*before));
+    assert!(!knows(&*configured("cache = \"2 MiB\"")));
+    let after = configured("cache = { size = \"1 MiB\" }\nretry-on = \"servfail\"");
+    drop(before);
+    assert!(knows(&*after));
+    drop(after);
+    assert!(!knows(&*configured("cache = \"1 MiB\"")));
 }

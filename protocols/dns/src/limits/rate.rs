@@ -61,7 +61,8 @@ impl Rate {
         let tag = hash >> TIME_BITS << TIME_BITS | 1 << TIME_BITS;
         let first = (hash as usize % (SLOTS / WAYS)) * WAYS;
         let Some(set) = self.slots.get(first..first + WAYS) else { return true };
-        let now = now.saturating_duration_since(self.epoch).as_nanos() as u64 / UNIT & TIME;
+        let since = now.saturating_duration_since(self.epoch).as_nanos() as u64;
+        let now = (since / UNIT) & TIME;
         // Several workers may meet in a slot; who loses the race a few times passes uncounted.
         for _ in 0..RACES {
             let Some((slot, seen, debt)) = self.slot(set, tag, now) else { return true };

@@ -123,3 +123,6 @@ impl Probe for Configured {
 const NS: u16 = 2;
 /// The upper byte of the flags with RD alone: resolvers often refuse queries without it.
 const RECURSION_DESIRED: u8 = 1;
+
+#[cfg(test)]
+mod tests;

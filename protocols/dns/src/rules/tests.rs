@@ -64,7 +64,7 @@ fn rules_give_what_a_look_at_every_rule_and_name_gives() {
     let written: Vec<String> = (0..64_usize)
         .map(|number| {
             let (one, two) = (names[number * 7 % 8], names[number * 3 % 8]);
-            let kind = if number % 3 == 0 { "" } else { "type = [\"A\"]," };
+            let kind = if number.is_multiple_of(3) { "" } else { "type = [\"A\"]," };
             format!(
                 "{{ qname = [\"{one}\", \"{two}\"], {kind} client = \"192.0.2.{}\", pool = \"internal\" }}",
                 number % 5
@@ -82,7 +82,7 @@ fn rules_give_what_a_look_at_every_rule_and_name_gives() {
                 let ends =
                     |suffix: &str| suffix == "." || suffix == name || name.ends_with(&format!(".{suffix}"));
                 let named = ends(names[number * 7 % 8]) || ends(names[number * 3 % 8]);
-                named && (number % 3 == 0 || kind == 1) && number % 5 == client
+                named && (number.is_multiple_of(3) || kind == 1) && number % 5 == client
             };
             let expected = (skipped..written.len()).any(matches).then_some(Action::Pool(1));
             let client = format!("192.0.2.{client}");
