@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{Core, Deadline, End, Failure, Observation, Unavailable};
+use sekisho_scheduler::ServerState;
 
 use super::slab::Key;
 use super::{Exchanges, State, survive};
@@ -82,7 +83,11 @@ impl Exchanges {
         let Some(query) = state.queries.get_mut(key) else { return };
         for which in 0..query.tries.len() {
             let Some(one) = query.take(which) else { continue };
-            one.lease.server().observe(Observation::Failed(Failure::ResponseTimeout), now);
+            let server = one.lease.server();
+            let state = server.as_any().downcast_ref::<ServerState>();
+            if !state.is_some_and(|state| state.came_up_since(one.sent)) {
+                server.observe(Observation::Failed(Failure::ResponseTimeout), now);
+            }
             one.lease.settle(now);
         }
         if query.done {
