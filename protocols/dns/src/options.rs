@@ -92,7 +92,7 @@ fn path(section: &mut Section<'_>, over: &[Over]) -> Box<str> {
 /// RFC 8484 names no default; this is what its examples, clients and servers use.
 const PATH: &str = "/dns-query";
 /// Resolvers wait five seconds and more for their clients; most give up on a server after two.
-const RESPONSE: Duration = Duration::from_secs(2);
+pub(crate) const RESPONSE: Duration = Duration::from_secs(2);
 /// "On the order of a few seconds" (RFC 7766, section 6.2.3), and what others wait.
 const TCP_IDLE: Duration = Duration::from_secs(10);
 /// A message fits into one segment or a few; who needs longer is broken or an attacker.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Descriptor, Handler, PoolContext, PoolSettings, ProbeKind, Protocol, Transport, VipContext,
+    Descriptor, Handler, Patience, PoolContext, PoolSettings, ProbeKind, Protocol, Transport, VipContext,
 };
 
 use crate::desk::Desk;
 use crate::exchange::DnsExchange;
 use crate::keys::Keys;
-use crate::options::Table;
+use crate::options::{RESPONSE, Table};
 use crate::over::Over;
 use crate::pool::{Caches, PoolRules};
 use crate::probe::DnsProbe;
@@ -51,6 +51,10 @@ impl Protocol for Dns {
             transport: Transport::Both,
             keys: Keys::KINDS,
         }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { response: Some(RESPONSE), ..Patience::default() }
     }
 
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
