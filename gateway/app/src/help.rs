@@ -106,9 +106,10 @@ Examples:
   sekisho explain gateway.toml --vip web --client 203.0.113.7 --down www2
   sekisho explain gateway.toml --vip remote-desktop --key user='CORP\\alice'
   sekisho explain gateway.toml --vip web --cookie TOKEN
+  sekisho explain gateway.toml --vip dns --key qname=www.example.org --key client-subnet=203.0.113.0/24
 
 Kinds of key are those that the VIP's protocol finds, and those in its `persist` list. A user is folded to one identity as \
-the persistence domain says. A cookie is understood only with the secret it was made with, which the configuration has to \
+the persistence domain says; a DNS query of type A for the name goes by the VIP's rules. A cookie is understood only with the secret it was made with, which the configuration has to \
 name (gateway.secret-file or gateway.state-directory).
 
 Exit status:

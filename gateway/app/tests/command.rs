@@ -119,6 +119,51 @@ fn explain_names_the_server_and_avoids_one_that_is_down() {
     assert!(text(&unknown.stderr).contains("the file has web"), "{}", text(&unknown.stderr));
 }
 
+#[test]
+fn explain_takes_a_name_and_a_subnet_as_a_query_has_them() {
+    let configuration = r#"
+        [vip.dns]
+        listen = "127.0.0.1:0"
+        protocol = "dns"
+        pool = "resolvers"
+        pools = ["internal"]
+        persist = ["client-subnet"]
+
+        [vip.dns.dns]
+        hash-by = "qname"
+        rules = [
+            { qname = "corp.example", pool = "internal" },
+            { qname = "bad.example", answer = "nxdomain" },
+        ]
+
+        [pool.resolvers]
+        method = "consistent-hash"
+        servers = { r1 = "127.0.0.1:1", r2 = "127.0.0.1:2", r3 = "127.0.0.1:3", r4 = "127.0.0.1:4" }
+
+        [pool.internal]
+        servers = { dc1 = "127.0.0.1:5" }
+    "#;
+    let scratch = Scratch::new("explain-dns", configuration);
+    let file = scratch.file();
+    let ask = |keys: &[&str]| {
+        let keys = keys.iter().flat_map(|key| ["--key", key]);
+        let line: Vec<&str> = ["explain", name(&file), "--vip", "dns"].into_iter().chain(keys).collect();
+        let output = output(&line);
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let chosen =
+        |host: &str| ask(&[&format!("qname={host}")]).0.lines().last().unwrap_or_default().to_owned();
+    assert_eq!(chosen("www.example.org"), chosen("WWW.Example.ORG."), "a name is hashed as the query's");
+    let names: std::collections::BTreeSet<String> =
+        (0..16).map(|n| chosen(&format!("{n}.example"))).collect();
+    assert!(names.len() > 1, "names are spread: {names:?}");
+    let (internal, _) = ask(&["qname=www.corp.example", "client-subnet=203.0.113.0/24"]);
+    assert!(internal.contains("pool internal") && internal.contains("dc1"), "{internal}");
+    assert!(internal.contains("client-subnet: miss"), "{internal}");
+    assert!(ask(&["qname=bad.example"]).1.contains("a rule answers: there is no such name"));
+    assert!(ask(&["client-subnet=here"]).1.contains("`here` is no subnet"));
+}
+
 /// A process that does not outlive its test.
 struct Process(Child);
 
