@@ -99,6 +99,8 @@ pub struct Vip {
 /// TLS towards clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientTls {
+    /// When it begins.
+    pub mode: TlsMode,
     /// Certificates with their keys: PEM files. The first is the default; the rest are found by their names.
     pub certificates: Vec<CertificateFiles>,
     /// The oldest version spoken.
@@ -111,6 +113,16 @@ pub struct ClientTls {
     pub strict_names: bool,
     /// Session tickets.
     pub tickets: bool,
+}
+
+/// When TLS begins on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsMode {
+    /// With the first byte.
+    #[default]
+    Implicit,
+    /// When the protocol says so, in mid-stream.
+    StartTls,
 }
 
 /// A certificate chain and its key.
@@ -147,6 +159,8 @@ pub enum ClientAuth {
 /// TLS towards servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerTls {
+    /// When it begins.
+    pub mode: TlsMode,
     /// Authorities that sign the servers' certificates; none: those of the system.
     pub ca: Option<PathBuf>,
     /// The name to ask for and to check; none: the server's host in `hosts`, or its address.

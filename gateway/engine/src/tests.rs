@@ -34,7 +34,7 @@ fn engine(answer: impl FnMut(Input<'_>) -> Result<Step, Fault> + Send + 'static)
 }
 
 fn server(attempt: u32) -> Connected {
-    Connected { name: Arc::from("one"), tls: None, attempt }
+    Connected { name: Arc::from("one"), tls: None, start_tls: false, attempt }
 }
 
 fn route() -> Step {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{Blame, Core, Deadline, End, Facts, Lease, Record, Stream};
+use sekisho_config::TlsMode;
 use tokio::net::TcpStream;
 
 use crate::converse::{self, Front, Related};
@@ -27,7 +28,8 @@ pub(crate) async fn serve(
     began: Instant,
 ) {
     let _admission = admission;
-    let io = match &serving.live.acceptor {
+    let implicit = serving.live.vip.tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::Implicit);
+    let io = match serving.live.acceptor.as_ref().filter(|_| implicit) {
         None => Io::Plain(PlainStream::new(stream)),
         Some(_) => match Box::pin(secure(&worker, &serving, stream, began)).await {
             Ok(io) => {

@@ -204,6 +204,7 @@ fn targets(board: &Board) -> Vec<health::Target> {
                 probe: pool.probe.clone(),
                 timeout: pool.spec.health.timeout,
                 connector: side.connector.clone(),
+                start_tls: side.start_tls,
                 streams_only: side.streams_only,
                 proxy_protocol: side.proxy_protocol,
             })

@@ -133,8 +133,13 @@ impl Driver<'_> {
                 }
                 Action::Relay { to_server, to_client } => match self.server.take() {
                     Some((server, lease)) => {
-                        let related =
-                            Related { client: self.client, server, to_server, to_client, answered: self.heard };
+                        let related = Related {
+                            client: self.client,
+                            server,
+                            to_server,
+                            to_client,
+                            answered: self.heard,
+                        };
                         return Front::Relay(self.ended, Box::new((related, lease)));
                     }
                     None => return self.over(End::ServerLeft),
@@ -193,10 +198,11 @@ impl Driver<'_> {
                 Ok(io) => {
                     let name = lease.server().name().clone();
                     let tls = io.tls().cloned();
+                    let start_tls = self.serving.core.starts_tls(&lease);
                     self.server = Some((io, lease));
                     self.kept_alive = false;
                     (self.owes, self.heard) = (Some(Instant::now()), false);
-                    self.engine.connected(Connected { name, tls, attempt: self.ended.attempts });
+                    self.engine.connected(Connected { name, tls, start_tls, attempt: self.ended.attempts });
                     return Ok(());
                 }
                 Err(_) => {

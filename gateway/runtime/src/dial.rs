@@ -66,7 +66,7 @@ async fn attempt(side: &ServerSide, facts: &Facts, keepalive: Option<Duration>) 
         let header = proxy_header::stream(version, facts);
         stream.write_all(&header).await.map_err(|_| Problem::Server(Failure::Reset))?;
     }
-    match &side.connector {
+    match side.connector.as_ref().filter(|_| !side.start_tls) {
         None => Ok(Io::Plain(PlainStream::new(stream))),
         Some(connector) => match connector.connect(stream, side.state.name(), address).await {
             Ok(stream) => Ok(Io::Tls(Box::new(stream))),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sekisho_api::Handler;
-use sekisho_config::{Config, ProxyVersion, Vip};
+use sekisho_config::{Config, ProxyVersion, TlsMode, Vip};
 use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 
 use crate::StartError;
@@ -36,6 +36,8 @@ pub(crate) struct ServerSide {
     pub(crate) connector: Option<Arc<Connector>>,
     /// Whether it is reached over streams alone.
     pub(crate) streams_only: bool,
+    /// TLS begins when the protocol says so.
+    pub(crate) start_tls: bool,
     /// How it is told the client's address.
     pub(crate) proxy_protocol: Option<ProxyVersion>,
 }
@@ -116,6 +118,7 @@ impl Prepared {
                     state: state.clone(),
                     connector: connector.clone(),
                     streams_only: pool.streams_only,
+                    start_tls: pool.tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::StartTls),
                     proxy_protocol: pool.proxy_protocol,
                 };
                 servers.insert(state.id(), side);

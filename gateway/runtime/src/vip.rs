@@ -96,6 +96,11 @@ impl VipCore {
         dial(&side, facts, timeouts.connect, keepalive, self.worker.ticker()).await
     }
 
+    /// Whether TLS to the lease's server begins when the protocol says so.
+    pub(crate) fn starts_tls(&self, lease: &Lease) -> bool {
+        self.side(lease).is_some_and(|side| side.start_tls)
+    }
+
     /// Starts TLS on a connection to a server that was made in clear.
     pub(crate) async fn start_tls(&self, io: Io, lease: &Lease, deadline: Instant) -> Result<Io, Failure> {
         let side = self.side(lease).ok_or(Failure::Refused)?;

@@ -129,6 +129,7 @@ mod tests {
             persist: &[],
             identity: &identity,
             tls,
+            start_tls: false,
             pools: &pools,
             pool_settings: &[],
             trusted: &trusted,

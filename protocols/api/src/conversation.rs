@@ -87,6 +87,8 @@ pub struct Connected {
     pub name: Arc<str>,
     /// The TLS to it that is already up; `None` on a plain connection.
     pub tls: Option<Arc<TlsFacts>>,
+    /// TLS has to be started in mid-stream ([`Step::StartTls`]) before anything is said that must not be overheard.
+    pub start_tls: bool,
     /// 1 for the first server that was tried for this route.
     pub attempt: u32,
 }

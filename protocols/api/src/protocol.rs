@@ -34,6 +34,11 @@ pub trait Protocol: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it can start TLS in mid-stream, on either side.
+    fn starts_tls(&self) -> bool {
+        false
+    }
+
     /// Deadlines that suit it better than those of all protocols, where the file says nothing.
     fn patience(&self) -> Patience {
         Patience::default()
@@ -109,8 +114,10 @@ pub struct VipContext<'a> {
     pub persist: &'a [Persist],
     /// How user names become identities in its persistence domain.
     pub identity: &'a IdentityRules,
-    /// Whether TLS ends at this VIP.
+    /// Whether TLS ends at this VIP, from the first byte.
     pub tls: bool,
+    /// Whether clients may start TLS in mid-stream ([`crate::Step::StartTls`]).
+    pub start_tls: bool,
     /// The pools it may route to, by name: index 0 is its `pool`.
     pub pools: &'a [Arc<str>],
     /// The protocol's own settings of those pools, by the same index; none where the file has no such table.

@@ -70,6 +70,7 @@ mod tests {
             persist: &[],
             identity: &identity,
             tls,
+            start_tls: false,
             pools: &pools,
             pool_settings: &[],
             trusted: &trusted,

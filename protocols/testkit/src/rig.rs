@@ -131,7 +131,7 @@ impl Rig {
                 self.phase = Phase::Connected;
                 self.effects.to_servers.push(Vec::new());
                 let name = Arc::from(name.as_str());
-                self.engine.connected(Connected { name, tls: None, attempt: self.attempt });
+                self.engine.connected(Connected { name, tls: None, start_tls: false, attempt: self.attempt });
             }
             Event::Unavailable(why) if self.phase == Phase::Routing => {
                 self.phase = Phase::Talking;

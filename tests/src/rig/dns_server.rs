@@ -146,7 +146,7 @@ impl DnsServer {
                     if length > 0 {
                         let message = buffer[..length].to_vec();
                         let way = DnsReply(Way::Udp(socket.clone(), from));
-                        play(&seen, &script, DnsSeen { over: DnsOver::Udp, from, message }, &way);
+                        play(&seen, &script, &DnsSeen { over: DnsOver::Udp, from, message }, &way);
                     }
                 }
             }
@@ -161,14 +161,14 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<DnsSeen>>, script: &Script) {
     let stream = Arc::new(stream);
     let way = DnsReply(Way::Tcp(stream.clone()));
     while let Some(message) = read_framed(&mut &*stream) {
-        play(seen, script, DnsSeen { over: DnsOver::Tcp, from, message }, &way);
+        play(seen, script, &DnsSeen { over: DnsOver::Tcp, from, message }, &way);
     }
     way.close();
 }
 
-fn play(seen: &Mutex<Vec<DnsSeen>>, script: &Script, query: DnsSeen, reply: &DnsReply) {
+fn play(seen: &Mutex<Vec<DnsSeen>>, script: &Script, query: &DnsSeen, reply: &DnsReply) {
     seen.lock().unwrap().push(query.clone());
-    script(&query, reply);
+    script(query, reply);
 }
 
 impl Drop for DnsServer {

@@ -53,6 +53,7 @@ fn asked(protocol: &dyn Protocol, page: &[Table]) -> Vec<&'static str> {
         persist: &[],
         identity: &identity,
         tls: false,
+        start_tls: false,
         pools: &["web".into()],
         pool_settings: &[],
         trusted: &trusted,

@@ -58,7 +58,7 @@ pub(crate) fn run(
 fn tour(registry: &Registry, page: &mut Page<'_>, interrupted: Arc<AtomicBool>) -> Result<Stage, DemoError> {
     let began = Instant::now();
     page.say(
-        "Sekisho is a load balancer that keeps every client on its own server. This demo starts nine small servers \
+        "Sekisho is a load balancer that keeps every client on its own server. This demo starts small servers \
          and a gateway in this process, on 127.0.0.1 alone, sends clients through, and checks what it claims. The \
          gateway reads this configuration:",
     )?;

@@ -13,7 +13,7 @@ use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ProxyVersion,
-    ServerTls, Timeouts, TlsVersion,
+    ServerTls, Timeouts, TlsMode, TlsVersion,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -93,6 +93,7 @@ fn every_key_of_a_vip_reaches_the_model() {
     assert_eq!(
         vip.tls,
         Some(ClientTls {
+            mode: TlsMode::Implicit,
             certificates: vec![
                 pair(base, "certs/web.pem", "certs/web.pem"),
                 pair(base, "certs/web.crt", "certs/web.key"),
@@ -173,6 +174,7 @@ fn every_key_of_a_pool_reaches_the_model() {
     assert_eq!(
         pool.tls,
         Some(ServerTls {
+            mode: TlsMode::Implicit,
             ca: Some(base.join("certs/ca.pem")),
             server_name: Some("app.example.org".to_owned()),
             hosts: [].into(),

@@ -26,6 +26,8 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
     /// TLS as traffic to the pool's servers goes.
     pub(crate) connector: Option<Arc<Connector>>,
+    /// TLS begins when the protocol says so.
+    pub(crate) start_tls: bool,
     /// Whether traffic to the pool's servers goes over streams alone.
     pub(crate) streams_only: bool,
     /// The PROXY header that the pool's servers expect.

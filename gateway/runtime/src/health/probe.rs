@@ -37,7 +37,7 @@ pub(super) async fn probe(spec: &ProbeSpec, target: &Target) -> Result<(), Strin
     let wanted = spec.probe.tls();
     let tls = match wanted {
         ProbeTls::Never => None,
-        ProbeTls::AsPool => connector,
+        ProbeTls::AsPool => connector.filter(|_| !target.start_tls),
         ProbeTls::Always => Some(connector.or(ANYONE.as_ref()).ok_or("TLS is not available")?),
     };
     let line = Line { server: &**server, address, proxy, connector: connector.or(ANYONE.as_ref()) };
@@ -47,6 +47,7 @@ pub(super) async fn probe(spec: &ProbeSpec, target: &Target) -> Result<(), Strin
 /// TLS for probes that want it where the pool's traffic does not say how: any certificate will do.
 static ANYONE: LazyLock<Option<Arc<Connector>>> = LazyLock::new(|| {
     let settings = ServerTls {
+        mode: sekisho_config::TlsMode::Implicit,
         ca: None,
         server_name: None,
         hosts: std::collections::BTreeMap::new(),

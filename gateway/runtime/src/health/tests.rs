@@ -244,6 +244,7 @@ fn target(address: SocketAddr) -> Target {
         probe: Some(ProbeSpec { kind: "ping", probe: Arc::new(PING), port: None }),
         timeout: health_spec().timeout,
         connector: None,
+        start_tls: false,
         streams_only: false,
         proxy_protocol: None,
     }
@@ -325,6 +326,7 @@ mod tls {
         let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
         let path = scratch.write("a.pem", certificate.pem() + &key.serialize_pem());
         let settings = ClientTls {
+            mode: sekisho_config::TlsMode::Implicit,
             certificates: vec![CertificateFiles { certificate: path.clone(), key: path }],
             min_version: TlsVersion::V1_2,
             alpn: Vec::new(),

@@ -68,6 +68,7 @@ impl Authority {
 
 fn settings(certificates: Vec<CertificateFiles>) -> ClientTls {
     ClientTls {
+        mode: sekisho_config::TlsMode::Implicit,
         certificates,
         min_version: TlsVersion::V1_2,
         alpn: Vec::new(),

@@ -1,8 +1,6 @@
 //! Which answers are believed over UDP, and in which form they reach the client.
 
-use std::sync::Mutex;
-
-use sekisho_tests::{DnsOver, DnsReply, dns_head};
+use sekisho_tests::{DnsOver, dns_head};
 
 use super::*;
 
@@ -115,15 +113,15 @@ fn an_answer_that_comes_twice_is_delivered_once() {
 
 #[test]
 fn an_answer_that_comes_too_late_is_not_delivered() {
-    let held: std::sync::Arc<Mutex<Option<(Vec<u8>, DnsReply)>>> = Default::default();
+    let held = Held::default();
     let server = DnsServer::start({
         let held = held.clone();
         move |seen, reply| match &*seen.message {
             [_, _, .., b's', b'l', b'o', b'w', 0, _, _, _, _] => {
-                *held.lock().unwrap() = Some((seen.message.clone(), reply.clone()));
+                held.lock().unwrap().push((seen.message.clone(), reply.clone()));
             }
             _ => {
-                if let Some((message, reply)) = held.lock().unwrap().take() {
+                for (message, reply) in held.lock().unwrap().drain(..) {
                     reply.send(&dns_answer(&message, 60, "late"));
                 }
                 reply.send(&dns_answer(&seen.message, 60, "quick"));

@@ -1,8 +1,6 @@
 //! What is kept, to whom it is given, and what happens meanwhile.
 
-use std::sync::{Arc, Mutex};
-
-use sekisho_tests::{DnsOver, DnsReply, dns_head, until};
+use sekisho_tests::{DnsOver, dns_head, until};
 
 use super::*;
 
@@ -149,7 +147,7 @@ fn a_large_answer_known_from_tcp_is_cut_for_a_small_udp_client() {
 
 #[test]
 fn misses_of_one_question_are_one_query() {
-    let held: Arc<Mutex<Vec<(Vec<u8>, DnsReply)>>> = Arc::default();
+    let held = Held::default();
     let server = DnsServer::start({
         let held = held.clone();
         move |seen, reply| {
@@ -237,6 +235,26 @@ fn stale_answers_serve_while_nothing_is_up_and_fresh_ones_again_afterwards() {
     assert_eq!(rcode(&client.ask(&query(1, "other.example"))), SERVFAIL, "what was never known");
     server.restart();
     until("a fresh one", || (ttl(&client.ask(&plain)) == 1).then_some(()));
+}
+
+#[test]
+fn what_is_kept_outlives_a_reload_and_not_another_size() {
+    let server = naming("one");
+    let gate = Gate::start(&[&server], CACHE);
+    let words = |pool_dns| {
+        let words = Words { vip: "timeouts = { response = '3s' }", pool_dns, ..Words::default() };
+        configuration(&gate.address.to_string(), &[server.address()], words)
+    };
+    let client = gate.udp();
+    client.ask(&query(1, "www.example"));
+    gate.rig.reload(&words("cache = '4 MiB'")).unwrap();
+    assert_eq!(text(&client.ask(&query(2, "www.example"))), "one");
+    assert_eq!(server.asked(), 1);
+    gate.rig.reload(&words("cache = '5 MiB'")).unwrap();
+    until("the new cache is asked", || {
+        client.ask(&query(3, "www.example"));
+        (server.asked() > 1).then_some(())
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Servers that are gone, silent, or say that they cannot.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::*;
@@ -141,12 +142,12 @@ fn an_error_that_every_server_has_is_the_answer_and_one_that_is_no_reason_passes
 
 #[test]
 fn probes_take_out_who_answers_wrongly_and_bring_back_who_recovered() {
-    let ill = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let ill = Arc::new(AtomicBool::new(false));
     let sick = DnsServer::start({
         let ill = ill.clone();
         move |seen, reply| {
             let mut answer = dns_answer(&seen.message, 60, "sick");
-            if ill.load(std::sync::atomic::Ordering::SeqCst) {
+            if ill.load(Ordering::SeqCst) {
                 answer[3] |= SERVFAIL;
             }
             reply.send(&answer);
@@ -155,15 +156,15 @@ fn probes_take_out_who_answers_wrongly_and_bring_back_who_recovered() {
     let well = naming("well");
     let probe = "probe = { kind = 'dns', name = 'probe.example', interval = '100ms', fall = 2, rise = 1 }";
     for pool in [probe.to_owned(), format!("{probe}\nover = 'tcp'")] {
-        ill.store(false, std::sync::atomic::Ordering::SeqCst);
+        ill.store(false, Ordering::SeqCst);
         let gate = Gate::start(&[&sick, &well], Words { pool: &pool, ..Words::default() });
         gate.rig.until_state("p", "s0", "up");
-        ill.store(true, std::sync::atomic::Ordering::SeqCst);
+        ill.store(true, Ordering::SeqCst);
         gate.rig.until_state("p", "s0", "down");
         for number in 0..20 {
             assert_eq!(text(&gate.udp().ask(&query(number, "www.example"))), "well");
         }
-        ill.store(false, std::sync::atomic::Ordering::SeqCst);
+        ill.store(false, Ordering::SeqCst);
         gate.rig.until_state("p", "s0", "up");
     }
 }

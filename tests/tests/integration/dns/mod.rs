@@ -13,9 +13,10 @@ mod upstream;
 
 use std::io::Write;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sekisho_tests::{DnsServer, Rig, dns_answer, dns_query, framed, loopback, read_framed};
+use sekisho_tests::{DnsReply, DnsServer, Rig, dns_answer, dns_query, framed, loopback, read_framed};
 
 const A: u16 = 1;
 const SOA: u16 = 6;
@@ -155,6 +156,9 @@ impl Stream {
         assert_eq!(read_framed(&mut self.0), None);
     }
 }
+
+/// Queries that a script keeps to answer them later.
+type Held = Arc<Mutex<Vec<(Vec<u8>, DnsReply)>>>;
 
 /// Whatever does not come within this time does not come.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -116,3 +116,30 @@ fn rules_send_names_types_and_clients_to_other_pools() {
         assert_eq!(text(&here.ask(&dns_query(1, "www.example", kind))), "inside", "{kind}");
     }
 }
+
+#[test]
+fn the_access_log_says_who_asked_for_what_over_which_transport_and_what_came_of_it() {
+    let server = DnsServer::start(|seen, reply| {
+        let mut answer = sekisho_tests::dns_head(&seen.message);
+        answer[3] |= NXDOMAIN;
+        reply.send(&answer);
+    });
+    let gate = Gate::plain(&server);
+    let asked = dns_query(1, "No.Such.example", AAAA);
+    gate.udp_from([127, 0, 4, 4]).ask(&asked);
+    gate.tcp_from("127.0.4.5").ask(&asked);
+    for from in ["127.0.4.4", "127.0.4.5"] {
+        let line = gate.rig.line(|line| line["client"].as_str().is_some_and(|client| client.contains(from)));
+        assert_eq!(
+            (
+                line["request"].as_str(),
+                line["status"].as_u64(),
+                line["server"].as_str(),
+                line["end"].as_str()
+            ),
+            (Some("AAAA"), Some(3), Some("s0"), Some("done")),
+            "{line}"
+        );
+        assert_eq!(line["host"], "No.Such.example");
+    }
+}

@@ -1,9 +1,8 @@
 //! What passes, and that it passes unchanged.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 
-use sekisho_tests::{DnsOver, DnsReply, DnsServer, dns_answer};
+use sekisho_tests::DnsOver;
 
 use super::*;
 
@@ -134,7 +133,7 @@ fn a_server_that_writes_the_name_in_lower_case_is_believed() {
 
 /// Answers nothing until it was asked so often, and then everything, the last first.
 fn last_first(times: usize) -> DnsServer {
-    let waiting: Mutex<Vec<(Vec<u8>, DnsReply)>> = Mutex::default();
+    let waiting = Held::default();
     DnsServer::start(move |seen, reply| {
         let mut waiting = waiting.lock().unwrap();
         waiting.push((seen.message.clone(), reply.clone()));

@@ -28,6 +28,9 @@ pub(super) fn check(vips: &[(Name<'_>, vip::Read)], pools: &[(Name<'_>, pool::Re
             continue;
         };
         tables(name, pool, users, context);
+        if let Some(place) = &pool.start_tls {
+            start_tls(place, users, context);
+        }
         if let Some(place) = &pool.streams_only {
             streams(place, users, context);
         } else if let Some(place) = &pool.text_header {
@@ -59,6 +62,16 @@ fn streams(place: &Span, users: &[User<'_>], context: &Context<'_>) {
         let label = format!("VIP `{user}` sends them as they come");
         let problem = Problem::new(place.clone(), message, label);
         context.error(problem.help("give that VIP a pool without `tls` and `over = \"tcp\"`"));
+    }
+}
+
+/// TLS that begins in mid-stream: only a protocol that knows when can begin it.
+fn start_tls(place: &Span, users: &[User<'_>], context: &Context<'_>) {
+    if let Some((user, _)) = users.iter().find(|(_, vip)| !vip.starts_tls) {
+        let message = "TLS to this pool's servers would never begin";
+        let label = format!("the protocol of VIP `{user}` does not start TLS in mid-stream");
+        let problem = Problem::new(place.clone(), message, label);
+        context.error(problem.help("delete `mode`: TLS begins with the first byte"));
     }
 }
 

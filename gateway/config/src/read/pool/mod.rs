@@ -14,7 +14,7 @@ use sekisho_scheduler::{AllDown, PoolSpec, QueueSpec};
 
 use super::context::{Context, Name};
 use crate::defaults;
-use crate::model::{Pool, ProxyVersion};
+use crate::model::{Pool, ProxyVersion, TlsMode};
 
 /// What was read of a pool, for the checks over all VIPs and pools.
 pub(super) struct Read {
@@ -24,6 +24,8 @@ pub(super) struct Read {
     pub(super) tables: Vec<(&'static str, Span)>,
     /// Where it says that its servers are reached over streams alone.
     pub(super) streams_only: Option<Span>,
+    /// Where it says that TLS to its servers begins in mid-stream.
+    pub(super) start_tls: Option<Span>,
     /// Where it asks for a PROXY header that datagrams cannot have.
     pub(super) text_header: Option<Span>,
 }
@@ -51,9 +53,16 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
     };
     let (settings, tables) = protocols::read(name, &mut section, context);
     let text_header = (proxy_protocol == Some(ProxyVersion::V1)).then(|| section.place("proxy-protocol"));
+    let start_tls = tls.as_ref().filter(|tls| tls.mode == TlsMode::StartTls).map(|_| section.place("tls"));
     section.finish();
     let pool = Pool { spec, probe, tls, streams_only: streams_only.is_some(), proxy_protocol, settings };
-    Read { pool: (context.errors.len() == before).then_some(pool), tables, streams_only, text_header }
+    Read {
+        pool: (context.errors.len() == before).then_some(pool),
+        tables,
+        streams_only,
+        start_tls,
+        text_header,
+    }
 }
 
 fn queue(pool: &mut Section<'_>) -> QueueSpec {

@@ -28,6 +28,7 @@ pub(super) fn read(pool: &mut Section<'_>, servers: &[Server], context: &Context
     };
     let by_name = |server: &Server| Some((server.spec.name.clone(), server.host.clone()?));
     let tls = ServerTls {
+        mode: super::super::vip::mode(&mut section, None, context),
         ca: files::authorities(&mut section, "ca", context),
         server_name: server_name(&mut section, context),
         hosts: servers.iter().filter_map(by_name).collect(),

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use sekisho_api::settings::{Found, Problem, Section, Span};
 use sekisho_api::{IdentityRules, Persist, Protocol, Transport, VipContext};
 
-pub(super) use tls::alpn;
+pub(super) use tls::{alpn, mode};
 
 use super::Names;
 use super::context::{Context, Name};
 use super::domain;
-use crate::model::{Domain, Gateway, Vip};
+use crate::model::{Domain, Gateway, TlsMode, Vip};
 
 /// What was read of a VIP, for the checks over all VIPs.
 pub(super) struct Read {
@@ -27,6 +27,8 @@ pub(super) struct Read {
     pub(super) pools: Vec<Arc<str>>,
     /// Where the inserted cookie is asked for.
     pub(super) cookie: Option<Span>,
+    /// Whether its protocol can start TLS in mid-stream.
+    pub(super) starts_tls: bool,
 }
 
 /// Reads one VIP.
@@ -43,7 +45,8 @@ pub(super) fn read(
     let pools = pools(&mut section, names, context);
     let (persist, cookie) = persist::read(&mut section, protocol, context);
     let domain = domain(&mut section, names, context);
-    let tls = tls::read(&mut section, transport, context);
+    let tls = tls::read(&mut section, transport, protocol, context);
+    let mode = tls.as_ref().and_then(|tls| tls.as_ref()).map(|tls| tls.mode);
     let limits = rules::limits(&mut section, gateway);
     let timeouts = rules::timeouts(&mut section, protocol.map(Protocol::patience).unwrap_or_default());
     let access_log = section.flag("access-log", true);
@@ -56,7 +59,8 @@ pub(super) fn read(
         name: name.text,
         persist: persist.as_deref().unwrap_or_default(),
         identity: domain.map_or(&default, |domain| &domain.identity),
-        tls: section.has("tls"),
+        tls: section.has("tls") && mode != Some(TlsMode::StartTls),
+        start_tls: mode == Some(TlsMode::StartTls),
         pools: &pools,
         pool_settings: &pool_settings,
         trusted: &gateway.trusted,
@@ -84,7 +88,14 @@ pub(super) fn read(
             access_log,
         })
     };
-    Read { vip: whole(), transport, listen, pools, cookie }
+    Read {
+        vip: whole(),
+        transport,
+        listen,
+        pools,
+        cookie,
+        starts_tls: protocol.is_some_and(Protocol::starts_tls),
+    }
 }
 
 fn protocol<'c>(section: &mut Section<'_>, context: &Context<'c>) -> Option<&'c dyn Protocol> {

@@ -1,16 +1,17 @@
 //! `tls` of a VIP: TLS that ends at the gateway.
 
-use sekisho_api::Transport;
 use sekisho_api::settings::{Problem, Section, Value};
+use sekisho_api::{Protocol, Transport};
 
 use super::super::context::Context;
 use super::super::files;
-use crate::model::{CertificateFiles, ClientAuth, ClientTls, TlsVersion};
+use crate::model::{CertificateFiles, ClientAuth, ClientTls, TlsMode, TlsVersion};
 
 /// TLS as configured; the outer `None` where a problem was recorded.
 pub(super) fn read(
     vip: &mut Section<'_>,
     transport: Option<Transport>,
+    protocol: Option<&dyn Protocol>,
     context: &Context<'_>,
 ) -> Option<Option<ClientTls>> {
     if !vip.has("tls") {
@@ -25,6 +26,7 @@ pub(super) fn read(
     let mut section = vip.table("tls")?;
     let versions = [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
     let tls = ClientTls {
+        mode: mode(&mut section, protocol, context),
         certificates: certificates(&mut section, context),
         min_version: section.word("min-version", &versions).unwrap_or_default(),
         alpn: alpn(&mut section, context),
@@ -34,6 +36,26 @@ pub(super) fn read(
     };
     section.finish();
     (context.errors.len() == before).then_some(Some(tls))
+}
+
+/// When TLS begins, on either side. Only protocols that know how can start it in mid-stream.
+pub(in super::super) fn mode(
+    section: &mut Section<'_>,
+    protocol: Option<&dyn Protocol>,
+    context: &Context<'_>,
+) -> TlsMode {
+    let place = section.place("mode");
+    let words = [("implicit", TlsMode::Implicit), ("starttls", TlsMode::StartTls)];
+    let mode = section.word("mode", &words).unwrap_or_default();
+    if let Some(protocol) = protocol
+        && mode == TlsMode::StartTls
+        && !protocol.starts_tls()
+    {
+        let message = format!("protocol `{}` does not start TLS in mid-stream", protocol.descriptor().name);
+        let problem = Problem::new(place, message, "TLS would never begin");
+        context.error(problem.help("delete `mode`: TLS begins with the first byte"));
+    }
+    mode
 }
 
 fn certificates(section: &mut Section<'_>, context: &Context<'_>) -> Vec<CertificateFiles> {

@@ -7,6 +7,7 @@ use sekisho_config::ServerTls;
 
 fn towards() -> ServerTls {
     ServerTls {
+        mode: sekisho_config::TlsMode::Implicit,
         ca: None,
         server_name: None,
         hosts: BTreeMap::new(),

@@ -68,6 +68,7 @@ impl Rig {
             persist: &setup.persist,
             identity: &identity,
             tls: setup.tls,
+            start_tls: false,
             pools: &["pool".into()],
             pool_settings: &[],
             trusted: &Networks::default(),
