@@ -228,7 +228,12 @@ impl Run {
             Ok(socket) => {
                 let name = lease.server().name().clone();
                 self.server = Some((Rc::new(socket), lease));
-                self.engine.connected(Connected { name, tls: None, attempt: self.attempts });
+                self.engine.connected(Connected {
+                    name,
+                    tls: None,
+                    start_tls: false,
+                    attempt: self.attempts,
+                });
             }
             Err(error) => {
                 tracing::error!(server = %lease.server().name(), %error, "No socket for a flow");

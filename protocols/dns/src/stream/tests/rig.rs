@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sekisho_api::settings::{Node, Problems, Section, Table, Value};
-use sekisho_api::{End, Facts, Handler, IdentityRules, Networks, Protocol as _, VipContext, Worker};
+use sekisho_api::{
+    End, Facts, Handler, IdentityRules, Networks, PoolContext, Protocol as _, VipContext, Worker,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::core::{FakeCore, FakeServer, Plain};
@@ -39,16 +41,27 @@ impl Rig {
         Self::with(origins, &[], None).await
     }
 
-    /// One with these options.
+    /// One with these options of the VIP.
     pub(super) async fn with(
         origins: &[&Origin],
         options: &[(&str, Value)],
         response: Option<Duration>,
     ) -> Self {
-        let entries = options
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), 0..0, Node { span: 0..0, value: value.clone() }));
-        let (table, problems) = (Table { entries: entries.collect() }, Problems::new());
+        Self::full(origins, options, &[], response).await
+    }
+
+    /// One with these options of the VIP and of its pool.
+    pub(super) async fn full(
+        origins: &[&Origin],
+        options: &[(&str, Value)],
+        pool: &[(&str, Value)],
+        response: Option<Duration>,
+    ) -> Self {
+        let (dns, problems) = (Dns::new(), Problems::new());
+        let (table, pool) = (table(options), table(pool));
+        let mut section = Section::new(&pool, 0..0, &problems);
+        let pool = dns.configure_pool(&mut section, &PoolContext { name: "pool" });
+        section.finish();
         let mut section = Section::new(&table, 0..0, &problems);
         let vip = VipContext {
             name: "dns",
@@ -56,10 +69,10 @@ impl Rig {
             identity: &IdentityRules::default(),
             tls: false,
             pools: &["pool".into()],
-            pool_settings: &[None],
+            pool_settings: &[pool],
             trusted: &Networks::default(),
         };
-        let handler = Dns::new().configure(&mut section, &vip);
+        let handler = dns.configure(&mut section, &vip);
         section.finish();
         assert!(problems.is_empty(), "{:?}", problems.into_vec());
         let Some(Handler::Pair(_, service)) = handler else { panic!("DNS without TLS is a pair") };
@@ -107,6 +120,11 @@ impl Rig {
         let leases = || self.core.servers.iter().map(|s| s.active.load(Ordering::Relaxed)).sum::<i64>();
         self.until(|| self.open.get() == 0 && leases() == 0).await;
     }
+}
+
+fn table(entries: &[(&str, Value)]) -> Table {
+    let node = |value: &Value| Node { span: 0..0, value: value.clone() };
+    Table { entries: entries.iter().map(|(key, value)| ((*key).to_owned(), 0..0, node(value))).collect() }
 }
 
 pub(super) fn text(value: &str) -> Value {
