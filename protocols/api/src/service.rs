@@ -135,16 +135,9 @@ pub trait Core: fmt::Debug {
     /// Writes one line of the access log and counts the request.
     fn record(&self, record: &Record<'_>);
 
-    /// Counts the request as [`Core::record`] does, with the bytes from and to its client, and writes no line.
-    fn moved(&self, received: u64, sent: u64) {
-        self.count(received, sent, End::Done);
-    }
-
     /// Counts the request as [`Core::record`] does, with the bytes from and to its client and how it ended, and writes
     /// no line.
-    fn count(&self, received: u64, sent: u64, end: End) {
-        let _ = (received, sent, end);
-    }
+    fn count(&self, received: u64, sent: u64, end: End);
 }
 
 /// One line of the access log: who, where, why there, how long, how many bytes, how it ended.

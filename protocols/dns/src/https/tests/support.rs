@@ -211,7 +211,7 @@ impl Core for FakeCore {
         false
     }
     fn record(&self, _: &Record<'_>) {}
-    fn moved(&self, _: u64, _: u64) {}
+    fn count(&self, _: u64, _: u64, _: End) {}
 }
 
 /// The gateway's end of a stream in memory. What shows that there is something to read is read and kept.

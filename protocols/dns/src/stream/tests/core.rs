@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sekisho_api::{
-    BoxStream, Core, Facts, Failure, Key, Lease, Local, Observation, Record, Route, Server, Stream, TlsFacts,
-    Unavailable, Why,
+    BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Observation, Record, Route, Server, Stream,
+    TlsFacts, Unavailable, Why,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -158,7 +158,7 @@ impl Core for FakeCore {
         self.records.borrow_mut().push(line);
     }
 
-    fn moved(&self, _: u64, _: u64) {}
+    fn count(&self, _: u64, _: u64, _: End) {}
 }
 
 /// A TCP socket as a stream of the contract.

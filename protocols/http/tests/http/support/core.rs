@@ -13,8 +13,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use sekisho_api::{
-    BoxStream, Core, Facts, Failure, Key, Lease, Local, Observation, Prefer, Record, Route, Server, Stream,
-    TlsFacts, Unavailable, Why,
+    BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Observation, Prefer, Record, Route, Server,
+    Stream, TlsFacts, Unavailable, Why,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -217,7 +217,7 @@ impl Core for FakeCore {
         ));
     }
 
-    fn moved(&self, _: u64, _: u64) {}
+    fn count(&self, _: u64, _: u64, _: End) {}
 }
 
 /// A TCP socket as a stream of the contract. It counts the reads and writes that came to something, as these are
