@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Core, Described, End, Facts, Lease, Record, RequestLine};
+use sekisho_api::{Core, Described, End, Facts, Lease, Record, RequestLine, Why};
 
 use super::Exchanges;
 use super::query::Query;
@@ -21,9 +21,14 @@ impl Exchanges {
             return self.core.count(query.request.len() as u64, answer.len() as u64, end);
         }
         let facts = query.facts();
+        let why = served.map(|(lease, _)| lease.why());
         let record = Record {
             server: served.map(|(lease, _)| lease.server()),
-            why: served.map(|(lease, _)| lease.why()),
+            why,
+            key: match why {
+                Some(Why::Persisted(kind)) => Some(kind),
+                _ => None,
+            },
             began: query.began,
             answered: served.map(|_| now.saturating_duration_since(query.began)),
             took: now.saturating_duration_since(query.began),
