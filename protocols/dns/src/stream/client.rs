@@ -208,3 +208,20 @@ const READ: usize = 16 << 10;
 /// How long, and for how many bytes, a client is heard out.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of the future that an async function gives.
+    fn size<A, B, C, D, Fut>(_: fn(A, B, C, D) -> Fut) -> usize {
+        size_of::<Fut>()
+    }
+
+    #[test]
+    fn idle_connection_is_a_small_task_without_buffers() {
+        let (task, conn) = (size(serve), size_of::<Conn>());
+        assert!(task <= 400, "the task has {task} bytes");
+        assert!(conn <= 240, "what answers go through has {conn} bytes");
+    }
+}

@@ -68,6 +68,7 @@ impl Rig {
             persist: &[],
             identity: &IdentityRules::default(),
             tls: false,
+            start_tls: false,
             pools: &["pool".into()],
             pool_settings: &[pool],
             trusted: &Networks::default(),

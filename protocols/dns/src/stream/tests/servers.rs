@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sekisho_api::settings::{Node, Value};
 use sekisho_api::{Failure, Observation};
 use tokio::io::AsyncWriteExt;
 
-use super::messages::{answer, framed, id, message, name, query, rcode, read, write};
+use super::messages::{answer, framed, id, message, name, query, rcode, read, records, write};
 use super::origin::{Origin, echo};
-use super::rig::{Rig, test};
+use super::rig::{Rig, test, text};
 
 const SERVFAIL: u8 = 2;
 
@@ -224,6 +225,89 @@ fn server_that_is_told_its_clients_has_a_connection_for_each_of_them() {
         rig.until(|| origin.seen.open.get() == 1).await;
         drop(two);
         rig.until(|| origin.seen.open.get() == 0).await;
+        rig.quiet().await;
+    });
+}
+
+#[test]
+fn equal_queries_are_asked_once_and_all_answered_as_they_asked() {
+    test(async {
+        let origin = Origin::new(|_, mut stream, seen| async move {
+            let mut held = Vec::new();
+            while let Some(query) = seen.next(&mut stream).await {
+                let go = name(&query) == "go";
+                held.push(query);
+                for query in held.drain(..if go { held.len() } else { 0 }) {
+                    write(&mut stream, &records(&query, &[None], 10)).await;
+                }
+            }
+        })
+        .await;
+        let rig = Rig::full(&[&origin], &[], &[("cache", text("1 MiB"))], None).await;
+        let names = ["equal", "EQUAL", "eQuAl", "equal"];
+        let mut clients = Vec::new();
+        for (n, name) in (0..).zip(names) {
+            let mut client = rig.client().await;
+            write(&mut client, &message(n, 0, name, 16)).await;
+            // Behind it comes another one: once that has arrived, this one waits.
+            write(&mut client, &message(90, 0, &format!("n{n}"), 16)).await;
+            rig.until(|| origin.queries() == usize::from(n) + 2).await;
+            clients.push(client);
+        }
+        rig.ask(&message(1, 0, "go", 16)).await.unwrap();
+        for (n, client) in (0..).zip(&mut clients) {
+            let mut got = [read(client).await.unwrap(), read(client).await.unwrap()];
+            got.sort_by_key(|message| id(message));
+            assert_eq!((id(&got[0]), &*name(&got[0])), (n, names[usize::from(n)]));
+        }
+        let asked: Vec<String> = origin.seen.queries.borrow().iter().map(|query| name(query)).collect();
+        assert_eq!(asked.iter().filter(|name| name.eq_ignore_ascii_case("equal")).count(), 1, "{asked:?}");
+        assert_eq!(asked.len(), 6);
+    });
+}
+
+#[test]
+fn those_who_wait_for_an_equal_query_hear_of_its_failure() {
+    test(async {
+        let silent = Origin::silent().await;
+        let response = Some(Duration::from_millis(200));
+        let rig = Rig::full(&[&silent], &[], &[("cache", text("1 MiB"))], response).await;
+        let mut client = rig.client().await;
+        for n in 0..5 {
+            write(&mut client, &query(n, "equal")).await;
+        }
+        for _ in 0..5 {
+            assert_eq!(rcode(&read(&mut client).await.unwrap()), SERVFAIL);
+        }
+        assert_eq!(silent.queries(), 1);
+        drop(client);
+        rig.quiet().await;
+    });
+}
+
+#[test]
+fn answer_that_the_pool_calls_a_failure_is_asked_elsewhere_and_delivered_at_last() {
+    test(async {
+        let failing = || {
+            Origin::new(|_, mut stream, seen| async move {
+                while let Some(query) = seen.next(&mut stream).await {
+                    let mut failed = answer(&query);
+                    failed[3] = SERVFAIL;
+                    write(&mut stream, &failed).await;
+                }
+            })
+        };
+        let (bad, worse, good) = (failing().await, failing().await, Origin::echo().await);
+        let retry = Value::List(vec![Node { span: 0..0, value: text("servfail") }]);
+        let pool = [("retry-on", retry)];
+        let rig = Rig::full(&[&bad, &good], &[], &pool, None).await;
+        for n in 0..4 {
+            assert_eq!(rcode(&rig.ask(&query(n, "x")).await.unwrap()), 0);
+        }
+        let rig = Rig::full(&[&bad, &worse], &[], &pool, None).await;
+        let got = rig.ask(&query(7, "x")).await.unwrap();
+        assert_eq!((id(&got), rcode(&got)), (7, SERVFAIL));
+        assert_eq!(worse.queries(), 1);
         rig.quiet().await;
     });
 }
