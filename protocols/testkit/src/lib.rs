@@ -40,6 +40,7 @@ mod transcript;
 
 pub use conversation::{Conversation, conversation, converse, head};
 pub use exchange::{Exchange, exchange};
+pub use memory::allocations;
 pub use mutate::Seed;
 pub use oracle::{oracle, prefixes, regressions, seeded, units};
 pub use probe::{Probe, probe};

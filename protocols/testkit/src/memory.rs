@@ -7,6 +7,7 @@ struct Counting;
 
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    static MADE: Cell<usize> = const { Cell::new(0) };
 }
 
 #[global_allocator]
@@ -17,9 +18,19 @@ pub(crate) fn live() -> isize {
     LIVE.with(Cell::get)
 }
 
+/// How many times `work` allocates: for what promises not to.
+pub fn allocations(work: impl FnOnce()) -> usize {
+    let before = MADE.with(Cell::get);
+    work();
+    MADE.with(Cell::get).wrapping_sub(before)
+}
+
 fn count(change: isize) {
     // The value is gone while a thread ends; nothing is measured then.
     _ = LIVE.try_with(|live| live.set(live.get().wrapping_add(change)));
+    if change > 0 {
+        _ = MADE.try_with(|made| made.set(made.get().wrapping_add(1)));
+    }
 }
 
 // SAFETY: every call goes to the system's allocator unchanged; counting neither allocates nor unwinds.

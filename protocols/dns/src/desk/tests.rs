@@ -466,3 +466,36 @@ fn cache_lives_over_a_reload_that_leaves_its_settings_alone() {
     drop(after);
     assert!(!knows(&*configured("cache = \"1 MiB\"")));
 }
+
+#[test]
+fn nothing_on_the_path_of_a_query_allocates_but_long_keys_and_what_is_kept() {
+    let vip = r#"hash-by = "client+qname"
+        rate = { per-second = 1000 }
+        rules = [{ qname = "corp.example", client = "10.0.0.0/8", pool = "internal" }]"#;
+    for (vip, pool, persist) in [
+        ("", "", &[][..]),
+        (
+            vip,
+            "client-subnet = \"override\"\nretry-on = \"servfail\"",
+            &[KeyKind::CLIENT_SUBNET, KeyKind::QNAME],
+        ),
+    ] {
+        let exchange = exchange(vip, pool, persist);
+        let message = with_opt(query("www.corp.example", 1), 1232, &subnet(&[198, 51, 100, 0], 24));
+        let server = answer(&query("www.corp.example", 1), 0, 4);
+        let (client, now, mut out) = (facts(CLIENT), Instant::now(), vec![0; DATAGRAM]);
+        let mut served = 0;
+        let made = sekisho_testkit::allocations(|| {
+            let Request::Forward(forward) = exchange.request(&message, &client, now, &mut out) else {
+                return;
+            };
+            let Forward { fingerprint, memo, .. } = forward;
+            let asked = Asked { request: &message, fingerprint, memo };
+            served +=
+                usize::from(matches!(exchange.answer(&server, &asked, now, &mut out), Answer::Deliver(_)));
+            served +=
+                exchange.refuse(&message, &client, Unavailable::AllDown, now, &mut out).map_or(0, |_| 1);
+        });
+        assert_eq!((served, made), (2, 0), "{vip}");
+    }
+}
