@@ -97,7 +97,11 @@ impl Front {
 
     fn follow(self: &Rc<Self>, message: &[u8], asker: Asker<'_>, verdict: Request, out: &[u8], now: Instant) {
         let forward = match verdict {
-            Request::Ignore(label) => return self.own(message, &[], asker, End::Limited(label), now),
+            // Counted, but not worth a line: whoever floods must not fill the log as well.
+            Request::Ignore(label) => {
+                self.core.count(message.len() as u64, 0, End::Limited(label));
+                return asker.sink.deliver(None);
+            }
             Request::Answer(length, _) => {
                 return self.own(message, out.get(..length).unwrap_or_default(), asker, End::Done, now);
             }
