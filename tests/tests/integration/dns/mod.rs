@@ -7,6 +7,7 @@ mod failure;
 mod limits;
 mod own;
 mod relay;
+mod secure;
 mod stream;
 mod subnet;
 mod upstream;
