@@ -10,7 +10,6 @@
 //! | `padding` | answers all look alike in length (RFC 8467) |
 //! | `head`, `body` | HTTP/1.1 messages as bytes, pure |
 //! | `one`, `two` | a client connection of either version |
-//! | `rewound` | a stream that gives back what was read to tell the versions apart |
 
 mod answer;
 mod body;
@@ -19,7 +18,6 @@ mod one;
 mod padding;
 mod reply;
 mod request;
-mod rewound;
 mod two;
 
 #[cfg(test)]
@@ -28,10 +26,8 @@ mod tests;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sekisho_api::{BoxStream, Core, End, Facts, Local};
-
-use rewound::Rewound;
 
 /// What answers the queries that come over HTTPS: one worker's part of a VIP.
 pub(crate) trait Resolver: 'static {
@@ -54,7 +50,7 @@ pub(crate) trait Resolver: 'static {
 pub(crate) async fn serve<R: Resolver>(front: Rc<R>, client: BoxStream, facts: Facts, h2: bool) -> End {
     let facts = Rc::new(facts);
     if h2 {
-        return two::serve(front, Rewound::new(BytesMut::new(), client), facts).await;
+        return two::serve(front, client, facts).await;
     }
     match one::serve(&front, client, &facts).await {
         one::Finished::Ended(end) => end,

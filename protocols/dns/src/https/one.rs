@@ -1,22 +1,22 @@
 //! A client connection of HTTP/1.1: one request after another.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use sekisho_api::{Blame, BoxStream, Core, Deadline, End, Facts, Local};
-use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, ReadBuf};
+use httpdate::HttpDate;
+use sekisho_api::{Blame, BoxStream, Core, Deadline, End, Facts};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::answer::answer;
 use super::body::Body;
 use super::head::{Framing, Head, head};
 use super::reply::{Refusal, Reply};
 use super::request::Wanted;
-use super::rewound::Rewound;
 use super::{Resolver, keep_alive};
+use crate::stream::{Rewound, within};
 
 /// How a connection of HTTP/1.1 came to its end.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) enum Finished {
     /// It is over.
     Ended(End),
     /// It never was one: these are HTTP/2's first bytes (RFC 9113, section 3.4).
-    Preface(Rewound),
+    Preface(BoxStream),
 }
 
 /// Serves a connection until it ends or turns out to be HTTP/2.
@@ -34,14 +34,14 @@ pub(super) async fn serve<R: Resolver>(front: &Rc<R>, stream: BoxStream, facts: 
         return Finished::Ended(end);
     }
     match client.preface().await {
-        Ok(true) => return Finished::Preface(Rewound::new(client.read, client.stream)),
+        Ok(true) => return Finished::Preface(Rewound::wrap(&client.read, client.stream)),
         Ok(false) => {}
-        Err(stop) => return Finished::Ended(client.stop(stop).await),
+        Err(stop) => return Finished::Ended(Box::pin(client.stop(stop)).await),
     }
     loop {
         // Boxed: what a request needs is given back while the connection is idle.
         if let Err(stop) = Box::pin(client.request(front, facts)).await {
-            return Finished::Ended(client.stop(stop).await);
+            return Finished::Ended(Box::pin(client.stop(stop)).await);
         }
         if let Some(end) = client.idle(keep_alive(&**front)).await {
             return Finished::Ended(end);
@@ -167,18 +167,8 @@ impl Client {
     /// Reads more of what the client sends.
     async fn fill(&mut self, deadline: Instant, which: Deadline) -> Result<(), Stop> {
         self.read.reserve(PIECE);
-        let Self { core, stream, read } = self;
-        let mut expired: Option<Local<'static, ()>> = None;
-        let mut reading = pin!(stream.read_buf(read));
-        let got = poll_fn(|cx| {
-            if let Poll::Ready(result) = reading.as_mut().poll(cx) {
-                return Poll::Ready(Some(result.unwrap_or(0)));
-            }
-            // Most of what is waited for is there already: only who really waits needs a timer.
-            let expired = expired.get_or_insert_with(|| core.until(deadline));
-            expired.as_mut().poll(cx).map(|()| None)
-        });
-        match got.await {
+        let got = within(&*self.core, deadline, self.stream.read_buf(&mut self.read)).await;
+        match got.map(|read| read.unwrap_or(0)) {
             Some(0) if self.read.is_empty() => Err(Stop::Silent(End::Done)),
             Some(0) => Err(Stop::Silent(End::ClientLeft)),
             Some(_) => Ok(()),
@@ -191,30 +181,17 @@ impl Client {
         self.put(&message(reply, keep, bodiless)).await
     }
 
-    async fn put(&mut self, mut bytes: &[u8]) -> Result<(), End> {
-        let Self { core, stream, .. } = self;
-        let mut expired: Option<Local<'static, ()>> = None;
-        poll_fn(|cx| {
-            let written = loop {
-                let mut stream = Pin::new(&mut *stream);
-                let step = match bytes {
-                    [] => stream.as_mut().poll_flush(cx).map_ok(|()| 0),
-                    _ => stream.as_mut().poll_write(cx, bytes),
-                };
-                match step {
-                    Poll::Ready(Ok(0)) if bytes.is_empty() => break Poll::Ready(Ok(())),
-                    Poll::Ready(Ok(0) | Err(_)) => break Poll::Ready(Err(End::ClientLeft)),
-                    Poll::Ready(Ok(n)) => bytes = bytes.get(n..).unwrap_or_default(),
-                    Poll::Pending => break Poll::Pending,
-                }
-            };
-            if written.is_ready() {
-                return written;
-            }
-            let expired = expired.get_or_insert_with(|| core.until(core.now() + WRITE_TIME));
-            expired.as_mut().poll(cx).map(|()| Err(End::Expired(Deadline::Idle)))
-        })
-        .await
+    async fn put(&mut self, bytes: &[u8]) -> Result<(), End> {
+        let stream = &mut self.stream;
+        let put = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        };
+        match within(&*self.core, self.core.now() + WRITE_TIME, put).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(End::ClientLeft),
+            None => Err(End::Expired(Deadline::Idle)),
+        }
     }
 
     /// Ends the connection as its last request has it.
@@ -234,32 +211,21 @@ impl Client {
     /// Ends the own side and reads what the client still sends, within bounds: a socket closed with unread bytes
     /// resets the connection, and the client would read that instead of the answer.
     async fn part(&mut self) {
-        let Self { core, stream, .. } = self;
-        let mut expired = core.until(core.now() + LINGER);
-        let (mut left, mut shut) = (LINGER_BYTES, false);
-        poll_fn(|cx| {
-            if !shut {
-                match Pin::new(&mut *stream).poll_shutdown(cx) {
-                    Poll::Ready(Ok(())) => shut = true,
-                    Poll::Ready(Err(_)) => return Poll::Ready(()),
-                    Poll::Pending => {}
-                }
+        let stream = &mut self.stream;
+        let parted = async {
+            let (mut left, mut bytes) = (LINGER_BYTES, [0; 2048]);
+            let mut read = match stream.shutdown().await {
+                Ok(()) => stream.read(&mut bytes).await,
+                Err(_) => return,
+            };
+            while let Ok(1..) = read
+                && left > 0
+            {
+                left = left.saturating_sub(bytes.len());
+                read = stream.read(&mut bytes).await;
             }
-            loop {
-                let mut bytes = [std::mem::MaybeUninit::uninit(); 2048];
-                let mut buffer = ReadBuf::uninit(&mut bytes);
-                match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
-                    Poll::Pending => break,
-                    Poll::Ready(Ok(())) if (1..left).contains(&buffer.filled().len()) => {
-                        left -= buffer.filled().len();
-                    }
-                    Poll::Ready(_) => return Poll::Ready(()),
-                }
-            }
-            ready!(expired.as_mut().poll(cx));
-            Poll::Ready(())
-        })
-        .await;
+        };
+        within(&*self.core, self.core.now() + LINGER, parted).await;
     }
 }
 
@@ -268,13 +234,14 @@ fn message(reply: &Reply, keep: bool, bodiless: bool) -> BytesMut {
     use std::fmt::Write as _;
 
     let body = if bodiless { &[][..] } else { &reply.body };
-    let mut out = BytesMut::with_capacity(192 + body.len());
+    let mut out = BytesMut::with_capacity(224 + body.len());
     // Writing to memory that grows cannot fail.
     let _ = write!(
         out,
-        "HTTP/1.1 {} {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n",
+        "HTTP/1.1 {} {}\r\ndate: {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n",
         reply.status,
         reply.reason(),
+        HttpDate::from(SystemTime::now()),
         reply.kind,
         reply.body.len(),
     );

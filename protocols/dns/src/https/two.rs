@@ -5,34 +5,30 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use sekisho_api::{Blame, Core, Deadline, End, Facts, Local};
+use httpdate::HttpDate;
+use sekisho_api::{Blame, BoxStream, Core, Deadline, End, Facts, Local};
 
 use super::answer::answer;
 use super::head::HEAD;
 use super::reply::{Refusal, Reply};
 use super::request::{MESSAGE, Said, Wanted, wanted};
-use super::rewound::Rewound;
 use super::{Resolver, keep_alive};
+use crate::stream::within;
 
 type Accepted = (Request<RecvStream>, SendResponse<Bytes>);
 
 /// Serves a connection to its end.
-pub(super) async fn serve<R: Resolver>(front: Rc<R>, stream: Rewound, facts: Rc<Facts>) -> End {
+pub(super) async fn serve<R: Resolver>(front: Rc<R>, stream: BoxStream, facts: Rc<Facts>) -> End {
     let core = front.core().clone();
-    let mut shaking = pin!(settings(front.in_flight()).handshake(stream));
-    let mut expired = core.until(core.now() + HANDSHAKE_TIME);
-    let shaken = poll_fn(|cx| match shaking.as_mut().poll(cx) {
-        Poll::Ready(shaken) => Poll::Ready(Some(shaken)),
-        Poll::Pending => expired.as_mut().poll(cx).map(|()| None),
-    });
-    let connection = match shaken.await {
+    let shaking = settings(front.in_flight()).handshake(stream);
+    let connection = match within(&*core, core.now() + HANDSHAKE_TIME, shaking).await {
         Some(Ok(connection)) => connection,
         Some(Err(error)) => return end(&error),
         None => return End::Expired(Deadline::Head),
@@ -69,7 +65,7 @@ fn settings(in_flight: usize) -> Builder {
 
 /// A connection being served.
 struct Serving<R: Resolver> {
-    connection: Connection<Rewound, Bytes>,
+    connection: Connection<BoxStream, Bytes>,
     front: Rc<R>,
     core: Rc<dyn Core>,
     facts: Rc<Facts>,
@@ -234,16 +230,18 @@ async fn reply<R: Resolver>(front: &Rc<R>, facts: &Rc<Facts>, request: Request<R
         content_type: field(CONTENT_TYPE),
         length: field(CONTENT_LENGTH).and_then(|length| str::from_utf8(length).ok()?.parse().ok()),
     };
+    let core = &**front.core();
     let message = match wanted(&said, front.path().as_bytes()) {
         Ok(Wanted::Answer(message)) => message,
-        Ok(Wanted::Body) => match whole(body, &**front.core()).await {
-            Ok(message) => message,
-            Err(refusal) => return refusal.into(),
+        Ok(Wanted::Body) => match within(core, core.now() + BODY_TIME, whole(body)).await {
+            Some(Ok(message)) => message,
+            Some(Err(refusal)) => return refusal.into(),
+            None => return Refusal::Slow.into(),
         },
         Err(refusal) => {
             // Not all clients look at an answer that comes before the end of what they send.
             if refusal != Refusal::TooLarge {
-                let _ = whole(body, &**front.core()).await;
+                let _ = within(core, core.now() + BODY_TIME, whole(body)).await;
             }
             return refusal.into();
         }
@@ -253,14 +251,13 @@ async fn reply<R: Resolver>(front: &Rc<R>, facts: &Rc<Facts>, request: Request<R
 }
 
 /// Reads a body: one message.
-async fn whole(mut body: RecvStream, core: &dyn Core) -> Result<Bytes, Refusal> {
-    let mut expired: Option<Local<'static, ()>> = None;
-    let Some(first) = piece(&mut body, &mut expired, core).await? else { return Ok(Bytes::new()) };
+async fn whole(mut body: RecvStream) -> Result<Bytes, Refusal> {
+    let Some(first) = piece(&mut body).await? else { return Ok(Bytes::new()) };
     if body.is_end_stream() {
         return Ok(first);
     }
     let mut message = BytesMut::from(first);
-    while let Some(piece) = piece(&mut body, &mut expired, core).await? {
+    while let Some(piece) = piece(&mut body).await? {
         if piece.len() > MESSAGE - message.len() {
             return Err(Refusal::TooLarge);
         }
@@ -270,20 +267,8 @@ async fn whole(mut body: RecvStream, core: &dyn Core) -> Result<Bytes, Refusal> 
 }
 
 /// The next piece of a body; no piece is longer than a message.
-async fn piece(
-    body: &mut RecvStream,
-    expired: &mut Option<Local<'static, ()>>,
-    core: &dyn Core,
-) -> Result<Option<Bytes>, Refusal> {
-    let piece = poll_fn(|cx| {
-        if let Poll::Ready(piece) = body.poll_data(cx) {
-            return Poll::Ready(piece.transpose().map_err(|_| Refusal::Malformed));
-        }
-        // Nearly all bodies are there with their heads: only who really waits needs a timer.
-        let expired = expired.get_or_insert_with(|| core.until(core.now() + BODY_TIME));
-        expired.as_mut().poll(cx).map(|()| Err(Refusal::Slow))
-    });
-    let piece = piece.await?;
+async fn piece(body: &mut RecvStream) -> Result<Option<Bytes>, Refusal> {
+    let piece = body.data().await.transpose().map_err(|_| Refusal::Malformed)?;
     // Fails only on a stream that is closed, which the next look at the body tells.
     let _ = body.flow_control().release_capacity(piece.as_ref().map_or(0, Bytes::len));
     Ok(piece)
@@ -294,7 +279,10 @@ fn head(reply: &Reply) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fields = response.headers_mut();
-    fields.reserve(4);
+    fields.reserve(5);
+    if let Ok(date) = HeaderValue::try_from(HttpDate::from(SystemTime::now()).to_string()) {
+        fields.insert(DATE, date);
+    }
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(reply.kind));
     fields.insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
     let cache = match reply.max_age {

@@ -27,12 +27,15 @@ impl Alarm {
     }
 }
 
-/// The future's output, or none if `deadline` comes first.
+/// The future's output, or none if `deadline` comes first. What is ready at once needs no timer.
 pub(crate) async fn within<F: Future>(core: &dyn Core, deadline: Instant, future: F) -> Option<F::Output> {
-    let (mut future, mut until) = (pin!(future), core.until(deadline));
+    let (mut future, mut until) = (pin!(future), None);
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => until.as_mut().poll(cx).map(|()| None),
+        Poll::Pending => {
+            let until: &mut Local<'static, ()> = until.get_or_insert_with(|| core.until(deadline));
+            until.as_mut().poll(cx).map(|()| None)
+        }
     })
     .await
 }

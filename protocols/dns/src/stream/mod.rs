@@ -34,4 +34,6 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use alarm::within;
+pub(crate) use rewound::Rewound;
 pub(crate) use service::DnsService;

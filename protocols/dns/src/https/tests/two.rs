@@ -299,15 +299,53 @@ fn a_connection_that_never_becomes_http_2_ends() {
     });
 }
 
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// How a connection ends on which this is sent behind the preface, and how many bytes its client was told.
+async fn flooded(frames: &[u8]) -> (Option<End>, usize) {
+    let Rig { script, client, served } = Rig::tls(true);
+    let (mut read, mut write) = tokio::io::split(client);
+    let told = tokio::task::spawn_local(async move {
+        let mut told = Vec::new();
+        let _ = read.read_to_end(&mut told).await;
+        told.len()
+    });
+    let sent = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(4, 0, 0, b"")[..], frames].concat();
+    let _ = write.write_all(&sent).await;
+    settle().await;
+    let ended = served.is_finished();
+    let _ = write.shutdown().await;
+    assert!(script.asked.borrow().len() <= 100);
+    let end = served.await.unwrap();
+    drop(write);
+    (ended.then_some(end), told.await.unwrap())
+}
+
 #[test]
-fn floods_of_empty_frames_end_the_connection() {
+fn floods_end_the_connection_or_cost_no_more_than_they_bring() {
     run(async {
-        let headers = b"\0\0\x0c\x01\0\0\0\0\x01\x83\x87\x41\x01a\x44\x05/flo\x86";
-        let empty = b"\0\0\0\0\0\0\0\0\x01";
-        let mut rig = Rig::tls(true);
-        let flood =
-            [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", &headers[..], &empty.repeat(5000)];
-        let _ = rig.client.write_all(&flood.concat()).await;
-        assert!(matches!(rig.served.await.unwrap(), End::Fault(Blame::Client, _)));
+        let fault = |end| matches!(end, Some(End::Fault(Blame::Client, _)));
+        let post = b"\x83\x87\x41\x01a\x44\x0a/dns-query\x5f\x17application/dns-message";
+        let open = frame(1, 4, 1, post);
+
+        let empty = [open.clone(), frame(0, 0, 1, b"").repeat(5000)].concat();
+        assert!(fault(flooded(&empty).await.0), "empty data");
+        let endless = [frame(1, 0, 1, post), frame(9, 0, 1, &[0; 1000]).repeat(1000)].concat();
+        assert!(fault(flooded(&endless).await.0), "continuations");
+        let bomb = [b"\x40\x01a\x7f\x81\x1e".as_slice(), &[b'b'; 256], &[0xbe; 15_000]].concat();
+        let bomb = flooded(&frame(1, 4, 1, &bomb)).await;
+        assert!(bomb.1 < 10_000, "{bomb:?}");
+        let own = [open, frame(1, 4, 1, post), frame(8, 0, 1, &[0; 4])].concat();
+        assert!(fault(flooded(&own).await.0), "a stream opened twice");
+
+        for (kind, payload) in [(6, &[0; 8][..]), (4, b"")] {
+            let frames = frame(kind, 0, 0, payload);
+            let (_, told) = flooded(&frames.repeat(20_000)).await;
+            assert!(told <= frames.len() * 20_000 + 200, "{told} bytes for frames of kind {kind}");
+        }
     });
 }
