@@ -1,5 +1,6 @@
 //! Conversations that go on with a server, in a protocol made up for these tests: the client says a line, the server
-//! answers one, and both belong together then, or, after `stay`, are passed on piece by piece.
+//! answers one, and both belong together then, or, after `stay`, are passed on piece by piece; after `hush` the server's
+//! line is for the gateway alone.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -21,6 +22,8 @@ struct Parley;
 struct Talk {
     stays: bool,
     passes: bool,
+    hushes: bool,
+    heard: bool,
 }
 
 impl Protocol for Parley {
@@ -46,9 +49,11 @@ impl Conversation for Talk {
             Input::Client(bytes) | Input::Server(bytes) if self.passes && !bytes.is_empty() => {
                 Step::Pass(bytes.len())
             }
+            Input::Client(bytes) if self.heard && !bytes.is_empty() => Step::Relay,
             Input::Client(bytes) => match bytes.iter().position(|&byte| byte == b'\n') {
                 Some(end) if !self.stays => {
                     self.stays = bytes.starts_with(b"stay");
+                    self.hushes = bytes.starts_with(b"hush");
                     Step::Route(end + 1, Box::default())
                 }
                 _ => Step::Wait,
@@ -56,6 +61,10 @@ impl Conversation for Talk {
             Input::Server(b"ok\n") if self.stays => {
                 self.passes = true;
                 Step::Pass(3)
+            }
+            Input::Server(b"ok\n") if self.hushes => {
+                self.heard = true;
+                Step::Drop(3)
             }
             Input::Server(b"ok\n") => Step::Relay,
             Input::Unavailable(_) | Input::Ended(_) | Input::Expired(_) => Step::Close,
@@ -171,6 +180,16 @@ fn server_that_was_asked_nothing_owes_no_response() {
     let rig = rig(vip, "", &[mute_after("ok\n")], "");
     let mut client = client(&rig, "stay\n");
     client.read_exact(&mut [0; 3]).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    assert_eq!(rig.line(|_| true)["end"], "idle-timeout");
+    assert_eq!(failures(&rig, "s0"), 0);
+}
+
+#[test]
+fn relayed_server_that_answered_the_gateway_owes_no_first_byte() {
+    let vip = "timeouts = { response = '200ms', idle = '1s' }";
+    let rig = rig(vip, "", &[mute_after("ok\n")], "");
+    let mut client = client(&rig, "hush\nmore");
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     assert_eq!(rig.line(|_| true)["end"], "idle-timeout");
     assert_eq!(failures(&rig, "s0"), 0);
