@@ -94,7 +94,7 @@ impl Visitor for Network {
     }
 
     fn visit(&mut self, stage: &mut Stage) -> Result<Visit, DemoError> {
-        let over = if self.asked % 2 == 0 { Over::Udp } else { Over::Tcp };
+        let over = if self.asked.is_multiple_of(2) { Over::Udp } else { Over::Tcp };
         self.asked += 1;
         let failed = |error| DemoError::Client { client: self.name.clone(), vip: VIP, error };
         let named = ask(stage.address(VIP)?, self.subnet, over).map_err(failed)?;
