@@ -102,3 +102,39 @@ const TCP_IN_FLIGHT: u64 = 100;
 /// Below this the worker's tick is too coarse to mean anything.
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn defaults_are_those_of_the_page() {
+        let (options, problems) = testing::read("", |section| Options::read(section, false));
+        let options = options.unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(options.over, [Over::Udp, Over::Tcp]);
+        assert_eq!((&*options.path, options.retry), ("/dns-query", true));
+        assert_eq!((options.tcp_in_flight, options.tcp_queries), (100, None));
+        let seconds =
+            [options.tcp_idle, options.message_timeout, options.response].map(|time| time.as_secs());
+        assert_eq!(seconds, [10, 5, 2]);
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused() {
+        for (text, message) in [
+            ("path = \"dns-query\"", "`path` is not a path"),
+            ("over = \"https\"\npath = \"/a?b\"", "`path` is not a path"),
+            ("path = \"/dns-query\"", "`path` has no effect"),
+            ("tcp-idle = \"1ms\"", "`tcp-idle` is out of range"),
+            ("tcp-in-flight = 0", "`tcp-in-flight` is out of range"),
+            ("tcp-queries = 0", "`tcp-queries` is out of range"),
+            ("message-timeout = 5", "`message-timeout` has no unit"),
+            ("over = [\"udp\", \"doq\"]", "unknown value `doq` for `over`"),
+        ] {
+            let (_, problems) = testing::read(text, |section| Options::read(section, false));
+            assert_eq!(problems, [message], "{text}");
+        }
+    }
+}

@@ -59,3 +59,49 @@ fn retry_on(section: &mut Section<'_>) -> u16 {
     }
     codes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing;
+
+    fn read(text: &str) -> (PoolRules, Vec<String>) {
+        testing::read(text, |section| PoolRules::read(section, "p", &Caches::default(), (1, 2)))
+    }
+
+    #[test]
+    fn pool_without_keys_changes_nothing_and_keeps_nothing() {
+        let (rules, problems) = read("");
+        assert!(problems.is_empty() && rules.cache.is_none() && rules.retry_on == 0, "{rules:?}");
+    }
+
+    #[test]
+    fn size_alone_is_a_cache_with_the_usual_times() {
+        let settings = |text| testing::read(text, cache::read).0.unwrap();
+        let usual = settings("cache = \"64 MiB\"");
+        assert_eq!(usual, settings("cache = { size = \"64 MiB\" }"));
+        let seconds = |time: Duration| time.as_secs();
+        assert_eq!((usual.bytes, seconds(usual.max_ttl)), (64 << 20, 86_400));
+        assert_eq!((seconds(usual.min_ttl), seconds(usual.stale)), (0, 0));
+        assert_eq!((seconds(usual.negative_ttl), seconds(usual.error_ttl)), (3 * 3600, 5));
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused() {
+        for (text, message) in [
+            ("cache = \"1 KiB\"", "`cache` is out of range"),
+            ("cache = 64", "`cache` has no unit"),
+            ("cache = {}", "`size` is missing"),
+            ("cache = { size = \"1 MiB\", ttl = \"1s\" }", "unknown key `ttl`"),
+            ("cache = { size = \"1 MiB\", error-ttl = \"2m\" }", "`error-ttl` is out of range"),
+            ("client-subnet = \"keep\"", "unknown value `keep` for `client-subnet`"),
+            ("client-subnet-prefix = { ipv4 = 33 }", "`ipv4` is out of range"),
+            ("retry-on = [\"noerror\"]", "`noerror` is no error"),
+            ("retry-on = [\"badvers\"]", "`badvers` is no error"),
+        ] {
+            assert_eq!(read(text).1, [message], "{text}");
+        }
+    }
+}

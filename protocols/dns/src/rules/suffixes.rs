@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hasher;
 
+use sekisho_api::smallvec::SmallVec;
 use siphasher::sip::SipHasher13;
 
 /// The most labels of a name, the root's not counted: 127 of one byte each fill its 255.
@@ -12,7 +13,7 @@ const LABELS: usize = 127;
 #[derive(Debug, Default)]
 pub(super) struct Suffixes {
     /// Indexes of rules, ascending, by the hash of a name.
-    by_hash: HashMap<u64, Vec<usize>>,
+    by_hash: HashMap<u64, SmallVec<[usize; 1]>>,
     /// Labels of the longest name in it.
     depth: usize,
     seed: (u64, u64),
