@@ -56,7 +56,7 @@ impl Ended<'_> {
                 host: &described.host,
                 target: "",
                 version: match self.over {
-                    Over::Udp => "udp",
+                    Over::Udp => "",
                     Over::Tcp => "tcp",
                     Over::Tls => "dot",
                     Over::Https => "doh",

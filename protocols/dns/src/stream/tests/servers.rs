@@ -97,6 +97,53 @@ fn server_that_always_closes_ends_in_servfail() {
 }
 
 #[test]
+fn server_whose_framing_breaks_is_left_and_the_query_sent_again() {
+    test(async {
+        let origin = Origin::new(|number, mut stream, seen| async move {
+            if number > 0 {
+                return echo(stream, seen).await;
+            }
+            seen.next(&mut stream).await;
+            stream.write_all(&[0, 3, 1, 2, 3]).await.unwrap();
+            assert_eq!(read(&mut stream).await, None);
+        })
+        .await;
+        let rig = Rig::new(&[&origin]).await;
+        assert_eq!(rcode(&rig.ask(&query(1, "x")).await.unwrap()), 0);
+        rig.quiet().await;
+        assert_eq!(rig.core.servers[0].saw(Observation::Failed(Failure::Malformed)), 1);
+    });
+}
+
+#[test]
+fn noise_from_a_server_is_dropped_message_by_message() {
+    test(async {
+        let origin = Origin::new(|_, mut stream, seen| async move {
+            while let Some(query) = seen.next(&mut stream).await {
+                let good = answer(&query);
+                for cut in 12..good.len() {
+                    write(&mut stream, &good[..cut]).await;
+                }
+                for at in 2..good.len() {
+                    let mut damaged = good.clone();
+                    damaged[at] = !damaged[at];
+                    damaged[0] ^= 1;
+                    write(&mut stream, &damaged).await;
+                }
+                write(&mut stream, &good).await;
+            }
+        })
+        .await;
+        let rig = Rig::new(&[&origin]).await;
+        for n in 0..5 {
+            let asked = query(n, "true");
+            assert_eq!(rig.ask(&asked).await.unwrap(), answer(&asked));
+        }
+        rig.quiet().await;
+    });
+}
+
+#[test]
 fn update_is_not_sent_twice() {
     test(async {
         let origin =
