@@ -5,6 +5,7 @@ mod cache;
 mod choice;
 mod failure;
 mod limits;
+mod mangled;
 mod own;
 mod relay;
 mod secure;
