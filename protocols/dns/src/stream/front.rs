@@ -79,7 +79,9 @@ impl Front {
 
     /// Takes a datagram that the desk has let pass before.
     pub(crate) fn hand(self: &Rc<Self>, datagram: &[u8], facts: &Facts, reply: Reply) {
-        let Some(handed) = Handed::new(reply, &self.handed, HANDED) else { return };
+        let Some(handed) = Handed::new(reply, &self.handed, HANDED) else {
+            return self.core.count(datagram.len() as u64, 0, End::Limited("datagrams-in-flight"));
+        };
         let facts = &Rc::new(facts.clone());
         let asker = Asker { facts, over: Over::Udp, sink: Sink::Datagram(handed) };
         let now = self.core.now();

@@ -51,6 +51,7 @@ impl Line {
     /// Adds a new connection; false if there are too many already.
     pub(crate) fn add(&mut self, owner: Option<Owner>, upstream: &Rc<Upstream>) -> bool {
         match owner {
+            Some(_) if self.owned.len() >= MOST_OWNED => return false,
             // One that has no room any more ends by itself, with what is under way on it.
             Some(owner) => {
                 if let Some(former) = self.owned.insert(owner, upstream.clone()) {
@@ -100,6 +101,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The most shared connections to a server. One carries thousands of queries at a time; more are for servers that
 /// close theirs after each answer.
 const MOST_SHARED: usize = 256;
+/// The most connections that are one client's each. Those of clients that ask by datagrams stay for a while: nothing
+/// says that such a client has left.
+const MOST_OWNED: usize = 1 << 14;
 /// A server that answers more queries than these before it closes has another reason than their number.
 const SHALLOW: u64 = 16;
 /// How long it is remembered: the server may have been restarted with other ideas.
