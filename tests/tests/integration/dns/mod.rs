@@ -7,6 +7,7 @@ mod failure;
 mod limits;
 mod mangled;
 mod own;
+mod proxied;
 mod relay;
 mod secure;
 mod stream;
