@@ -66,6 +66,8 @@ pub struct Descriptor {
 /// A protocol's own defaults of a VIP's `timeouts`; none: what holds for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Patience {
+    /// For what the protocol needs to choose a server.
+    pub head: Option<Duration>,
     /// For the first byte of a server's answer.
     pub response: Option<Duration>,
     /// Without a byte either way.

@@ -35,7 +35,7 @@ pub(super) fn timeouts(vip: &mut Section<'_>, protocol: Patience) -> Timeouts {
     let mut section = inner(vip, "timeouts");
     let timeouts = Timeouts {
         handshake: section.duration("handshake", defaults::HANDSHAKE, defaults::DEADLINE),
-        head: section.duration("head", defaults::HEAD, defaults::DEADLINE),
+        head: section.duration("head", protocol.head.unwrap_or(defaults::HEAD), defaults::DEADLINE),
         connect: section.duration("connect", defaults::CONNECT, defaults::DEADLINE),
         response: section.optional_duration("response", defaults::DEADLINE).or(protocol.response),
         idle: section.duration("idle", protocol.idle.unwrap_or(defaults::IDLE), defaults::DEADLINE),

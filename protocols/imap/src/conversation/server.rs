@@ -1,0 +1,228 @@
+//! The server's words until it has accepted or refused the user.
+
+use bytes::Bytes;
+use sekisho_api::{Fault, Input, Side, Step};
+
+use super::identify::identify;
+use super::{Stage, Visit};
+use crate::back::{Cannot, LINE_MAX, Line, capabilities, login, read};
+use crate::front::line;
+use crate::sasl::Proof;
+
+/// The gateway's own tags: asking what the server can and for TLS, saying who the client is, logging in, asking again.
+const ASK: &str = "S0";
+const IDENTIFY: &str = "S1";
+const LOG_IN: &str = "S2";
+const ASK_AGAIN: &str = "S3";
+
+/// What a client is told where the fault is not its own.
+const UNAVAILABLE: &str = "NO [UNAVAILABLE] Temporary failure, try again";
+
+impl Visit {
+    /// Everything but the client's words, once a server was asked for.
+    pub(super) fn serve(&mut self, input: Input<'_>) -> Result<Step, Fault> {
+        match input {
+            Input::Connected(connected) => {
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.begin(connected.start_tls);
+                }
+                self.stage = Stage::Greeting;
+                Ok(Step::NeedMore)
+            }
+            Input::Unavailable(_) => {
+                self.stage = Stage::Talking { invited: 0 };
+                let answer = self.attempt.take().map(|attempt| attempt.tagged(UNAVAILABLE.as_bytes()));
+                Ok(Step::Reply(0, answer.unwrap_or_default().into()))
+            }
+            Input::Secured(Side::Server, _) => Ok(self.ask(0)),
+            Input::Ended(Side::Server) => Ok(self.failed(0)),
+            Input::Server(bytes) => self.heard(bytes),
+            _ => Ok(Step::Wait),
+        }
+    }
+
+    fn heard(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
+        match self.stage {
+            Stage::StartingTls => return Ok(Step::StartTls(0)),
+            Stage::Committing => {
+                self.stage = Stage::Saying;
+                return Ok(Step::Commit);
+            }
+            Stage::Saying => return Ok(self.say_login()),
+            Stage::Accepted => return Ok(Step::Relay),
+            Stage::Refused => {
+                self.stage = Stage::Talking { invited: 0 };
+                self.attempt = None;
+                return Ok(Step::Release(0));
+            }
+            _ => {}
+        }
+        let found = match line(bytes, LINE_MAX) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Step::NeedMore),
+            Err(_) if self.is_committed() => return Ok(self.failed(bytes.len())),
+            Err(_) => return Err(Fault::server("line-too-long")),
+        };
+        match self.stage {
+            Stage::Greeting => self.greeted(found),
+            Stage::StartTls => self.willing(found),
+            Stage::Capability => self.able(found),
+            Stage::Judging | Stage::Challenged => Ok(self.judged(found)),
+            Stage::Naming => Ok(self.named(found)),
+            _ => Ok(Step::Wait),
+        }
+    }
+
+    /// Whether the password may have left.
+    fn is_committed(&self) -> bool {
+        matches!(self.stage, Stage::Judging | Stage::Challenged | Stage::Naming)
+    }
+
+    fn greeted(&mut self, (text, length): (&[u8], usize)) -> Result<Step, Fault> {
+        if read(text) != Line::Ok {
+            return Err(Fault::server("not-ready"));
+        }
+        let Some(attempt) = &mut self.attempt else { return Ok(Step::Wait) };
+        if attempt.start_tls {
+            self.stage = Stage::StartTls;
+            return Ok(Step::Reply(length, Bytes::from(format!("{ASK} STARTTLS\r\n"))));
+        }
+        match capabilities(text) {
+            Some(server) => {
+                attempt.server = Some(server);
+                Ok(self.prepare(length))
+            }
+            // Dovecot greets without them while it waits for itself; the real greeting is an untagged line like others.
+            None => Ok(self.ask(length)),
+        }
+    }
+
+    fn willing(&mut self, (text, length): (&[u8], usize)) -> Result<Step, Fault> {
+        match read(text) {
+            Line::Tagged { tag, ok: true, .. } if tag == ASK.as_bytes() => self.stage = Stage::StartingTls,
+            Line::Tagged { .. } | Line::Bye | Line::Strange => return Err(Fault::server("no-starttls")),
+            _ => {}
+        }
+        Ok(Step::Drop(length))
+    }
+
+    /// Asks what the server can.
+    fn ask(&mut self, length: usize) -> Step {
+        self.stage = Stage::Capability;
+        Step::Reply(length, Bytes::from(format!("{ASK} CAPABILITY\r\n")))
+    }
+
+    fn able(&mut self, (text, length): (&[u8], usize)) -> Result<Step, Fault> {
+        let Some(attempt) = &mut self.attempt else { return Ok(Step::Wait) };
+        match read(text) {
+            Line::Tagged { tag, ok: true, .. } if tag == ASK.as_bytes() && attempt.server.is_some() => {
+                return Ok(self.prepare(length));
+            }
+            Line::Tagged { .. } | Line::Bye | Line::PreAuth | Line::Strange => {
+                return Err(Fault::server("no-capabilities"));
+            }
+            Line::Capability(_) => attempt.server = capabilities(text),
+            _ => {}
+        }
+        Ok(Step::Drop(length))
+    }
+
+    /// Finds out how the user is logged in, before anything secret is said.
+    fn prepare(&mut self, length: usize) -> Step {
+        let Some(attempt) = &mut self.attempt else { return Step::Wait };
+        match login(LOG_IN, &attempt.credentials, attempt.server.unwrap_or_default()) {
+            Ok(login) => {
+                attempt.login = Some(login);
+                self.stage = Stage::Committing;
+                Step::Drop(length)
+            }
+            Err(cannot) => {
+                let answer = attempt.tagged(match cannot {
+                    Cannot::LoginDisabled => b"NO [SERVERBUG] The server takes no password",
+                    Cannot::NoMechanism => b"NO [CANNOT] The server has no such mechanism",
+                });
+                self.stage = Stage::Refused;
+                Step::Replace(length, answer.into())
+            }
+        }
+    }
+
+    /// One write: who the client is, and the login.
+    fn say_login(&mut self) -> Step {
+        let Some(attempt) = &mut self.attempt else { return Step::Wait };
+        let Some(login) = attempt.login.take() else { return Step::Wait };
+        let told = self.options.tell_address && attempt.server.is_some_and(|server| server.id);
+        let mut words = match told {
+            true => identify(IDENTIFY, self.client, self.local, &self.fields),
+            false => Vec::new(),
+        };
+        words.extend(login.command.as_slice());
+        attempt.response = login.response;
+        self.stage = Stage::Judging;
+        Step::Reply(0, words.into())
+    }
+
+    fn judged(&mut self, (text, length): (&[u8], usize)) -> Step {
+        let Some(attempt) = &mut self.attempt else { return Step::Wait };
+        match read(text) {
+            Line::Id => Step::Drop(length),
+            Line::Capability(_) => {
+                attempt.named = true;
+                Step::Pass(length)
+            }
+            Line::Ok | Line::Untagged => Step::Pass(length),
+            Line::Continue(_) => match (attempt.response.take(), &attempt.credentials.proof) {
+                (Some(response), _) => Step::Reply(length, Bytes::copy_from_slice(&response)),
+                // A token was not good enough, and the server says why (RFC 7628, section 3.2.3).
+                (None, Proof::Response(..)) => {
+                    self.stage = Stage::Challenged;
+                    Step::Pass(length)
+                }
+                (None, Proof::Password(_)) => self.failed(length),
+            },
+            Line::Tagged { tag, .. } if tag == IDENTIFY.as_bytes() => Step::Drop(length),
+            Line::Tagged { tag, ok: false, rest } if tag == LOG_IN.as_bytes() => {
+                let answer = attempt.tagged(rest);
+                self.refusals = self.refusals.saturating_add(1);
+                self.stage = Stage::Refused;
+                Step::Replace(length, answer.into())
+            }
+            Line::Tagged { tag, ok: true, rest } if tag == LOG_IN.as_bytes() => {
+                if attempt.named || capabilities(text).is_some() {
+                    let answer = attempt.tagged(rest);
+                    self.stage = Stage::Accepted;
+                    return Step::Replace(length, answer.into());
+                }
+                // What was said before login is not true any more, and a client that is told nothing believes it.
+                attempt.verdict = rest.to_vec();
+                self.stage = Stage::Naming;
+                Step::Reply(length, Bytes::from(format!("{ASK_AGAIN} CAPABILITY\r\n")))
+            }
+            _ => self.failed(length),
+        }
+    }
+
+    fn named(&mut self, (text, length): (&[u8], usize)) -> Step {
+        let Some(attempt) = &mut self.attempt else { return Step::Wait };
+        match read(text) {
+            Line::Capability(_) => {
+                attempt.names = [text, b"\r\n"].concat();
+                Step::Drop(length)
+            }
+            Line::Tagged { tag, .. } if tag == ASK_AGAIN.as_bytes() => {
+                let answer = [std::mem::take(&mut attempt.names), attempt.tagged(&attempt.verdict)].concat();
+                self.stage = Stage::Accepted;
+                Step::Replace(length, answer.into())
+            }
+            Line::Bye | Line::Strange => self.failed(length),
+            _ => Step::Pass(length),
+        }
+    }
+
+    /// The server failed while it decided. No other one is tried: it may have heard the password.
+    fn failed(&mut self, length: usize) -> Step {
+        self.stage = Stage::Refused;
+        let answer = self.attempt.as_ref().map(|attempt| attempt.tagged(UNAVAILABLE.as_bytes()));
+        Step::Replace(length, answer.unwrap_or_default().into())
+    }
+}

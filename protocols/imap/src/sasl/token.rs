@@ -1,0 +1,47 @@
+//! Bearer tokens: who the token is for is said beside it.
+
+use super::{Credentials, Mechanism, Proof, Secret, is_name};
+
+/// Ends each field.
+const END: u8 = 1;
+
+/// `user=NAME` and `auth=Bearer TOKEN`, each ended by 0x01, and 0x01.
+pub(super) fn xoauth2(response: Secret) -> Option<Credentials> {
+    let fields = response.strip_suffix(&[END, END])?;
+    let user = fields.split(|&byte| byte == END).find_map(|field| field.strip_prefix(b"user="))?;
+    let user = is_name(user).then(|| user.to_vec().into())?;
+    Some(Credentials { authzid: None, user, proof: Proof::Response(Mechanism::XOAuth2, response) })
+}
+
+/// `n,a=NAME,` ended by 0x01, then fields (RFC 7628, section 3.1; RFC 5801, section 4).
+pub(super) fn oauthbearer(response: Secret) -> Option<Credentials> {
+    let header = response.split(|&byte| byte == END).next()?;
+    let rest = header.strip_prefix(b"n,")?;
+    let name = rest.strip_suffix(b",")?.strip_prefix(b"a=")?;
+    let user = unescape(name).filter(|user| is_name(user))?.into();
+    Some(Credentials { authzid: None, user, proof: Proof::Response(Mechanism::OAuthBearer, response) })
+}
+
+/// `=2C` is a comma and `=3D` an equals sign; neither stands by itself.
+fn unescape(name: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(name.len());
+    let mut rest = name;
+    loop {
+        match rest {
+            [] => return Some(text),
+            [b'=', b'2', b'C', after @ ..] => {
+                text.push(b',');
+                rest = after;
+            }
+            [b'=', b'3', b'D', after @ ..] => {
+                text.push(b'=');
+                rest = after;
+            }
+            [b'=' | b',', ..] => return None,
+            [byte, after @ ..] => {
+                text.push(*byte);
+                rest = after;
+            }
+        }
+    }
+}
