@@ -1,7 +1,7 @@
 //! Many datagrams with one system call: `recvmmsg(2)` and `sendmmsg(2)`.
 //!
 //! The memory that the kernel is pointed at is laid out once and never moves: the vectors below do not grow. It is
-//! read and written through them while no call is under way.
+//! read while no call is under way.
 
 use std::io;
 use std::mem;
@@ -14,6 +14,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::Path;
+use super::pages::Pages;
 
 /// Datagrams of one call. Larger batches gain nothing more; one of 8 costs a tenth more for each query.
 pub(super) const BATCH: usize = 32;
@@ -56,7 +57,7 @@ impl Frames {
 /// Received datagrams, until the next are received.
 pub(super) struct Inbox {
     frames: Frames,
-    bytes: Vec<u8>,
+    bytes: Pages,
     /// Whether it is told where they came from and went to.
     addressed: bool,
     received: usize,
@@ -64,16 +65,20 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// An inbox for sockets that hear everybody (`addressed`), or for such that hear one peer.
-    pub(super) fn new(addressed: bool) -> Self {
+    ///
+    /// # Errors
+    /// If there is no address space for them.
+    pub(super) fn new(addressed: bool) -> io::Result<Self> {
         let mut inbox = Self {
             frames: Frames::new(),
-            bytes: vec![0; BATCH * STRIDE],
+            bytes: Pages::new(BATCH * STRIDE)?,
             addressed,
             // All headers are to be made ready.
             received: BATCH,
         };
-        for (vector, buffer) in inbox.frames.vectors.iter_mut().zip(inbox.bytes.chunks_exact_mut(STRIDE)) {
-            vector.iov_base = buffer.as_mut_ptr().cast();
+        let start = inbox.bytes.start();
+        for (number, vector) in inbox.frames.vectors.iter_mut().enumerate() {
+            vector.iov_base = start.wrapping_add(number * STRIDE).cast();
             vector.iov_len = STRIDE;
         }
         if addressed {
@@ -83,7 +88,7 @@ impl Inbox {
                 header.msg_hdr.msg_control = ptr::from_mut(control).cast();
             }
         }
-        inbox
+        Ok(inbox)
     }
 
     /// Receives what is there, at most [`BATCH`] datagrams, and says how many. Fewer: there are no more for now.
@@ -320,7 +325,7 @@ mod tests {
     #[test]
     fn batch_of_datagrams_arrives_in_order_with_the_address_of_its_sender() {
         let (here, there) = sent(40, 100);
-        let mut inbox = Inbox::new(true);
+        let mut inbox = Inbox::new(true).unwrap();
         assert_eq!(inbox.receive(&here).unwrap(), BATCH, "no more than fits");
         for number in 0..BATCH {
             assert_eq!(inbox.datagram(number).unwrap(), [number as u8; 100]);
@@ -333,7 +338,7 @@ mod tests {
     #[test]
     fn longest_datagram_passes_whole() {
         let (here, _there) = sent(1, 65_507);
-        let mut inbox = Inbox::new(false);
+        let mut inbox = Inbox::new(false).unwrap();
         assert_eq!(inbox.receive(&here).unwrap(), 1);
         assert_eq!(inbox.datagram(0).unwrap().len(), 65_507);
     }
@@ -351,7 +356,7 @@ mod tests {
             let client = UdpSocket::bind(client).unwrap();
             client.connect(target).unwrap();
             client.send(b"question").unwrap();
-            let (mut inbox, here) = (Inbox::new(true), &here.sockets[0]);
+            let (mut inbox, here) = (Inbox::new(true).unwrap(), &here.sockets[0]);
             while inbox.receive(here).is_err() {}
             let path = inbox.path(0).unwrap();
             assert_eq!(path.to.unwrap().to_canonical(), target.ip());

@@ -4,6 +4,7 @@ mod batch;
 mod exchange;
 mod flow;
 mod message;
+mod pages;
 mod towards;
 mod workbench;
 

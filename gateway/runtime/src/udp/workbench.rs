@@ -38,7 +38,7 @@ pub(super) struct Tools {
 
 impl Workbench {
     /// # Errors
-    /// If the kernel has no randomness.
+    /// If the kernel has no randomness, or no address space.
     pub(crate) fn new() -> io::Result<Self> {
         let tools = Tools {
             out: vec![0; DATAGRAM],
@@ -48,7 +48,7 @@ impl Workbench {
             batch: 1,
             replied: Vec::new(),
         };
-        Ok(Self { requests: Inbox::new(true), answers: Inbox::new(false), tools })
+        Ok(Self { requests: Inbox::new(true)?, answers: Inbox::new(false)?, tools })
     }
 }
 

@@ -49,6 +49,7 @@ impl Exchanges {
         };
         let Some(one) = query.take(which) else { return };
         let took = now.saturating_duration_since(one.sent);
+        socket.answered(took);
         one.lease.server().observe(Observation::Answered(took), now);
         if !query.done {
             return self.deliver(state, tools, (Ticket { key, which }, one), (answer, delivery), now);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sekisho_api::Server;
-use sekisho_scheduler::ServerState;
 
 use super::fifo::Fifo;
 use super::random::Random;
@@ -120,8 +119,7 @@ impl Upstreams {
     /// How long the server may be silent before another is asked: four times what it usually takes, but not so long
     /// that the other could not answer within `response`.
     pub(super) fn silence(&self, response: Duration) -> Duration {
-        let state = self.server.as_any().downcast_ref::<ServerState>();
-        let usual = state.and_then(ServerState::response_time).unwrap_or_default();
+        let usual = self.sockets.iter().flatten().map(|socket| socket.usual()).max().unwrap_or_default();
         SILENCE.max(usual.saturating_mul(4)).min(response / 2)
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Upstream {
     /// What is to be sent at the end of the batch: where the bytes stand, and whose they are.
     pub(super) outgoing: RefCell<Vec<(Range<usize>, Key)>>,
     pub(super) used: Cell<Instant>,
+    /// How long answers take, smoothed as TCP does (RFC 6298, section 2).
+    usual: Cell<Duration>,
     opened: Instant,
     asked: Cell<u32>,
     listening: OnceCell<AbortHandle>,
@@ -66,6 +68,7 @@ impl Upstream {
             ids: RefCell::default(),
             outgoing: RefCell::default(),
             used: Cell::new(now),
+            usual: Cell::default(),
             opened: now,
             asked: Cell::new(0),
             listening: OnceCell::new(),
@@ -104,6 +107,17 @@ impl Upstream {
 
     pub(super) fn count(&self) {
         self.asked.set(self.asked.get() + 1);
+    }
+
+    /// An answer came after so long.
+    pub(super) fn answered(&self, took: Duration) {
+        let usual = self.usual.get();
+        self.usual.set(if usual.is_zero() { took } else { (usual * 7 + took) / 8 });
+    }
+
+    /// How long answers take.
+    pub(super) fn usual(&self) -> Duration {
+        self.usual.get()
     }
 
     /// Takes all errors that the network has reported and says whether one means that the server cannot be reached.
