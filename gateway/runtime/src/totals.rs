@@ -56,8 +56,19 @@ impl ExchangeTotals {
     }
 
     fn add(&mut self, more: &Self) {
-        let Self { answered, ignored, asked, shared, handed, refused, repeats, timeouts, late, strays, overloads } =
-            self;
+        let Self {
+            answered,
+            ignored,
+            asked,
+            shared,
+            handed,
+            refused,
+            repeats,
+            timeouts,
+            late,
+            strays,
+            overloads,
+        } = self;
         for (sum, more) in [(answered, &more.answered), (ignored, &more.ignored)] {
             for (label, count) in more {
                 *sum.entry(label).or_default() += count;
