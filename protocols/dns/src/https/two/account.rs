@@ -1,0 +1,45 @@
+//! What the requests of one connection of HTTP/2 tell it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What the requests of one connection tell it.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// Requests under way.
+    pub(super) running: Cell<usize>,
+    /// When a request last came or ended.
+    pub(super) moved: Cell<Instant>,
+    /// Requests that were answered.
+    pub(super) answered: Cell<u64>,
+    /// Requests that the client withdrew.
+    pub(super) withdrawn: Cell<u64>,
+}
+
+/// A request under way, counted while it lives.
+pub(super) struct Running(pub(super) Rc<Account>);
+
+impl Account {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            running: Cell::default(),
+            moved: Cell::new(now),
+            answered: Cell::default(),
+            withdrawn: Cell::default(),
+        }
+    }
+}
+
+impl Running {
+    pub(super) fn new(account: &Rc<Account>) -> Self {
+        account.running.set(account.running.get() + 1);
+        Self(account.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get().saturating_sub(1));
+    }
+}
