@@ -1,0 +1,146 @@
+//! Carries out what a conversation decides: reading, writing, choosing, connecting, TLS.
+
+mod connect;
+mod read;
+mod secure;
+mod write;
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use sekisho_api::{Conversation, End, Facts, Failure, Lease, Route};
+use sekisho_engine::{Action, Engine, EngineLimits};
+
+use crate::connection::Ended;
+use crate::io::Io;
+use crate::slot::Serving;
+use crate::worker::Worker;
+
+/// Where a conversation has led.
+#[derive(Debug)]
+pub(crate) enum Front {
+    /// To its end; the lease is that of the last server, if it had one.
+    Ended(Ended, Option<Lease>),
+    /// To two streams that belong together.
+    Relay(Ended, Box<(Related, Lease)>),
+}
+
+/// Two streams that belong together.
+#[derive(Debug)]
+pub(crate) struct Related {
+    pub(crate) client: Io,
+    pub(crate) server: Io,
+    pub(crate) to_server: BytesMut,
+    pub(crate) to_client: BytesMut,
+    /// Whether the server has answered already.
+    pub(crate) answered: bool,
+}
+
+/// Runs a conversation until it relays or ends.
+pub(crate) async fn run(
+    worker: &Rc<Worker>,
+    serving: &Rc<Serving>,
+    conversation: Box<dyn Conversation>,
+    client: Io,
+    facts: &Facts,
+    began: Instant,
+) -> Front {
+    let limits = EngineLimits { buffer: serving.live.vip.limits.buffer, ..EngineLimits::default() };
+    let driver = Driver {
+        worker,
+        serving,
+        facts,
+        client,
+        server: None,
+        engine: Engine::new(conversation, facts, limits),
+        route: Route::new(),
+        ended: Ended { end: End::Done, received: 0, sent: 0, attempts: 0, key: None, answered: None },
+        began,
+        drain_told: false,
+        kept_alive: false,
+        owes: None,
+        heard: false,
+    };
+    driver.run().await
+}
+
+struct Driver<'a> {
+    worker: &'a Rc<Worker>,
+    serving: &'a Rc<Serving>,
+    facts: &'a Facts,
+    client: Io,
+    server: Option<(Io, Lease)>,
+    engine: Engine,
+    route: Route,
+    ended: Ended,
+    began: Instant,
+    drain_told: bool,
+    kept_alive: bool,
+    /// Since when the server has been asked, or is connected, and has said nothing.
+    owes: Option<Instant>,
+    /// Whether the server has said anything.
+    heard: bool,
+}
+
+impl Driver<'_> {
+    async fn run(mut self) -> Front {
+        loop {
+            match self.engine.next() {
+                Action::Write(side, bytes) => {
+                    if let Err(end) = self.write(side, &bytes).await {
+                        // What the conversation ended for already counts more than that nobody heard its last word.
+                        let end = if let Action::Close(own) = self.engine.next() { own } else { end };
+                        return self.over(end);
+                    }
+                }
+                Action::Read { client, server, need } => self.read(client, server, need).await,
+                Action::Route(route) => {
+                    self.release(None);
+                    self.ended.attempts = 0;
+                    self.route = *route;
+                    if let Err(end) = self.connect().await {
+                        return self.over(end);
+                    }
+                }
+                Action::Retry => {
+                    self.release(Some(Failure::Reset));
+                    if let Err(end) = self.connect().await {
+                        return self.over(end);
+                    }
+                }
+                Action::ReleaseServer => self.release(None),
+                Action::StartTls(side) => {
+                    if let Err(end) = self.secure(side).await {
+                        return self.over(end);
+                    }
+                }
+                Action::Relay { to_server, to_client } => match self.server.take() {
+                    Some((server, lease)) => {
+                        let related = Related {
+                            client: self.client,
+                            server,
+                            to_server,
+                            to_client,
+                            answered: self.heard,
+                        };
+                        return Front::Relay(self.ended, Box::new((related, lease)));
+                    }
+                    None => return self.over(End::ServerLeft),
+                },
+                Action::Close(end) => {
+                    if self.ended.sent > 0 {
+                        self.linger().await;
+                    }
+                    return self.over(end);
+                }
+            }
+        }
+    }
+
+    fn over(mut self, end: End) -> Front {
+        self.ended.end = end;
+        let lease = self.server.take().map(|(_, lease)| lease);
+        Front::Ended(self.ended, lease)
+    }
+}
