@@ -3,7 +3,7 @@
 use std::task::Poll;
 use std::time::Instant;
 
-use sekisho_api::{Connected, Core, End, Failure, Key, Observation, Side, Unavailable, Why};
+use sekisho_api::{Connected, Core, End, Failure, Key, Observation, Side, Stream, Unavailable, Why};
 use sekisho_engine::Engine;
 
 use super::Driver;
