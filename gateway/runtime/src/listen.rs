@@ -58,9 +58,12 @@ pub(crate) fn tcp(
 pub(crate) fn udp(address: SocketAddr, workers: usize, ours: bool) -> io::Result<Bound<UdpSocket>> {
     let open = |address| {
         let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
-        // As much as the kernel allows: bursts outlast a worker's turn. What it cuts off is no error.
-        let _ = socket.set_recv_buffer_size(4 << 20);
-        let _ = socket.set_send_buffer_size(4 << 20);
+        if !crate::udp::make_room(&socket) {
+            tracing::info!(
+                %address,
+                "The kernel buffers less than 4 MiB of datagrams: bursts may be lost; raise net.core.rmem_max"
+            );
+        }
         crate::udp::ask_for_destination(&socket, address)?;
         socket.bind(&address.into())?;
         Ok(socket.into())

@@ -20,6 +20,22 @@ pub(crate) fn ask_for_destination(socket: &socket2::Socket, address: SocketAddr)
     }
 }
 
+/// Room in the kernel, each way: bursts outlast a worker's turn.
+const ROOM: usize = 4 << 20;
+
+/// Gives a socket as much room as the kernel allows, and says whether that is all that is wanted. A privileged process
+/// may pass over `net.core.rmem_max` and `net.core.wmem_max`.
+pub(crate) fn make_room(socket: &socket2::Socket) -> bool {
+    let forced = setsockopt(socket, sockopt::RcvBufForce, &ROOM).is_ok()
+        && setsockopt(socket, sockopt::SndBufForce, &ROOM).is_ok();
+    if !forced {
+        // What the kernel cuts off is no error.
+        _ = socket.set_recv_buffer_size(ROOM);
+        _ = socket.set_send_buffer_size(ROOM);
+    }
+    forced || socket.recv_buffer_size().is_ok_and(|size| size >= ROOM)
+}
+
 /// Receives one datagram: its length, and where it came from and went to.
 pub(crate) fn receive(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<(usize, Path)> {
     // Room for one in6_pktinfo, the larger of the two, with its header.

@@ -9,7 +9,7 @@ mod towards;
 mod workbench;
 
 pub(crate) use exchange::Exchanges;
-pub(crate) use message::ask_for_destination;
+pub(crate) use message::{ask_for_destination, make_room};
 pub(crate) use workbench::Workbench;
 
 use std::cell::RefCell;

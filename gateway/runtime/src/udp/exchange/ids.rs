@@ -89,6 +89,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::slab::Slab;
     use super::*;
 
     proptest! {
@@ -119,6 +120,49 @@ mod tests {
             for (id, number) in model {
                 prop_assert_eq!(ids.get(id), Some(number));
             }
+        }
+    }
+
+    proptest! {
+        /// Over several sockets and through any order of asking, finishing and answering: what an answer finds under
+        /// its id is a query that was asked under that id on that socket and is still under way, or nothing.
+        #[test]
+        fn answer_finds_the_query_that_was_asked_under_its_id_or_none(
+            steps in prop::collection::vec((0_u8..4, 0_usize..3, any::<u16>()), 1..3000),
+        ) {
+            let mut sockets = [Ids::default(), Ids::default(), Ids::default()];
+            let (mut queries, mut live, mut sent) = (Slab::default(), Vec::new(), Vec::new());
+            for (step, socket, pick) in steps {
+                let pick = usize::from(pick);
+                match step {
+                    0 | 1 => {
+                        let key = queries.insert((socket, 0));
+                        // Few different ids, so that they are used again soon.
+                        let id = sockets[socket].claim(1, key, || pick as u32);
+                        if let Some(id) = id {
+                            *queries.get_mut(key).unwrap() = (socket, id);
+                            live.push(key);
+                            sent.push((socket, id));
+                        } else {
+                            queries.remove(key);
+                        }
+                    }
+                    2 if !live.is_empty() => {
+                        let key = live.swap_remove(pick % live.len());
+                        let (socket, id) = queries.remove(key).unwrap();
+                        prop_assert_eq!(sockets[socket].release(id), Some(key));
+                    }
+                    // An answer to anything that was ever sent: in time, late, or doubled.
+                    _ => if let Some(&(socket, id)) = sent.get(pick % sent.len().max(1)) {
+                        let found = sockets[socket].get(id).map(|key| queries.get(key).copied());
+                        prop_assert!(matches!(found, None | Some(Some(_))), "a key that leads nowhere");
+                        if let Some(query) = found.flatten() {
+                            prop_assert_eq!(query, (socket, id));
+                        }
+                    },
+                }
+            }
+            prop_assert_eq!(sockets.iter().map(Ids::live).sum::<usize>(), queries.len());
         }
     }
 

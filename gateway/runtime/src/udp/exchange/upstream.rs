@@ -22,6 +22,7 @@ use super::query::Ticket;
 use super::slab::Key;
 use super::{Exchanges, survive};
 use crate::udp::batch::readable;
+use crate::udp::make_room;
 
 /// How long a source port is used: whoever has found it out has it for no longer.
 const LIFE: Duration = Duration::from_secs(60);
@@ -54,9 +55,7 @@ impl Upstream {
         let address = server.address();
         let socket =
             Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-        // As much as the kernel allows: bursts outlast a worker's turn. What it cuts off is no error.
-        let _ = socket.set_recv_buffer_size(4 << 20);
-        let _ = socket.set_send_buffer_size(4 << 20);
+        make_room(&socket);
         match address {
             SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
