@@ -141,6 +141,24 @@ fn longest_datagrams_pass_whole_both_ways() {
 }
 
 #[test]
+fn wildcard_listener_answers_from_the_address_that_was_asked_whichever_family_it_is_of() {
+    let oracle = Oracle::start("one", Manner::Answers);
+    let wildcard = configuration("[::]:0", "", "", &[oracle.address]);
+    let rig = Rig::start_with(&wildcard, sekisho::builtin().with(Riddle { streams: false }));
+    let port = rig.address("v").port();
+    for (from, to) in [("127.0.0.1:0", "127.0.3.22"), ("127.0.0.1:0", "127.0.3.23"), ("[::1]:0", "::1")] {
+        let client = UdpSocket::bind(from).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // It hears that address alone from now on.
+        client.connect(SocketAddr::new(to.parse().unwrap(), port)).unwrap();
+        // Several, so that they are answered with one call.
+        (0..5).for_each(|one| _ = client.send(&[1, one, ASK, b'q']).unwrap());
+        let answers: HashSet<_> = (0..5).map(|_| receive(&client)).collect();
+        assert_eq!(answers, (0..5).map(|one| ([1, one], ANSWER, "q=one".to_owned())).collect());
+    }
+}
+
+#[test]
 fn hundred_questions_at_once_get_their_own_answers_though_their_ids_are_equal() {
     let oracle = Oracle::start("one", Manner::Answers);
     let (rig, client) = (rig("", &[oracle.address]), client());
