@@ -2,9 +2,9 @@ use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use sekisho_tests::program;
+use sekisho_tests::{program, until};
 
-use super::{Sekisho, Server, Signal, ZONE, ask, names, resolvers};
+use super::{Program, Sekisho, Server, Signal, ZONE, ask, names, resolvers, whole};
 
 /// What dnsperf counted.
 #[derive(Debug, PartialEq)]
@@ -110,4 +110,24 @@ fn reloads_under_load_lose_nothing() {
     });
     assert!(tally.sent > 5_000, "{tally:?}");
     assert_eq!((tally.lost, tally.refused), (0, 0), "{tally:?}\n{}", sekisho.log());
+}
+
+#[test]
+fn nothing_up_is_said_to_dig_with_an_extended_error_until_a_server_is_back() {
+    let listen = "127.0.6.34:7500";
+    let mut servers = [Server::start(Program::Knot, "knot", "127.0.6.34:7501")];
+    let sekisho = Sekisho::start("dns-nothing", &resolvers(listen, &servers, "", ""), listen);
+    let (at, name) = (listen.parse().unwrap(), names(1).remove(0));
+    servers[0].kill();
+    for transport in ["+notcp", "+tcp"] {
+        until("nothing is up", || {
+            let text = whole("dig", at, &[transport, &name, "TXT"]);
+            assert!(text.contains("SERVFAIL"), "{transport}: {text}\n{}", sekisho.log());
+            text.contains("EDE: 22 ").then_some(())
+        });
+    }
+    servers[0].restart();
+    until("the server is used again", || {
+        whole("dig", at, &["+short", &name, "TXT"]).contains("knot").then_some(())
+    });
 }

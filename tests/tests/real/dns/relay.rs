@@ -98,4 +98,9 @@ fn wildcard_listener_answers_from_the_address_that_was_asked() {
         let answers = ask("dig", address.parse().unwrap(), &["-b", "127.0.6.99"], &names(2));
         assert_eq!(answers, ["knot", "knot"], "{address}\n{}", sekisho.log());
     }
+    sekisho.reload(&resolvers("[::]:7526", &servers, "", ""), "Reloaded");
+    for address in ["[::1]:7526", "127.0.6.27:7526"] {
+        let answers = ask("kdig", address.parse().unwrap(), &[], &names(2));
+        assert_eq!(answers, ["knot", "knot"], "{address}\n{}", sekisho.log());
+    }
 }
