@@ -55,6 +55,11 @@ impl Exchanges {
         }
         let more = state.queries.len() > 0 || !state.servers.is_empty();
         self.ticking.set(more);
+        if !more {
+            // What a flood has made large is given back.
+            let (budget, complained) = (mem::take(&mut state.budget), state.complained);
+            *state = State { budget, complained, ..State::default() };
+        }
         more
     }
 

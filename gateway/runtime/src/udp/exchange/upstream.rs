@@ -140,17 +140,8 @@ impl Upstream {
     }
 }
 
-/// Whether a socket's error means that its server cannot be reached: all that are not about this host's memory or
-/// the datagram's size.
+/// Whether a socket's error means that its server cannot be reached: all that are not about an interruption, this host's
+/// memory or the datagram's size.
 pub(super) fn means_unreachable(errno: i32) -> bool {
-    !matches!(
-        errno,
-        libc::EAGAIN
-            | libc::EINTR
-            | libc::ENOBUFS
-            | libc::ENOMEM
-            | libc::EMSGSIZE
-            | libc::EBADF
-            | libc::EFAULT
-    )
+    !matches!(errno, libc::EAGAIN | libc::EINTR | libc::ENOBUFS | libc::ENOMEM | libc::EMSGSIZE)
 }
