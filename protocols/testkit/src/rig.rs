@@ -126,12 +126,13 @@ impl Rig {
             return matches!(event, Event::Ended(_));
         }
         match event {
-            Event::Connected(name) if self.phase == Phase::Routing => {
+            Event::Connected(name, start_tls) if self.phase == Phase::Routing => {
                 self.attempt += 1;
                 self.phase = Phase::Connected;
                 self.effects.to_servers.push(Vec::new());
                 let name = Arc::from(name.as_str());
-                self.engine.connected(Connected { name, tls: None, start_tls: false, attempt: self.attempt });
+                let (start_tls, attempt) = (*start_tls, self.attempt);
+                self.engine.connected(Connected { name, tls: None, start_tls, attempt });
             }
             Event::Unavailable(why) if self.phase == Phase::Routing => {
                 self.phase = Phase::Talking;
@@ -148,7 +149,7 @@ impl Rig {
             Event::Failed => _ = self.engine.server_failed(),
             Event::Draining => self.engine.draining(),
             Event::Expired(deadline) => self.engine.expired(*deadline),
-            Event::Connected(_) | Event::Unavailable(_) | Event::Secured(..) => return false,
+            Event::Connected(..) | Event::Unavailable(_) | Event::Secured(..) => return false,
         }
         self.run();
         true

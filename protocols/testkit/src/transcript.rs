@@ -9,7 +9,7 @@ use sekisho_api::{Deadline, Side, Unavailable};
 /// | `# …`, empty | a comment |
 /// | `C: text\r\n`, `S: …` | the client, the server says this; escapes `\r \n \t \0 \\ \" \xNN` |
 /// | `C\| 03 00 0a # length` | the same as hexadecimal, with a comment |
-/// | `! connected NAME` | the dial succeeds |
+/// | `! connected NAME` | the dial succeeds; `! connected NAME starttls`: TLS is still to be started |
 /// | `! unavailable WHY` | there is no server: `all-down`, `full`, `queue-timeout`, `connect-failed` |
 /// | `! secured client`, `! secured server` | the handshake is done; a server name may follow |
 /// | `! ended client`, `! ended server` | that side sends nothing more |
@@ -38,7 +38,8 @@ pub(crate) enum Line {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    Connected(String),
+    /// Its name, and whether TLS is still to be started.
+    Connected(String, bool),
     Unavailable(Unavailable),
     Secured(Side, Option<String>),
     Ended(Side),
@@ -114,7 +115,13 @@ pub fn hex(text: &str) -> Option<Vec<u8>> {
 fn event(text: &str) -> Option<Event> {
     let mut words = text.split_whitespace();
     Some(match (words.next()?, words.next()) {
-        ("connected", name) => Event::Connected(name.unwrap_or("one").to_owned()),
+        ("connected", name) => {
+            let start_tls = words.next();
+            if start_tls.is_some_and(|word| word != "starttls") {
+                return None;
+            }
+            Event::Connected(name.unwrap_or("one").to_owned(), start_tls.is_some())
+        }
         ("unavailable", why) => Event::Unavailable(*WHYS.iter().find(|w| why == Some(w.name()))?),
         ("secured", Some(to)) => Event::Secured(side(to)?, words.next().map(str::to_owned)),
         ("ended", Some(to)) => Event::Ended(side(to)?),

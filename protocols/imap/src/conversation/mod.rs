@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sekisho_api::{Conversation, Converse, Facts, Fault, Input, Side, Step};
+use sekisho_api::{Conversation, Converse, Deadline, Facts, Fault, Input, Side, Step};
 
 use crate::options::Options;
 use crate::sasl::{LoginExchange, Mechanism};
@@ -43,6 +43,9 @@ impl Converse for Desk {
 const MISTAKES: u8 = 5;
 /// Logins that fail, before the connection ends.
 const REFUSALS: u8 = 6;
+
+/// What a client is told where the fault is not its own.
+const UNAVAILABLE: &[u8] = b"NO [UNAVAILABLE] Temporary failure, try again";
 
 struct Visit {
     options: Arc<Options>,
@@ -106,7 +109,7 @@ impl Conversation for Visit {
                 let capabilities = self.options.capabilities(self.secured);
                 Ok(say(0, format!("* OK [CAPABILITY {capabilities}] {}\r\n", self.options.banner)))
             }
-            (_, Input::Expired(_)) => Ok(self.leave(0, "Too slow")),
+            (_, Input::Expired(deadline)) => Ok(self.expired(deadline)),
             (_, Input::Secured(Side::Client, _)) => {
                 // What was said in clear counts no more.
                 (self.secured, self.fields) = (true, Vec::new());
@@ -136,6 +139,18 @@ impl Conversation for Visit {
 }
 
 impl Visit {
+    /// The last word: a login under way has its answer, too.
+    fn expired(&mut self, deadline: Deadline) -> Step {
+        let answer = self.attempt.take().map(|attempt| attempt.tagged(UNAVAILABLE)).unwrap_or_default();
+        let why = match deadline {
+            Deadline::Drain => "Shutting down",
+            Deadline::Idle => "Idle for too long",
+            _ => "Too slow",
+        };
+        self.stage = Stage::Leaving;
+        Step::Reply(0, [&answer, format!("* BYE {why}\r\n").as_bytes()].concat().into())
+    }
+
     /// Says good-bye and closes.
     fn leave(&mut self, consumed: usize, why: &str) -> Step {
         self.stage = Stage::Leaving;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sekisho_api::{Fault, Input, Side, Step};
 
 use super::identify::identify;
-use super::{Stage, Visit};
+use super::{Stage, UNAVAILABLE, Visit};
 use crate::back::{Cannot, LINE_MAX, Line, capabilities, login, read};
 use crate::front::line;
 use crate::sasl::Proof;
@@ -14,9 +14,6 @@ const ASK: &str = "S0";
 const IDENTIFY: &str = "S1";
 const LOG_IN: &str = "S2";
 const ASK_AGAIN: &str = "S3";
-
-/// What a client is told where the fault is not its own.
-const UNAVAILABLE: &str = "NO [UNAVAILABLE] Temporary failure, try again";
 
 impl Visit {
     /// Everything but the client's words, once a server was asked for.
@@ -31,7 +28,7 @@ impl Visit {
             }
             Input::Unavailable(_) => {
                 self.stage = Stage::Talking { invited: 0 };
-                let answer = self.attempt.take().map(|attempt| attempt.tagged(UNAVAILABLE.as_bytes()));
+                let answer = self.attempt.take().map(|attempt| attempt.tagged(UNAVAILABLE));
                 Ok(Step::Reply(0, answer.unwrap_or_default().into()))
             }
             Input::Secured(Side::Server, _) => Ok(self.ask(0)),
@@ -222,7 +219,7 @@ impl Visit {
     /// The server failed while it decided. No other one is tried: it may have heard the password.
     fn failed(&mut self, length: usize) -> Step {
         self.stage = Stage::Refused;
-        let answer = self.attempt.as_ref().map(|attempt| attempt.tagged(UNAVAILABLE.as_bytes()));
+        let answer = self.attempt.as_ref().map(|attempt| attempt.tagged(UNAVAILABLE));
         Step::Replace(length, answer.unwrap_or_default().into())
     }
 }

@@ -7,6 +7,9 @@ pub(crate) const LITERAL_MAX: usize = 4 * 1024;
 /// The longest command with its literals: an ID command may hold 30 fields of 1,024 bytes (RFC 2971, section 3.3).
 pub(crate) const COMMAND_MAX: usize = 64 * 1024;
 
+/// The most literals of a command: the fields and values of an ID command.
+const LITERALS_MAX: usize = 60;
+
 /// How far a command is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
@@ -35,7 +38,7 @@ pub(crate) enum Overlong {
 /// Finds the end of the first command in `bytes`. `invited`: how many of its literals the client was invited to send.
 pub(crate) fn frame(bytes: &[u8], invited: usize) -> Result<Frame, Overlong> {
     let mut begin = 0;
-    let mut literals = 0;
+    let (mut literals, mut waiting) = (0, 0);
     let mut text = 0;
     loop {
         let rest = bytes.get(begin..).unwrap_or_default();
@@ -57,9 +60,13 @@ pub(crate) fn frame(bytes: &[u8], invited: usize) -> Result<Frame, Overlong> {
             (None, true) => return Ok(Frame::Refused(behind)),
             (None, false) => return Err(Overlong::Literal),
         };
+        literals += 1;
+        if literals > LITERALS_MAX {
+            return Err(Overlong::Command);
+        }
         if literal.waits {
-            literals += 1;
-            if literals > invited {
+            waiting += 1;
+            if waiting > invited {
                 return Ok(Frame::Invite);
             }
         }
@@ -137,6 +144,8 @@ mod tests {
         assert_eq!(frame(&[b'a'; LINE_MAX], 0), Err(Overlong::Line));
         let many = b"{4096+}\r\n".iter().chain(&[b'x'; 4096]).copied().collect::<Vec<_>>().repeat(17);
         assert_eq!(frame(&many, 0), Err(Overlong::Literal));
+        assert_eq!(frame(&b"{0}\r\n".repeat(60), 60), Ok(Frame::Incomplete));
+        assert_eq!(frame(&b"{0}\r\n".repeat(61), 60), Err(Overlong::Command));
     }
 
     #[test]

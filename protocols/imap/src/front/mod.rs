@@ -4,4 +4,4 @@ mod frame;
 mod grammar;
 
 pub(crate) use frame::{COMMAND_MAX, Frame, Overlong, frame, line};
-pub(crate) use grammar::{Command, Tagged, command};
+pub(crate) use grammar::{Command, command};
