@@ -18,6 +18,5 @@ pub(super) async fn serve(stream: &mut TcpStream, name: &str) -> io::Result<()> 
     stream.write_all(CONFIRM).await?;
     stream.write_all(format!("{name}\n").as_bytes()).await?;
     // Until the client leaves.
-    stream.read(&mut [0]).await?;
-    Ok(())
+    tokio::io::copy(stream, &mut tokio::io::sink()).await.map(drop)
 }
