@@ -193,14 +193,26 @@ fn twenty_thousand_malformed_questions_harm_nobody_and_none_is_forwarded_that_ca
     let server = Liar::start(|_| Vec::new());
     let rig = rig(&server);
     let (bad, good) = (client(rig.address("dns")), client(rig.address("dns")));
-    bad.set_nonblocking(true).unwrap();
     let mut random = Random(0x5eed_5eed_5eed_5eed);
     let mut buffer = [0; 65_536];
     for number in 0..20_000 {
         let sent = mangled(&mut random, number);
         let _ = bad.send(&sent);
-        while let Ok(size) = bad.recv(&mut buffer) {
-            assert!(buffer[..size].get(2).is_some_and(|flags| flags & 0x80 != 0), "what came is no answer");
+        // Now and then it waits for an answer of its own, so that what is under way fits into the server's socket:
+        // what the kernel drops there is lost to everybody, and the gateway tells so with SERVFAIL.
+        if number % 20 == 0 {
+            let question = question(4, 1_000_000 + number);
+            bad.send(&question).unwrap();
+            loop {
+                let size = bad.recv(&mut buffer).unwrap();
+                if buffer[..size] == truth(&question) {
+                    break;
+                }
+                assert!(
+                    buffer[..size].get(2).is_some_and(|flags| flags & 0x80 != 0),
+                    "what came is no answer"
+                );
+            }
         }
         if number % 100 == 0 {
             let question = question(3, number);
@@ -210,7 +222,7 @@ fn twenty_thousand_malformed_questions_harm_nobody_and_none_is_forwarded_that_ca
         }
     }
     let heard = server.heard.lock().unwrap();
-    assert!(heard.len() >= 200, "{}", heard.len());
+    assert!(heard.len() >= 1_200, "{}", heard.len());
     for (_, _, question) in heard.iter() {
         assert!(readable(question), "forwarded: {question:02x?}");
     }
