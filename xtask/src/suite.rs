@@ -13,7 +13,7 @@ pub(crate) enum Suite {
     Tidy,
     /// The gateway in-process, between scripted clients and servers
     Integration,
-    /// The binary between real programs: nginx, curl, wrk
+    /// The binary between real programs: nginx, Knot, NSD and BIND, curl, dig, wrk, dnsperf
     Real,
     /// A protocol outside the workspace, built against the contract by path
     Outside,
