@@ -10,6 +10,7 @@ use crate::conversation::Converse;
 use crate::exchange::Exchange;
 use crate::identity::IdentityRules;
 use crate::key::KeyKind;
+use crate::metric::Metric;
 use crate::networks::Networks;
 use crate::persist::Persist;
 use crate::probe::ProbeKind;
@@ -32,6 +33,12 @@ pub trait Protocol: fmt::Debug + Send + Sync {
     fn configure_pool(&self, options: &mut Section<'_>, pool: &PoolContext<'_>) -> Option<PoolSettings> {
         let _ = (options, pool);
         None
+    }
+
+    /// Tells what it has counted for a pool, by the settings that [`Protocol::configure_pool`] made of it. Called
+    /// whenever somebody reads the metrics, beside all workers: it must neither wait nor hold them up.
+    fn metrics(&self, settings: &PoolSettings, report: &mut dyn FnMut(Metric)) {
+        let _ = (settings, report);
     }
 
     /// Whether it can start TLS in mid-stream, on either side.

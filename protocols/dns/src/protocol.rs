@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Descriptor, Handler, Patience, PoolContext, PoolSettings, ProbeKind, Protocol, Transport, VipContext,
+    Descriptor, Handler, Metric, Patience, PoolContext, PoolSettings, ProbeKind, Protocol, Transport,
+    VipContext,
 };
 
 use crate::desk::Desk;
@@ -75,6 +76,11 @@ impl Protocol for Dns {
 
     fn configure_pool(&self, options: &mut Section<'_>, pool: &PoolContext<'_>) -> Option<PoolSettings> {
         Some(Arc::new(PoolRules::read(options, pool.name, &self.caches, self.seed)))
+    }
+
+    fn metrics(&self, settings: &PoolSettings, report: &mut dyn FnMut(Metric)) {
+        let cache = settings.downcast_ref::<PoolRules>().and_then(|rules| rules.cache.as_ref());
+        cache.into_iter().flat_map(|cache| cache.counts().metrics()).for_each(report);
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {

@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
+use sekisho_api::Metric;
 use siphasher::sip::SipHasher13;
 
 use crate::wire::{Query, lower_hash, masked};
@@ -87,6 +88,34 @@ pub(crate) struct CacheCounts {
     pub(crate) entries: u64,
     /// Bytes that they and their places take.
     pub(crate) bytes: u64,
+}
+
+impl CacheCounts {
+    /// Each of them, as an operator reads it.
+    pub(crate) fn metrics(self) -> [Metric; 7] {
+        let metric = |name, help, value| Metric { name, help, value };
+        [
+            metric(
+                "cache_hits_total",
+                "Queries answered from the pool's cache with a fresh answer.",
+                self.hits,
+            ),
+            metric(
+                "cache_misses_total",
+                "Queries that the pool's cache had no fresh answer to.",
+                self.misses,
+            ),
+            metric(
+                "cache_stale_total",
+                "Queries answered with what was fresh once, as no server was to be had.",
+                self.stale,
+            ),
+            metric("cache_stored_total", "Answers taken into the pool's cache.", self.stored),
+            metric("cache_evicted_total", "Answers that left the pool's cache to make room.", self.evicted),
+            metric("cache_entries", "Answers in the pool's cache.", self.entries),
+            metric("cache_bytes", "Memory that the pool's cache takes for them.", self.bytes),
+        ]
+    }
 }
 
 /// The packet cache of a pool.
