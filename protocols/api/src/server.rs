@@ -70,6 +70,17 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Refused,
+        Self::ConnectTimeout,
+        Self::Tls,
+        Self::Reset,
+        Self::ResponseTimeout,
+        Self::Malformed,
+        Self::SaidSo,
+    ];
+
     /// The name in logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -147,8 +147,7 @@ impl ServerState {
         // Whatever the response time is read from is what gets worse.
         let measured = if self.answers.average().is_some() { &self.answers } else { &self.connects };
         measured.penalise(now);
-        let connecting = matches!(failure, Failure::Refused | Failure::ConnectTimeout | Failure::Tls);
-        let count = self.counts.failed(connecting);
+        let count = self.counts.failed(failure);
         self.turn_by_traffic(now, |monitor| monitor.failed(failure, count, now));
     }
 

@@ -2,13 +2,16 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
+use sekisho_api::Failure;
+
 use crate::clock::Moment;
 
 #[derive(Debug)]
 pub(crate) struct Counts {
     active: AtomicU32,
     served: AtomicU64,
-    failures: AtomicU64,
+    /// By [`Failure`], in the order of [`Failure::ALL`].
+    failures: [AtomicU64; Failure::ALL.len()],
     bytes: AtomicU64,
     timeouts: AtomicU64,
     strays: AtomicU64,
@@ -24,7 +27,7 @@ impl Counts {
         Self {
             active: AtomicU32::new(0),
             served: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
+            failures: Failure::ALL.map(|_| AtomicU64::new(0)),
             bytes: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             strays: AtomicU64::new(0),
@@ -43,8 +46,13 @@ impl Counts {
         self.served.load(Relaxed)
     }
 
-    pub(super) fn failures(&self) -> u64 {
-        self.failures.load(Relaxed)
+    pub(super) fn failures(&self) -> [(Failure, u64); Failure::ALL.len()] {
+        Failure::ALL
+            .map(|failure| (failure, self.failures_of(failure).map_or(0, |count| count.load(Relaxed))))
+    }
+
+    fn failures_of(&self, failure: Failure) -> Option<&AtomicU64> {
+        self.failures.get(Failure::ALL.iter().position(|&one| one == failure)?)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -104,8 +112,11 @@ impl Counts {
     }
 
     /// Counts a failure and says how many there are in a row.
-    pub(super) fn failed(&self, connecting: bool) -> u32 {
-        self.failures.fetch_add(1, Relaxed);
+    pub(super) fn failed(&self, failure: Failure) -> u32 {
+        if let Some(count) = self.failures_of(failure) {
+            count.fetch_add(1, Relaxed);
+        }
+        let connecting = matches!(failure, Failure::Refused | Failure::ConnectTimeout | Failure::Tls);
         let counter = if connecting { &self.unconnected } else { &self.unanswered };
         counter.fetch_add(1, Relaxed);
         self.in_a_row()

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use sekisho_api::Failure;
 
 use crate::clock::{Clock, Moment};
 use crate::health::{Change, Health, LastProbe, Monitor, ProbeResult, State, Turn};
@@ -160,6 +161,11 @@ impl ServerState {
 
     /// Failures of traffic since the start.
     pub fn failures(&self) -> u64 {
+        self.counts.failures().iter().map(|(_, count)| count).sum()
+    }
+
+    /// The same, by how it failed.
+    pub fn failures_by_kind(&self) -> [(Failure, u64); Failure::ALL.len()] {
         self.counts.failures()
     }
 

@@ -64,6 +64,8 @@ fn only_silence_that_lasted_is_a_failure_and_each_kind_of_silence_is_counted() {
     observe(Observation::Failed(Failure::Refused));
     let counts = (server.strays(), server.repeats(), server.timeouts(), server.failures());
     assert_eq!(counts, (10, 10, 1, 2));
+    let kinds = server.failures_by_kind().into_iter().filter(|(_, count)| *count > 0);
+    assert_eq!(kinds.collect::<Vec<_>>(), [(Failure::Refused, 1), (Failure::ResponseTimeout, 1)]);
 }
 
 #[test]
