@@ -12,10 +12,11 @@ use sekisho_scheduler::Scheduler;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::{self, Command};
-use crate::live::{Live, LiveVip};
+use crate::live::Live;
 use crate::sockets::Addresses;
 use crate::tls::CertificateExpiry;
 use crate::totals::{Ends, ExchangeTotals, Tallies, Totals};
+use crate::view::{self, View};
 
 /// What the program may ask for beside the configuration.
 #[derive(Debug, Default)]
@@ -143,13 +144,12 @@ impl Gateway {
 
     /// The certificates in use, by VIP, and when they expire.
     pub fn certificates(&self) -> Vec<(Arc<str>, CertificateExpiry)> {
-        let live = self.board.live.load();
-        let of = |vip: &Arc<LiveVip>| {
-            let acceptor = vip.acceptor.clone().into_iter();
-            let name = vip.vip.name.clone();
-            acceptor.flat_map(|acceptor| acceptor.expiries()).map(move |expiry| (name.clone(), expiry))
-        };
-        live.vips.iter().flat_map(of).collect()
+        view::certificates(&self.board.live.load())
+    }
+
+    /// A look at it that other threads may keep.
+    pub fn view(&self) -> View {
+        View(self.board.clone())
     }
 
     /// Takes another configuration into force. Listeners that stay are not touched, connections go on.

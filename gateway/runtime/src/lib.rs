@@ -30,9 +30,11 @@ mod ticker;
 mod tls;
 mod totals;
 mod udp;
+mod view;
 mod vip;
 mod worker;
 
 pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};
 pub use tls::CertificateExpiry;
 pub use totals::{Ends, ExchangeTotals, Totals};
+pub use view::{Status, View, VipStatus};

@@ -23,8 +23,7 @@ impl Gauge {
     }
 
     /// How many there are.
-    #[cfg(test)]
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.now.load(Ordering::Relaxed)
     }
 

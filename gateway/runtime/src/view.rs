@@ -1,0 +1,88 @@
+//! The gateway as somebody sees it who looks and changes nothing.
+
+use std::sync::Arc;
+
+use sekisho_api::Handler;
+use sekisho_config::Config;
+use sekisho_scheduler::Scheduler;
+
+use crate::gateway::Board;
+use crate::live::{Live, LiveVip};
+use crate::tls::CertificateExpiry;
+use crate::totals::{Ends, ExchangeTotals, Totals};
+
+/// A look at a gateway, from any thread. After the gateway's end it shows what was last.
+#[derive(Clone, Debug)]
+pub struct View(pub(crate) Arc<Board>);
+
+/// What is in force, and what was counted. All of it is of one configuration.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Which configuration of this process it is, counted from 1.
+    pub epoch: u64,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Pools with their servers, and persistence tables.
+    pub scheduler: Arc<Scheduler>,
+    /// Client connections and UDP flows now, over all VIPs.
+    pub connections: usize,
+    /// The VIPs, in the order of the configuration.
+    pub vips: Vec<VipStatus>,
+    /// The certificates in use, by VIP, and when they expire.
+    pub certificates: Vec<(Arc<str>, CertificateExpiry)>,
+}
+
+/// What a VIP serves and has served.
+#[derive(Clone, Debug)]
+pub struct VipStatus {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Client connections and UDP flows now.
+    pub connections: usize,
+    /// What it has served.
+    pub totals: Totals,
+    /// How that ended.
+    pub ends: Ends,
+    /// What became of its datagrams; none unless its protocol exchanges them.
+    pub exchanges: Option<ExchangeTotals>,
+}
+
+impl View {
+    /// How things stand now.
+    pub fn status(&self) -> Status {
+        let live = self.0.live.load();
+        Status {
+            epoch: live.epoch,
+            config: live.config.clone(),
+            scheduler: live.scheduler.clone(),
+            connections: live.connections.count(),
+            vips: live.vips.iter().map(|vip| status(vip)).collect(),
+            certificates: certificates(&live),
+        }
+    }
+}
+
+fn status(vip: &LiveVip) -> VipStatus {
+    let tallies = &vip.counts.tallies;
+    let exchanges = match vip.vip.handler {
+        Handler::Exchange(_) | Handler::Pair(..) => Some(tallies.exchanges()),
+        Handler::Conversation(_) | Handler::Service(_) => None,
+    };
+    VipStatus {
+        name: vip.vip.name.clone(),
+        connections: vip.counts.connections.count(),
+        totals: tallies.sum(),
+        ends: tallies.ends(),
+        exchanges,
+    }
+}
+
+/// The certificates in use, by VIP.
+pub(crate) fn certificates(live: &Live) -> Vec<(Arc<str>, CertificateExpiry)> {
+    let of = |vip: &Arc<LiveVip>| {
+        let acceptor = vip.acceptor.clone().into_iter();
+        let name = vip.vip.name.clone();
+        acceptor.flat_map(|acceptor| acceptor.expiries()).map(move |expiry| (name.clone(), expiry))
+    };
+    live.vips.iter().flat_map(of).collect()
+}
