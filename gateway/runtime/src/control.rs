@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use sekisho_config::Config;
@@ -57,6 +57,7 @@ impl Control {
         let count = prepared.config().gateway.workers.unwrap_or_else(cores).max(1);
         let changes = Addresses::default().change(prepared.config(), count)?;
         let live = Arc::new(prepared.into_live(store.secret(), seed(), None, now));
+        live.scheduler.set_day(SystemTime::now(), now);
         store.replay(&live.scheduler, &live.config, now);
         let (end, ended) = mpsc::channel(1);
         let addresses = Arc::new(changes.addresses);
@@ -142,6 +143,8 @@ impl Control {
 
     fn chores(&mut self) {
         let live = self.board.live.load();
+        // The clock may have been set since, or the machine have slept.
+        live.scheduler.set_day(SystemTime::now(), Instant::now());
         self.store.tick(&live.scheduler);
         for vip in &live.vips {
             if let Some(acceptor) = &vip.acceptor {
@@ -219,7 +222,7 @@ pub(crate) fn cores() -> usize {
 /// Where the kernel has no randomness yet, the time of day does: it spreads load, it hides nothing.
 fn seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         now.map_or(1, |now| now.as_nanos() as u64)
     })
 }

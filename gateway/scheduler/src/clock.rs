@@ -1,7 +1,7 @@
 //! Moments as plain numbers, so that they fit into atomics.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment in nanoseconds on the time line of one [`Clock`]; never zero, which atomics use for *none*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +41,26 @@ impl Moment {
 pub(crate) struct Clock {
     base: Instant,
     latest: AtomicU64,
+    /// Seconds since 1970 at `base`, by what was last said of the time of day; zero: nothing was.
+    epoch: AtomicU64,
 }
 
 impl Clock {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { base: now, latest: AtomicU64::new(ORIGIN) }
+        Self { base: now, latest: AtomicU64::new(ORIGIN), epoch: AtomicU64::new(0) }
+    }
+
+    /// Takes on what time of day it is at `now`.
+    pub(crate) fn set_day(&self, wall: SystemTime, now: Instant) {
+        let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at_base = since.saturating_sub(now.saturating_duration_since(self.base));
+        self.epoch.store(at_base.as_secs(), Relaxed);
+    }
+
+    /// The seconds since 1970 at `moment`; none before anybody said what time of day it is.
+    pub(crate) fn day(&self, moment: Moment) -> Option<u64> {
+        let epoch = self.epoch.load(Relaxed);
+        (epoch != 0).then(|| epoch.saturating_add(moment.since(Moment(ORIGIN)).as_secs()))
     }
 
     /// The moment of `now`, which becomes the latest known time.
@@ -93,5 +108,17 @@ mod tests {
         assert_eq!(after.since(before), Duration::from_secs(57));
         assert_eq!(before.since(after), Duration::ZERO);
         assert_eq!(clock.read_or_latest(None), after);
+    }
+
+    #[test]
+    fn time_of_day_is_unknown_until_it_is_told_and_then_what_was_told_last() {
+        let start = Instant::now();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let clock = Clock::new(start);
+        assert_eq!(clock.day(clock.moment(later(10))), None);
+        clock.set_day(UNIX_EPOCH + Duration::from_secs(1_000_010), later(10));
+        assert_eq!(clock.day(clock.moment(later(25))), Some(1_000_025));
+        clock.set_day(UNIX_EPOCH + Duration::from_secs(2_000_000), later(30));
+        assert_eq!(clock.day(clock.moment(later(31))), Some(2_000_001));
     }
 }

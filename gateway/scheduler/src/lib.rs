@@ -14,6 +14,7 @@ mod method;
 mod pool;
 mod queue;
 mod scheduler;
+mod seal;
 mod secret;
 mod server;
 mod spec;
@@ -24,6 +25,7 @@ mod testing;
 pub use health::{Cause, Change, Health, LastProbe, ProbeResult, State};
 pub use pool::{Ask, Candidate, Explanation, KeyLine, Lookup, Pool, Verdict, Waiting};
 pub use scheduler::Scheduler;
+pub use seal::{Sealed, TooLong};
 pub use secret::Secret;
 pub use server::ServerState;
 pub use spec::{

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -72,6 +72,12 @@ impl Scheduler {
             scheduler.retire(previous);
         }
         scheduler
+    }
+
+    /// Says what time of day it is at `now`, for tokens that expire; between two calls the time of day follows `Instant`.
+    /// Before the first one no sealed token counts.
+    pub fn set_day(&self, wall: SystemTime, now: Instant) {
+        self.clock.set_day(wall, now);
     }
 
     /// The pool of this name.
@@ -146,7 +152,7 @@ fn build_pool(
         .collect();
     around.queue.stir();
     let Surroundings { clock, queue, .. } = around;
-    Pool::new(spec, servers, clock, queue, seed)
+    Pool::new(spec, servers, secret.clone(), clock, queue, seed)
 }
 
 /// The window over which bandwidth is shown where no method asks for another.

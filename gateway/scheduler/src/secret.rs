@@ -1,4 +1,4 @@
-//! The secret that makes server tokens unforgeable.
+//! The secret that makes tokens unforgeable.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sekisho_api::TOKEN_LEN;
 
-/// The secret behind [`sekisho_api::Server::token`]; equal on all nodes of one service. Never prints.
+/// The secret behind [`sekisho_api::Server::token`] and [`Secret::seal`]; equal on all nodes of one service. Never prints.
 #[derive(Clone)]
 pub struct Secret(hmac::Key);
 
@@ -20,18 +20,40 @@ impl Secret {
         (bytes.len() >= Self::MIN).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 
-    /// The token of a server: HMAC-SHA256 of pool, a zero byte and name, cut to 128 bits.
+    /// The token of a server: its [`Secret::tag`] as text.
     pub(crate) fn token(&self, pool: &str, server: &str) -> Box<str> {
+        let token = URL_SAFE_NO_PAD.encode(self.tag(pool, server));
+        debug_assert_eq!(token.len(), TOKEN_LEN);
+        token.into_boxed_str()
+    }
+
+    /// What names a server: HMAC-SHA256 of pool, a zero byte and name, cut to 128 bits.
+    pub(crate) fn tag(&self, pool: &str, server: &str) -> Tag {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(pool.as_bytes());
         context.update(&[0]);
         context.update(server.as_bytes());
-        let tag = context.sign();
-        let bits = tag.as_ref().get(..16).unwrap_or_default();
-        let token = URL_SAFE_NO_PAD.encode(bits);
-        debug_assert_eq!(token.len(), TOKEN_LEN);
-        token.into_boxed_str()
+        cut(&context.sign())
     }
+
+    /// The MAC of what a seal says in this scope, cut to 128 bits.
+    pub(crate) fn mac(&self, scope: &str, words: &[u8]) -> Tag {
+        let mut context = hmac::Context::with_key(&self.0);
+        // INVARIANT: no name is empty or has a zero byte, so nothing that is sealed begins as a server's token does.
+        context.update(&[0]);
+        context.update(scope.as_bytes());
+        context.update(&[0]);
+        context.update(words);
+        cut(&context.sign())
+    }
+}
+
+/// A MAC of 128 bits.
+pub(crate) type Tag = [u8; 16];
+
+/// The first 128 bits.
+fn cut(tag: &hmac::Tag) -> Tag {
+    tag.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 impl fmt::Debug for Secret {

@@ -54,9 +54,21 @@ pub enum Prefer {
     Name(Box<str>),
     /// The server with this address, read from a token of the protocol's own (a Remote Desktop routing token).
     Address(std::net::SocketAddr),
+    /// A token that the gateway issued, as it came: the scheduler alone can open it. It stands for a server or for a
+    /// user until a day that it names.
+    Sealed(Box<[u8]>),
 }
 
 impl Prefer {
+    /// The longest token that the gateway issues, in bytes: with it, the first packet of a Remote Desktop client has room
+    /// for everything that may stand beside it.
+    pub const SEALED_MAX: usize = 168;
+
+    /// An issued token from the wire; `None` if it is empty or too long to be one of ours.
+    pub fn sealed(raw: &[u8]) -> Option<Self> {
+        (1..=Self::SEALED_MAX).contains(&raw.len()).then(|| Self::Sealed(raw.into()))
+    }
+
     /// A token from the wire; `None` if it is too short or too long to be one of ours.
     pub fn token(raw: &[u8]) -> Option<Self> {
         (raw.len() == crate::server::TOKEN_LEN).then(|| Self::Token(SmallVec::from_slice(raw)))
@@ -69,6 +81,7 @@ impl std::fmt::Debug for Prefer {
             Self::Token(_) => f.write_str("Prefer::Token(..)"),
             Self::Name(name) => write!(f, "Prefer::Name({name})"),
             Self::Address(address) => write!(f, "Prefer::Address({address})"),
+            Self::Sealed(_) => f.write_str("Prefer::Sealed(..)"),
         }
     }
 }

@@ -52,6 +52,8 @@ impl Pool {
     }
 
     pub(super) fn attempt(&self, ask: &Ask<'_>, now: Moment, asker: Asker) -> Result<Lease, Refused> {
+        let opened = self.opened(ask, now);
+        let ask = &ask.with(opened.as_ref());
         let field = self.field(ask, now, asker);
         let resort = field.as_ref().is_ok_and(Field::resort);
         let mut holds = Holds::default();

@@ -122,6 +122,8 @@ impl Pool {
     /// What [`Pool::choose`] would answer, and why. Changes nothing: no turn is taken, no entry made or used.
     pub fn explain(&self, ask: &Ask<'_>, now: Instant) -> Explanation {
         let now = self.clock.moment(now);
+        let opened = self.opened(ask, now);
+        let ask = &ask.with(opened.as_ref());
         let field = self.field(ask, now, Asker::Newcomer);
         let resort = field.as_ref().is_ok_and(Field::resort);
         let mut keys = Vec::new();
@@ -181,7 +183,7 @@ impl Pool {
             if let Some(place) = self.preferred(persist, ask) {
                 lookup = name(place).map_or(Lookup::Miss, Lookup::Preferred);
                 consider(place, Why::Preferred);
-            } else if matches!((persist, &ask.route.prefer), (Persist::Cookie(_), Some(Prefer::Token(_)))) {
+            } else if names_a_server(persist, ask.route.prefer.as_ref()) {
                 lookup = Lookup::Miss;
             } else if let Some(key) = key(persist, ask).filter(|_| tells(persist, ask)) {
                 let member = |name: &str| self.by_name.get(name).copied();
@@ -225,6 +227,15 @@ impl Pool {
             (false, false) => Why::Method(method),
         };
         Ok((place, why))
+    }
+}
+
+/// Whether the client's words name a server of this pool or of another under this entry of the list.
+fn names_a_server(persist: &Persist, prefer: Option<&Prefer>) -> bool {
+    match persist {
+        Persist::Cookie(_) => matches!(prefer, Some(Prefer::Token(_))),
+        Persist::Key(KeyKind::RDP_TOKEN) => matches!(prefer, Some(Prefer::Token(_) | Prefer::Sealed(_))),
+        _ => false,
     }
 }
 

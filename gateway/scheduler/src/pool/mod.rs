@@ -3,6 +3,7 @@
 mod choose;
 mod explain;
 mod persistence;
+mod sealed;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -17,6 +18,7 @@ use sekisho_api::{Persist, Route};
 use crate::clock::Clock;
 use crate::method::Chooser;
 use crate::queue::Queue;
+use crate::secret::Secret;
 use crate::server::ServerState;
 use crate::spec::PoolSpec;
 use crate::table::Table;
@@ -44,6 +46,8 @@ pub struct Pool {
     by_token: HashMap<Box<[u8]>, usize>,
     by_address: HashMap<SocketAddr, usize>,
     chooser: Chooser,
+    /// Opens what the gateway sealed.
+    secret: Secret,
     clock: Arc<Clock>,
     queue: Arc<Queue>,
 }
@@ -52,6 +56,7 @@ impl Pool {
     pub(crate) fn new(
         spec: PoolSpec,
         servers: Vec<Arc<ServerState>>,
+        secret: Secret,
         clock: Arc<Clock>,
         queue: Arc<Queue>,
         seed: u64,
@@ -65,6 +70,7 @@ impl Pool {
             chooser: Chooser::new(&spec, seed),
             servers: servers.into_boxed_slice(),
             spec,
+            secret,
             clock,
             queue,
         }

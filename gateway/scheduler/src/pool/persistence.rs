@@ -79,7 +79,10 @@ impl Pool {
     /// The member that the client's words prefer under this entry of the list.
     pub(super) fn preferred(&self, persist: &Persist, ask: &Ask<'_>) -> Option<usize> {
         match (persist, ask.route.prefer.as_ref()?) {
-            (Persist::Cookie(_), Prefer::Token(token)) => self.by_token.get(&**token).copied(),
+            // An opened seal stands for the server's own token.
+            (Persist::Cookie(_) | Persist::Key(KeyKind::RDP_TOKEN), Prefer::Token(token)) => {
+                self.by_token.get(&**token).copied()
+            }
             (Persist::Key(kind), Prefer::Address(address)) if carries_address(*kind) => {
                 self.by_address.get(address).copied()
             }

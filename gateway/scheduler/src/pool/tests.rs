@@ -3,4 +3,5 @@ mod leases;
 mod persistence;
 mod queue;
 mod reload;
+mod sealed;
 mod states;
