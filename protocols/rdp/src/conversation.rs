@@ -112,8 +112,9 @@ impl Options {
         let Some(line) = first.line.map(Line::read) else { return Route::new() };
         let mut route = Route::new().with_key(line.user(client, &self.rules, &self.identity));
         match line {
-            // Whether it counts is the VIP's `persist` list to say, and it selects among the pool's servers at most.
+            // Whether they count is the VIP's `persist` list to say, and they select among the pool's servers at most.
             Line::Token(address) => route.prefer = Some(Prefer::Address(address)),
+            Line::Sealed(token) => route.prefer = Prefer::sealed(token),
             Line::Hint(hint) => route.pool = self.pool(hint),
             Line::Cookie(_) | Line::Nothing => {}
         }
@@ -137,6 +138,7 @@ mod tests {
         sekisho_testkit::conversation(move || desk.open(&facts))
             .fixture("a mute server and one that is none are replaced", include_str!("../tests/failover.txt"))
             .fixture("token", include_str!("../tests/token.txt"))
+            .fixture("token that the gateway issued", include_str!("../tests/sealed.txt"))
             .fixture("hint behind a preconnection PDU", include_str!("../tests/hint.txt"))
             .fixture("no server", include_str!("../tests/refused.txt"))
             .fixture("another protocol", include_str!("../tests/another.txt"))

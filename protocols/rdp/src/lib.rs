@@ -5,11 +5,14 @@
 //! or stays mute is replaced by another without the client noticing.
 
 mod conversation;
+mod file;
 mod first;
 mod key;
 mod options;
 mod probe;
 mod protocol;
 
+pub use file::{ConnectionFile, NotOneLine};
 pub use first::{First, Malformed, Negotiation, first_packet};
+pub use key::token_line;
 pub use protocol::Rdp;

@@ -9,6 +9,14 @@ use sekisho_api::{IdentityRules, Key};
 
 pub(crate) use cookie::{Rules, WeakKey};
 
+/// What stands before a token that the gateway issued.
+const SEALED: &str = "Cookie: sekisho=";
+
+/// The line that carries a token of the gateway's: the value of `loadbalanceinfo` in a connection file.
+pub fn token_line(token: &str) -> String {
+    format!("{SEALED}{token}")
+}
+
 /// What the line of a first packet is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
@@ -16,6 +24,8 @@ pub(crate) enum Line<'a> {
     Token(SocketAddr),
     /// A cookie with a user's name, or its beginning.
     Cookie(&'a [u8]),
+    /// A token that the gateway issued: the scheduler alone can open it.
+    Sealed(&'a [u8]),
     /// Anything else that a farm's connection file put there: passed on, and usable in `routes`.
     Hint(&'a [u8]),
     /// A token that cannot be read: as if there were no line.
@@ -27,6 +37,9 @@ impl<'a> Line<'a> {
     pub(crate) fn read(line: &'a [u8]) -> Self {
         if let Some(value) = after(line, b"Cookie: msts=") {
             return token::address(value).map_or(Self::Nothing, Self::Token);
+        }
+        if let Some(value) = after(line, SEALED.as_bytes()) {
+            return Self::Sealed(value.trim_ascii());
         }
         match after(line, b"Cookie: mstshash=") {
             Some(value) => Self::Cookie(value),

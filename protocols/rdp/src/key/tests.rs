@@ -67,6 +67,21 @@ fn weak_cookie_counts_as_the_configuration_says() {
 }
 
 #[test]
+fn line_of_an_issued_token_is_read_back_in_any_case_and_with_a_pad_space() {
+    let line = token_line("AQEAAAAA");
+    assert_eq!(Line::read(line.as_bytes()), Line::Sealed(b"AQEAAAAA"));
+    assert_eq!(Line::read(b"cookie: SEKISHO=AQEAAAAA "), Line::Sealed(b"AQEAAAAA"));
+    assert_eq!(user(&line, ONE), None);
+}
+
+#[test]
+fn longest_token_leaves_room_for_all_else_in_a_first_packet() {
+    // The headers, CR LF, a negotiation request and correlation information.
+    let line = token_line(&"A".repeat(sekisho_api::Prefer::SEALED_MAX));
+    assert!(11 + line.len() + 2 + 8 + 36 <= 259);
+}
+
+#[test]
 fn hint_nothing_and_control_characters_are_no_user() {
     for line in ["tsv://MS Terminal Services Plugin.1.Farm", "mth://x", "free text", "", "Cookie: mstshash="]
     {
