@@ -109,7 +109,7 @@ fn mute_after(words: &'static str) -> SocketAddr {
 }
 
 fn failures(rig: &Rig, server: &str) -> u64 {
-    rig.gateway().scheduler().pool("p").unwrap().server(server).unwrap().failures().into()
+    rig.gateway().scheduler().pool("p").unwrap().server(server).unwrap().failures()
 }
 
 fn rig(vip: &str, pool: &str, servers: &[SocketAddr], options: &str) -> Rig {
