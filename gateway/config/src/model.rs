@@ -44,6 +44,8 @@ pub struct Gateway {
     pub log_format: LogFormat,
     /// The access log; none: not written.
     pub access_log: Option<AccessLog>,
+    /// Where metrics are read over HTTP; none: nowhere.
+    pub metrics: Option<SocketAddr>,
     /// Networks whose word is taken for a client's address: one list for all protocols.
     pub trusted: Networks,
 }

@@ -1,5 +1,6 @@
 //! `[gateway]`: what concerns the whole process.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sekisho_api::Networks;
@@ -27,6 +28,7 @@ pub(super) fn read(root: &mut Section<'_>, context: &Context<'_>) -> Gateway {
         log: section.text("log").map_or(defaults::LOG, |log| log.value).to_owned(),
         log_format: section.word("log-format", LOG_FORMATS).unwrap_or_default(),
         access_log: access_log(&mut section, context),
+        metrics: metrics(&mut section, context),
         trusted: Networks::read(&mut section, "trusted-networks").unwrap_or_default(),
     };
     section.finish();
@@ -43,6 +45,28 @@ fn state_directory(section: &mut Section<'_>, context: &Context<'_>) -> Option<P
         context.error(problem.help("name a directory that the gateway may write to"));
     }
     Some(path)
+}
+
+fn metrics(section: &mut Section<'_>, context: &Context<'_>) -> Option<SocketAddr> {
+    let written = section.text("metrics")?;
+    let address: Option<SocketAddr> = written.value.parse().ok();
+    match address {
+        None => {
+            let message = format!("`{}` is not an address and a port", written.value);
+            let problem = Problem::new(written.span, message, "`metrics` is read at one address");
+            context.error(problem.help("write \"127.0.0.1:9101\" or \"[::1]:9101\""));
+        }
+        Some(address) if !address.ip().to_canonical().is_loopback() => {
+            let problem = Problem::new(
+                written.span,
+                "metrics can be read by other hosts",
+                "whoever reaches this address may read them",
+            );
+            context.warn(problem.help("listen on 127.0.0.1, or let only your Prometheus reach the address"));
+        }
+        Some(_) => {}
+    }
+    address
 }
 
 fn access_log(section: &mut Section<'_>, context: &Context<'_>) -> Option<AccessLog> {

@@ -193,6 +193,7 @@ fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
         log: String::new(),
         log_format: sekisho_config::LogFormat::Text,
         access_log: None,
+        metrics: None,
         trusted: sekisho_api::Networks::default(),
     }
 }

@@ -1,0 +1,108 @@
+//! Every metric of the core: its name, what it is, and by which labels. `docs/metrics.md` has the same table.
+//!
+//! Names follow the conventions of Prometheus: base units, `_total` for what only grows. What a protocol counts itself
+//! is named by it and stands below `sekisho_PROTOCOL_`.
+
+/// A metric: one name, and a number for each combination of its labels' values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) labels: &'static [&'static str],
+    pub(crate) help: &'static str,
+}
+
+/// How a number behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It only grows, from zero at the start.
+    Counter,
+    /// It rises and falls.
+    Gauge,
+    /// Always 1: what it says stands in its labels.
+    Info,
+}
+
+impl Kind {
+    /// The word for it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Info => "info",
+        }
+    }
+}
+
+const NONE: &[&str] = &[];
+const VIP: &[&str] = &["vip"];
+const POOL: &[&str] = &["pool"];
+const SERVER: &[&str] = &["pool", "server"];
+const DOMAIN: &[&str] = &["domain"];
+
+/// Declares the constants, and the list of them all.
+macro_rules! families {
+    ($($constant:ident = $kind:ident $name:literal $labels:expr, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub(crate) const $constant: Family =
+                Family { name: $name, kind: Kind::$kind, labels: $labels, help: $help };
+        )*
+        /// All of them, in the order in which they are given.
+        #[cfg(test)]
+        pub(crate) const ALL: &[Family] = &[$($constant),*];
+    };
+}
+
+families! {
+    BUILD = Info "sekisho_build_info" &["version"], "The version that runs.";
+    STARTED = Gauge "process_start_time_seconds" NONE, "When the process started, since 1970.";
+    UPTIME = Gauge "sekisho_uptime_seconds" NONE, "How long it has been running.";
+    CPU = Counter "process_cpu_seconds_total" NONE, "Processor time that the process has used.";
+    RESIDENT = Gauge "process_resident_memory_bytes" NONE, "Memory that the process takes.";
+    EPOCH = Gauge "sekisho_configuration_epoch" NONE, "Which configuration of this process is in force: 1 at the start, one more with each reload.";
+    CONNECTIONS = Gauge "sekisho_connections" NONE, "Client connections and UDP flows that are open, over all VIPs.";
+
+    VIP_CONNECTIONS = Gauge "sekisho_vip_connections" VIP, "Client connections and UDP flows that are open.";
+    VIP_SERVED = Counter "sekisho_vip_served_total" VIP, "Connections, flows, requests or queries that have ended, well or not.";
+    VIP_RECEIVED = Counter "sekisho_vip_received_bytes_total" VIP, "Bytes from clients, of what has ended.";
+    VIP_SENT = Counter "sekisho_vip_sent_bytes_total" VIP, "Bytes to clients, of what has ended.";
+    VIP_ENDS = Counter "sekisho_vip_ends_total" &["vip", "end"], "How what has ended did, by the name that the access log has for it; faults and limits by kind.";
+    VIP_ANSWERED = Counter "sekisho_vip_answered_total" &["vip", "reason"], "Datagrams that the gateway answered itself, by the protocol's reason.";
+    VIP_IGNORED = Counter "sekisho_vip_ignored_total" &["vip", "reason"], "Datagrams of clients that were met with silence, by the protocol's reason.";
+    VIP_ASKED = Counter "sekisho_vip_asked_total" VIP, "Datagrams sent to servers, each time that one was.";
+    VIP_SHARED = Counter "sekisho_vip_shared_total" VIP, "Datagrams that waited for the answer to an equal one.";
+    VIP_HANDED = Counter "sekisho_vip_handed_total" VIP, "Datagrams for servers that are reached over streams.";
+    VIP_REFUSED = Counter "sekisho_vip_refused_total" VIP, "Datagrams that a server's host or the network sent back.";
+    VIP_REPEATS = Counter "sekisho_vip_repeats_total" VIP, "Datagrams that a second server was asked as well, because the first was silent.";
+    VIP_TIMEOUTS = Counter "sekisho_vip_timeouts_total" VIP, "Datagrams that no server has answered in time.";
+    VIP_LATE = Counter "sekisho_vip_late_total" VIP, "Answers that came after that of another server.";
+    VIP_STRAYS = Counter "sekisho_vip_strays_total" VIP, "Datagrams of servers that answered nothing that was asked.";
+    VIP_OVERLOADS = Counter "sekisho_vip_overloads_total" VIP, "Datagrams that were refused because too many were under way.";
+
+    POOL_QUEUED = Gauge "sekisho_pool_queued" POOL, "Clients that wait for a server with room.";
+    POOL_QUEUE_CAPACITY = Gauge "sekisho_pool_queue_capacity" POOL, "The most clients that may wait.";
+
+    SERVER_UP = Gauge "sekisho_server_up" SERVER, "Whether it serves anybody: 1 when up, suspect or draining, 0 when down or in maintenance.";
+    SERVER_STATE = Gauge "sekisho_server_state" &["pool", "server", "state"], "1 for the state that it is in, 0 for the others.";
+    SERVER_WEIGHT = Gauge "sekisho_server_weight" SERVER, "Its weight.";
+    SERVER_ACTIVE = Gauge "sekisho_server_active" SERVER, "Connections, requests or queries that it has now.";
+    SERVER_SERVED = Counter "sekisho_server_served_total" SERVER, "Connections, requests or queries that it was chosen for.";
+    SERVER_BYTES = Counter "sekisho_server_bytes_total" SERVER, "Bytes relayed, both ways together.";
+    SERVER_RESPONSE = Gauge "sekisho_server_response_seconds" SERVER, "Its average response time: to traffic, else to connecting, else to probes; not given before the first.";
+    SERVER_FAILURES = Counter "sekisho_server_failures_total" &["pool", "server", "reason"], "How often it failed a client, by how.";
+    SERVER_TIMEOUTS = Counter "sekisho_server_timeouts_total" SERVER, "Answers of it that did not come in time; also counted as failures.";
+    SERVER_STRAYS = Counter "sekisho_server_strays_total" SERVER, "Datagrams from its address that answered nothing that was asked.";
+    SERVER_REPEATS = Counter "sekisho_server_repeats_total" SERVER, "Requests that another server was asked as well, because this one was silent.";
+
+    PERSISTENCE_ENTRIES = Gauge "sekisho_persistence_entries" DOMAIN, "Keys that are remembered.";
+    PERSISTENCE_BYTES = Gauge "sekisho_persistence_bytes" DOMAIN, "Bytes of keys and names.";
+    PERSISTENCE_HITS = Counter "sekisho_persistence_hits_total" DOMAIN, "Look-ups that found the client's server.";
+    PERSISTENCE_MISSES = Counter "sekisho_persistence_misses_total" DOMAIN, "Look-ups that did not.";
+    PERSISTENCE_INSERTS = Counter "sekisho_persistence_inserts_total" DOMAIN, "Keys that were taken in.";
+    PERSISTENCE_MOVES = Counter "sekisho_persistence_moves_total" DOMAIN, "Keys whose server changed.";
+    PERSISTENCE_EVICTIONS = Counter "sekisho_persistence_evictions_total" DOMAIN, "Keys that made room for others.";
+    PERSISTENCE_EXPIRED = Counter "sekisho_persistence_expired_total" DOMAIN, "Keys that expired.";
+
+    CERTIFICATE_EXPIRY = Gauge "sekisho_certificate_expiry_timestamp_seconds" &["vip", "name", "file"], "When a certificate in use expires, since 1970.";
+}

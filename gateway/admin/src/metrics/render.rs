@@ -1,0 +1,150 @@
+//! From a snapshot to text.
+
+use sekisho_runtime::ExchangeTotals;
+use sekisho_scheduler::State;
+
+use super::names::{self, Family, Kind};
+use super::page::{Form, Page};
+use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
+
+/// A family, and where its numbers stand.
+type Column<T> = (&'static Family, fn(&T) -> u64);
+
+/// The page that Prometheus reads.
+pub(crate) fn render(snapshot: &Snapshot, form: Form) -> String {
+    let mut page = Page::new(form);
+    process(&mut page, &snapshot.process);
+    page.all(&names::EPOCH, [([], snapshot.epoch)]);
+    page.all(&names::CONNECTIONS, [([], snapshot.connections)]);
+    vips(&mut page, &snapshot.vips);
+    exchanges(&mut page, &snapshot.vips);
+    pools(&mut page, &snapshot.pools);
+    servers(&mut page, &snapshot.servers);
+    domains(&mut page, &snapshot.domains);
+    certificates(&mut page, &snapshot.certificates);
+    own(&mut page, &snapshot.own);
+    page.finish()
+}
+
+fn process(page: &mut Page, process: &Process) {
+    page.all(&names::BUILD, [([process.version], 1)]);
+    page.all(&names::STARTED, [([], process.started.as_secs_f64())]);
+    page.all(&names::UPTIME, [([], process.uptime.as_secs_f64())]);
+    page.all(&names::CPU, [([], process.cpu.as_secs_f64())]);
+    page.all(&names::RESIDENT, process.resident.map(|bytes| ([], bytes)));
+}
+
+fn vips(page: &mut Page, vips: &[Vip]) {
+    let of: [Column<Vip>; 4] = [
+        (&names::VIP_CONNECTIONS, |vip| vip.connections as u64),
+        (&names::VIP_SERVED, |vip| vip.totals.served),
+        (&names::VIP_RECEIVED, |vip| vip.totals.received),
+        (&names::VIP_SENT, |vip| vip.totals.sent),
+    ];
+    for (family, number) in of {
+        page.all(family, vips.iter().map(|vip| ([&*vip.name], number(vip))));
+    }
+    let ends = vips.iter().flat_map(|vip| vip.ends.iter().map(|(end, count)| ([&*vip.name, *end], *count)));
+    page.all(&names::VIP_ENDS, ends);
+}
+
+fn exchanges(page: &mut Page, vips: &[Vip]) {
+    let exchanging = || vips.iter().filter_map(|vip| Some((&*vip.name, vip.exchanges.as_ref()?)));
+    let answered = exchanging().flat_map(|(vip, of)| of.answered.iter().map(move |(r, n)| ([vip, *r], *n)));
+    page.all(&names::VIP_ANSWERED, answered);
+    let ignored = exchanging().flat_map(|(vip, of)| of.ignored.iter().map(move |(r, n)| ([vip, *r], *n)));
+    page.all(&names::VIP_IGNORED, ignored);
+    let of: [Column<ExchangeTotals>; 9] = [
+        (&names::VIP_ASKED, |of| of.asked),
+        (&names::VIP_SHARED, |of| of.shared),
+        (&names::VIP_HANDED, |of| of.handed),
+        (&names::VIP_REFUSED, |of| of.refused),
+        (&names::VIP_REPEATS, |of| of.repeats),
+        (&names::VIP_TIMEOUTS, |of| of.timeouts),
+        (&names::VIP_LATE, |of| of.late),
+        (&names::VIP_STRAYS, |of| of.strays),
+        (&names::VIP_OVERLOADS, |of| of.overloads),
+    ];
+    for (family, number) in of {
+        page.all(family, exchanging().map(|(vip, of)| ([vip], number(of))));
+    }
+}
+
+fn pools(page: &mut Page, pools: &[Pool]) {
+    page.all(&names::POOL_QUEUED, pools.iter().map(|pool| ([&*pool.name], pool.queued)));
+    page.all(&names::POOL_QUEUE_CAPACITY, pools.iter().map(|pool| ([&*pool.name], pool.queue_capacity)));
+}
+
+fn servers(page: &mut Page, servers: &[Server]) {
+    let up = |server: &Server| !matches!(server.state, State::Down | State::Maintenance);
+    page.all(&names::SERVER_UP, servers.iter().map(|server| (server.place(), u64::from(up(server)))));
+    let states = servers.iter().flat_map(|server| {
+        let [pool, name] = server.place();
+        STATES.map(|state| ([pool, name, state.name()], u64::from(state == server.state)))
+    });
+    page.all(&names::SERVER_STATE, states);
+    let of: [Column<Server>; 4] = [
+        (&names::SERVER_WEIGHT, |server| server.weight.into()),
+        (&names::SERVER_ACTIVE, |server| server.active.into()),
+        (&names::SERVER_SERVED, |server| server.served),
+        (&names::SERVER_BYTES, |server| server.bytes),
+    ];
+    for (family, number) in of {
+        page.all(family, servers.iter().map(|server| (server.place(), number(server))));
+    }
+    let response = |server: &Server| server.response.map(|time| time.as_secs_f64());
+    let responses = servers.iter().filter_map(|server| Some((server.place(), response(server)?)));
+    page.all(&names::SERVER_RESPONSE, responses);
+    let failures = servers.iter().flat_map(|server| {
+        let [pool, name] = server.place();
+        server.failures.iter().map(move |(reason, count)| ([pool, name, *reason], *count))
+    });
+    page.all(&names::SERVER_FAILURES, failures);
+    let of: [Column<Server>; 3] = [
+        (&names::SERVER_TIMEOUTS, |server| server.timeouts),
+        (&names::SERVER_STRAYS, |server| server.strays),
+        (&names::SERVER_REPEATS, |server| server.repeats),
+    ];
+    for (family, number) in of {
+        page.all(family, servers.iter().map(|server| (server.place(), number(server))));
+    }
+}
+
+impl Server {
+    fn place(&self) -> [&str; 2] {
+        [&self.pool, &self.name]
+    }
+}
+
+fn domains(page: &mut Page, domains: &[Domain]) {
+    let of: [Column<Domain>; 8] = [
+        (&names::PERSISTENCE_ENTRIES, |domain| domain.entries as u64),
+        (&names::PERSISTENCE_BYTES, |domain| domain.bytes as u64),
+        (&names::PERSISTENCE_HITS, |domain| domain.counts.hits),
+        (&names::PERSISTENCE_MISSES, |domain| domain.counts.misses),
+        (&names::PERSISTENCE_INSERTS, |domain| domain.counts.inserts),
+        (&names::PERSISTENCE_MOVES, |domain| domain.counts.moves),
+        (&names::PERSISTENCE_EVICTIONS, |domain| domain.counts.evictions),
+        (&names::PERSISTENCE_EXPIRED, |domain| domain.counts.expired),
+    ];
+    for (family, number) in of {
+        page.all(family, domains.iter().map(|domain| ([&*domain.name], number(domain))));
+    }
+}
+
+fn certificates(page: &mut Page, certificates: &[Certificate]) {
+    let rows = certificates.iter().map(|of| ([&*of.vip, &*of.name, &*of.file], of.expires));
+    page.all(&names::CERTIFICATE_EXPIRY, rows);
+}
+
+fn own(page: &mut Page, own: &[Own]) {
+    for Own { name, help, values } in own {
+        let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
+        page.family(name, kind, help);
+        for (pool, value) in values {
+            page.sample(name, &["pool"], &[pool], value);
+        }
+    }
+}
+
+const STATES: [State; 5] = [State::Up, State::Suspect, State::Down, State::Draining, State::Maintenance];

@@ -1,0 +1,97 @@
+//! The numbers of a gateway at one moment: plain values, from which text is made.
+
+use std::time::Duration;
+
+use sekisho_runtime::{Ends, ExchangeTotals, Totals};
+use sekisho_scheduler::{State, TableCounts};
+
+/// The numbers of a gateway at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) process: Process,
+    /// Which configuration of this process is in force, counted from 1.
+    pub(crate) epoch: u64,
+    /// Client connections and UDP flows, over all VIPs.
+    pub(crate) connections: usize,
+    pub(crate) vips: Vec<Vip>,
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) domains: Vec<Domain>,
+    pub(crate) certificates: Vec<Certificate>,
+    /// What protocols count themselves, one after the other.
+    pub(crate) own: Vec<Own>,
+}
+
+/// The process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Process {
+    pub(crate) version: &'static str,
+    /// When it started, since 1970.
+    pub(crate) started: Duration,
+    pub(crate) uptime: Duration,
+    pub(crate) cpu: Duration,
+    /// Bytes in memory; none where the system does not say.
+    pub(crate) resident: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Vip {
+    pub(crate) name: String,
+    pub(crate) connections: usize,
+    pub(crate) totals: Totals,
+    pub(crate) ends: Ends,
+    pub(crate) exchanges: Option<ExchangeTotals>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub(crate) name: String,
+    pub(crate) queued: usize,
+    pub(crate) queue_capacity: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) pool: String,
+    pub(crate) name: String,
+    pub(crate) state: State,
+    pub(crate) weight: u32,
+    pub(crate) active: u32,
+    pub(crate) served: u64,
+    pub(crate) bytes: u64,
+    /// None before the first measurement.
+    pub(crate) response: Option<Duration>,
+    /// By reason.
+    pub(crate) failures: Vec<(&'static str, u64)>,
+    pub(crate) timeouts: u64,
+    pub(crate) strays: u64,
+    pub(crate) repeats: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Domain {
+    pub(crate) name: String,
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+    pub(crate) counts: TableCounts,
+}
+
+/// A certificate in use; no two are of the same VIP, name and file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Certificate {
+    pub(crate) vip: String,
+    pub(crate) name: String,
+    pub(crate) file: String,
+    /// When it expires, in seconds since 1970.
+    pub(crate) expires: u64,
+}
+
+/// What a protocol counts itself, for each pool that it counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    /// The whole name.
+    pub(crate) name: String,
+    pub(crate) help: &'static str,
+    /// By pool; each once.
+    pub(crate) values: Vec<(String, u64)>,
+}

@@ -1,0 +1,180 @@
+//! From a running gateway to a snapshot.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+use sekisho_api::Metric;
+use sekisho_config::{Config, Registry};
+use sekisho_runtime::{CertificateExpiry, Status, View, VipStatus};
+use sekisho_scheduler::{self as scheduler, ServerState};
+
+use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
+
+/// Where the numbers come from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    view: View,
+    /// The protocols, which count some things themselves.
+    registry: Registry,
+    started: (SystemTime, Instant),
+}
+
+impl Source {
+    /// The numbers of this gateway. What the process counts from its start, it counts from here.
+    pub(crate) fn new(view: View, registry: Registry) -> Self {
+        Self { view, registry, started: (SystemTime::now(), Instant::now()) }
+    }
+
+    /// The numbers now.
+    pub(crate) fn take(&self) -> Snapshot {
+        let Status { epoch, config, scheduler, connections, vips, certificates } = self.view.status();
+        let pools = scheduler.pools();
+        let servers = pools
+            .iter()
+            .flat_map(|pool| pool.servers().iter().map(|server| self::server(pool.name(), server)));
+        Snapshot {
+            process: self.process(),
+            epoch,
+            connections,
+            vips: vips.into_iter().map(vip).collect(),
+            pools: pools.iter().map(|pool| self::pool(pool)).collect(),
+            servers: servers.collect(),
+            domains: scheduler.tables().iter().map(|table| domain(table)).collect(),
+            certificates: self::certificates(certificates),
+            own: own(&self.registry, &config),
+        }
+    }
+
+    fn process(&self) -> Process {
+        let (date, moment) = self.started;
+        let used = clock_gettime(ClockId::ProcessCPUTime);
+        Process {
+            version: env!("CARGO_PKG_VERSION"),
+            started: date.duration_since(UNIX_EPOCH).unwrap_or_default(),
+            uptime: moment.elapsed(),
+            cpu: Duration::try_from(used).unwrap_or_default(),
+            resident: std::fs::read_to_string("/proc/self/status").ok().and_then(|status| resident(&status)),
+        }
+    }
+}
+
+/// The resident set in `/proc/PID/status` (proc(5)), whose unit is always kB.
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn vip(status: VipStatus) -> Vip {
+    let VipStatus { name, connections, totals, ends, exchanges } = status;
+    Vip { name: name.as_ref().to_owned(), connections, totals, ends, exchanges }
+}
+
+fn pool(pool: &scheduler::Pool) -> Pool {
+    Pool {
+        name: pool.name().as_ref().to_owned(),
+        queued: pool.queued(),
+        queue_capacity: pool.spec().queue.capacity,
+    }
+}
+
+fn server(pool: &str, server: &ServerState) -> Server {
+    Server {
+        pool: pool.to_owned(),
+        name: server.name().as_ref().to_owned(),
+        state: server.state(),
+        weight: server.weight(),
+        active: server.active(),
+        served: server.served(),
+        bytes: server.bytes(),
+        response: server.response_time(),
+        failures: server.failures_by_kind().iter().map(|(kind, count)| (kind.name(), *count)).collect(),
+        timeouts: server.timeouts(),
+        strays: server.strays(),
+        repeats: server.repeats(),
+    }
+}
+
+fn domain(table: &scheduler::Table) -> Domain {
+    Domain {
+        name: table.name().as_ref().to_owned(),
+        entries: table.len(),
+        bytes: table.bytes(),
+        counts: table.counts(),
+    }
+}
+
+fn certificates(found: Vec<(impl AsRef<str>, CertificateExpiry)>) -> Vec<Certificate> {
+    let one = |(vip, expiry): (_, CertificateExpiry)| Certificate {
+        vip: AsRef::<str>::as_ref(&vip).to_owned(),
+        name: expiry.name.into(),
+        file: expiry.path.display().to_string(),
+        expires: expiry.not_after.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+    };
+    let mut certificates: Vec<Certificate> = found.into_iter().map(one).collect();
+    certificates.sort_unstable();
+    // A file that is listed twice is read twice, and may have been replaced in between.
+    certificates.dedup_by(|a, b| (&a.vip, &a.name, &a.file) == (&b.vip, &b.name, &b.file));
+    certificates
+}
+
+/// What protocols count themselves. Prometheus refuses a whole page for one name that is not a name or comes twice.
+fn own(registry: &Registry, config: &Config) -> Vec<Own> {
+    let mut found: BTreeMap<String, (&'static str, BTreeMap<String, u64>)> = BTreeMap::new();
+    for pool in &config.pools {
+        for (protocol, settings) in &pool.settings {
+            let Some(of) = registry.protocol(protocol) else { continue };
+            of.metrics(settings, &mut |Metric { name, help, value }| {
+                if is_name(name) {
+                    let name = format!("sekisho_{}_{name}", protocol.replace(|c| !in_name(c), "_"));
+                    let (_, values) = found.entry(name).or_insert_with(|| (help, BTreeMap::new()));
+                    values.insert(pool.spec.name.as_ref().to_owned(), value);
+                }
+            });
+        }
+    }
+    let own = found.into_iter();
+    own.map(|(name, (help, values))| Own { name, help, values: values.into_iter().collect() }).collect()
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(in_name)
+}
+
+fn in_name(character: char) -> bool {
+    matches!(character, 'a'..='z' | '0'..='9' | '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_set_is_read_in_bytes() {
+        assert_eq!(resident("Name:\tx\nVmRSS:\t    1234 kB\nThreads:\t1\n"), Some(1234 * 1024));
+        for other in ["", "VmRSS: many kB", "VmRSS: 12 MB", "VmRSS: 99999999999999999999 kB"] {
+            assert_eq!(resident(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn certificate_that_is_listed_twice_is_given_once() {
+        let expiry = |path: &str, seconds| CertificateExpiry {
+            name: "www.example.org".into(),
+            path: path.into(),
+            not_after: UNIX_EPOCH + Duration::from_secs(seconds),
+        };
+        let found = [("web", expiry("a.pem", 7)), ("web", expiry("b.pem", 8)), ("web", expiry("a.pem", 9))];
+        let given = certificates(found.to_vec());
+        let given: Vec<_> = given.iter().map(|of| (&*of.file, of.expires)).collect();
+        assert_eq!(given, [("a.pem", 7), ("b.pem", 8)]);
+    }
+
+    #[test]
+    fn only_names_of_metrics_are_names() {
+        assert!(is_name("cache_hits_total") && is_name("a1"));
+        for other in ["", "Cache", "cache hits", "cache-hits", "hits\n", "é"] {
+            assert!(!is_name(other), "{other}");
+        }
+    }
+}
