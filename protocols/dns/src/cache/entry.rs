@@ -48,6 +48,12 @@ impl Entry {
         self.age(now) >= u64::from(self.lifetime) + u64::from(self.stale)
     }
 
+    /// Whether it is worth more than its successor, an error that will never be given stale, while this one may be:
+    /// a server in trouble says SERVFAIL before it says nothing.
+    pub(super) fn outlasts(&self, successor: &Self, now: Instant) -> bool {
+        self.stale > 0 && successor.stale == 0 && !self.useless(now)
+    }
+
     /// Whether it answers this query: the key alone proves nothing.
     pub(super) fn answers(&self, query: &Query<'_>, manner: Manner, subnet: Option<Prefix>) -> bool {
         let Some(asked) = &query.question else { return false };

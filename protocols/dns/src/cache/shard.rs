@@ -61,7 +61,11 @@ impl Shard {
         if heap > self.budget / 8 {
             return inserted;
         }
-        self.remove(self.place(key));
+        let former = self.place(key);
+        if self.sieve.get(former).is_some_and(|former| former.outlasts(&entry, now)) {
+            return inserted;
+        }
+        self.remove(former);
         while self.bytes() + heap + self.sieve.growth() > self.budget {
             let Some(at) = self.sieve.victim(now) else { return inserted };
             self.remove(at);

@@ -251,6 +251,26 @@ fn the_word_of_staleness_comes_behind_other_options_and_is_left_out_where_opt_is
 }
 
 #[test]
+fn error_does_not_take_the_place_of_an_answer_that_may_still_be_given_stale() {
+    let mut bench = Bench::with(&CacheSettings { stale: Duration::from_secs(100), ..settings() });
+    let (asked, other) = (ask("a.test"), ask("b.test"));
+    let failed = |asked: &Message| asked.answer().flags(ANSWER | 2);
+    bench.offer(&asked, &asked.answer().address(60));
+    bench.pass(70);
+    bench.offer(&asked, &failed(&asked));
+    assert_eq!(bench.find(&asked), None, "the error was kept");
+    assert_eq!(bench.find_stale(&asked), Some(asked.answer().address(30).bytes()));
+    // What stands in nobody's place is kept, and so is what comes when nothing is left to be given.
+    bench.offer(&other, &failed(&other));
+    assert!(bench.find(&other).is_some());
+    bench.pass(100);
+    bench.offer(&asked, &failed(&asked));
+    assert!(bench.find(&asked).is_some());
+    bench.offer(&asked, &asked.answer().address(60));
+    assert_eq!(bench.find(&asked), Some(asked.answer().address(60).bytes()));
+}
+
+#[test]
 fn errors_are_never_given_stale_and_nothing_is_where_the_setting_is_off() {
     let asked = ask("www.example");
     let mut on = Bench::with(&CacheSettings { stale: Duration::from_secs(100), ..settings() });
