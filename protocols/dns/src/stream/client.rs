@@ -81,13 +81,18 @@ impl Serving {
         if self.closing.is_none() && self.drained.as_mut().poll(cx).is_ready() {
             self.closing = Some(End::Drained);
         }
+        let mut rounds = ROUNDS;
         loop {
-            let full = !self.read(now, cx);
+            let full = !self.read(now, &mut rounds, cx);
             if !self.write(now, cx) {
                 return Poll::Ready(End::ClientLeft);
             }
             // What was not read for lack of room may be read now.
             if !full || !self.room() {
+                break;
+            }
+            if rounds == 0 {
+                cx.waker().wake_by_ref();
                 break;
             }
         }
@@ -112,9 +117,10 @@ impl Serving {
             && !self.conn.full()
     }
 
-    /// Reads and hands on what there is; false if there was more than there is room for.
-    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        while self.room() {
+    /// Reads and hands on what there is; false if there was more than there is room for, or than there are `rounds`.
+    fn read(&mut self, now: Instant, rounds: &mut u32, cx: &mut Context<'_>) -> bool {
+        while self.room() && *rounds > 0 {
+            *rounds -= 1;
             let Self { front, conn, facts, over, stream, inbound, queries, .. } = self;
             let options = &front.desk.options;
             let most = options.tcp_queries.unwrap_or(u64::MAX);
@@ -205,6 +211,8 @@ async fn part(front: &Front, stream: &mut BoxStream) {
 
 /// The most of a client's bytes that are read at once.
 const READ: usize = 16 << 10;
+/// Reads of one turn, before others have theirs: what is answered at once could go on for ever.
+const ROUNDS: u32 = 4;
 /// How long, and for how many bytes, a client is heard out.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;

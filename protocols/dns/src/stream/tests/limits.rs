@@ -1,10 +1,17 @@
 //! What clients are held to.
 
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sekisho_api::settings::Value;
-use sekisho_api::{Deadline, End};
-use tokio::io::AsyncWriteExt;
+use sekisho_api::{Deadline, End, Facts, Stream, TlsFacts};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::messages::{framed, query, read, records, write};
 use super::origin::Origin;
@@ -112,5 +119,67 @@ fn client_that_does_not_read_is_not_read_from() {
         assert!(origin.queries() < 5_000, "{}", origin.queries());
         drop(all.await);
         rig.quiet().await;
+    });
+}
+
+/// A client that asks without end what is answered at once, and takes every answer.
+#[derive(Debug)]
+struct Endless {
+    asked: Vec<u8>,
+    reads: Rc<Cell<usize>>,
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.reads.set(self.reads.get() + 1);
+        // Enough for any turn: a test that hangs would say less.
+        assert!(self.reads.get() < 10_000, "nobody else has a turn");
+        buffer.put_slice(&self.asked[..self.asked.len().min(buffer.remaining())]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for Endless {
+    fn tls(&self) -> Option<&Arc<TlsFacts>> {
+        None
+    }
+    fn poll_readable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn plain(&mut self) -> Option<&mut TcpStream> {
+        None
+    }
+}
+
+#[test]
+fn client_that_never_pauses_leaves_others_their_turn() {
+    test(async {
+        let origin = Origin::echo().await;
+        let rig = Rig::new(&[&origin]).await;
+        // Headers without a question, which cost no server anything.
+        let (asked, reads) = (framed(&query(1, "")[..12]).repeat(100), Rc::<Cell<usize>>::default());
+        let endless = Box::new(Endless { asked, reads: reads.clone() });
+        let facts = Facts::plain("192.0.2.1:5000".parse().unwrap(), "192.0.2.53:53".parse().unwrap());
+        let serving = tokio::task::spawn_local(Rc::clone(&rig.worker).serve(endless, facts));
+        let before = reads.get();
+        assert!(rig.ask(&query(2, "other")).await.is_some());
+        assert!(reads.get() > before && !serving.is_finished());
+        serving.abort();
     });
 }
