@@ -5,12 +5,14 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use sekisho_api::settings::parse_duration;
 use sekisho_config::Registry;
 
-use crate::command::{check, explain, new_protocol, run};
+use crate::command::{check, explain, new_protocol, rdp_file, run};
 use crate::demo;
 use crate::failure::Failure;
 use crate::help;
@@ -49,6 +51,7 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
         Command::Check(options) => check::run(options, registry, &mut out),
         Command::Demo(options) => demo::run(options, registry, &mut out),
         Command::Explain(options) => explain::run(options, registry, &mut out),
+        Command::RdpFile(options) => rdp_file::run(options, registry, &mut out),
         Command::NewProtocol(options) => new_protocol::run(options, &mut out),
     }
 }
@@ -116,6 +119,14 @@ enum Command {
     #[command(after_long_help = help::EXPLAIN)]
     Explain(ExplainOptions),
 
+    /// Make a Remote Desktop connection file that leads to a server, or to a user's desktop.
+    ///
+    /// The file (.rdp) carries a token that only gateways with the same secret can make. It selects a server of the
+    /// VIP's pool, or says who the user is, until it expires; it logs nobody in, and what the VIP does not know is
+    /// balanced as if nothing had been said.
+    #[command(after_long_help = help::RDP_FILE)]
+    RdpFile(RdpFileOptions),
+
     /// Begin a protocol of your own from the template.
     ///
     /// Writes a crate with the smallest protocol that compiles, its tests included, named as you say; then tells the
@@ -175,12 +186,50 @@ pub(crate) struct ExplainOptions {
     /// The value of the gateway's own cookie
     #[arg(long, value_name = "TOKEN")]
     pub(crate) cookie: Option<String>,
+    /// A token that `sekisho rdp-file` made, or the whole line with it
+    #[arg(long, value_name = "TOKEN", conflicts_with = "cookie")]
+    pub(crate) token: Option<String>,
     /// One of the VIP's pools [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) pool: Option<String>,
     /// A server that is taken to be down; may be given several times
     #[arg(long, value_name = "SERVER")]
     pub(crate) down: Vec<String>,
+}
+
+/// `sekisho rdp-file`.
+#[derive(Debug, Args)]
+pub(crate) struct RdpFileOptions {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The VIP that the client connects to; its protocol is `rdp`
+    #[arg(value_name = "VIP")]
+    pub(crate) vip: String,
+    /// Lead to this server of the VIP's pool
+    #[arg(long, value_name = "NAME", required_unless_present = "user", conflicts_with = "user")]
+    pub(crate) server: Option<String>,
+    /// Lead to where this user's desktop is, e.g. `alice` or `CORP\\alice`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Where clients reach the VIP [default: where it listens]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = place)]
+    pub(crate) address: Option<Place>,
+    /// How long the token counts
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = lifetime)]
+    pub(crate) expires: Duration,
+    /// Where to write the file [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Where clients connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// A name or an address; IPv6 in brackets.
+    pub(crate) host: String,
+    /// None: the VIP's.
+    pub(crate) port: Option<u16>,
 }
 
 /// `sekisho new-protocol`.
@@ -212,6 +261,35 @@ fn key_value(text: &str) -> Result<(String, String), String> {
             Ok((kind.to_owned(), value.to_owned()))
         }
         _ => Err("expected a kind and a value, such as user=alice".to_owned()),
+    }
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    if let Ok(IpAddr::V6(address)) = text.parse() {
+        return Ok(Place { host: format!("[{address}]"), port: None });
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let port =
+        port.map(|port| port.parse::<u16>().map_err(|_| format!("`{port}` is no port"))).transpose()?;
+    let bare = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && !host.contains([':', '[', ']', '/', '@']),
+    };
+    if !bare || host.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err("expected a host and perhaps a port, such as desktop.example.org:3389".to_owned());
+    }
+    Ok(Place { host: host.to_owned(), port })
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let span = parse_duration(text)?;
+    let longest = Duration::from_secs(10 * 365 * 86_400);
+    match (Duration::from_secs(1)..=longest).contains(&span) {
+        true => Ok(span),
+        false => Err("a token counts for a second at least and ten years at most".to_owned()),
     }
 }
 
@@ -256,6 +334,26 @@ mod tests {
             panic!("new-protocol")
         };
         assert_eq!(new.name, "greet");
+        let line = ["rdp-file", "a.toml", "desks", "--user", "CORP\\alice", "--expires", "12h"];
+        let Ok(Command::RdpFile(file)) = parsed(&line) else { panic!("rdp-file") };
+        assert_eq!((file.user.as_deref(), file.server), (Some("CORP\\alice"), None));
+        assert_eq!(file.expires, Duration::from_secs(12 * 3600));
+    }
+
+    #[test]
+    fn place_is_a_host_and_perhaps_a_port() {
+        let read = |text| place(text).map(|place| (place.host, place.port)).ok();
+        let host = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(read("desktop.example.org"), host("desktop.example.org", None));
+        assert_eq!(read("192.0.2.1:3390"), host("192.0.2.1", Some(3390)));
+        assert_eq!(read("2001:db8::1"), host("[2001:db8::1]", None));
+        assert_eq!(read("[2001:db8::1]:3390"), host("[2001:db8::1]", Some(3390)));
+        assert_eq!(read("[2001:db8::1]"), host("[2001:db8::1]", None));
+        for text in
+            ["", ":3389", "host:", "host:port", "host:65536", "a b", "a\r\nb:s:c", "[host]:1", "a:b:1"]
+        {
+            assert_eq!(read(text), None, "{text:?}");
+        }
     }
 
     #[test]
@@ -267,6 +365,10 @@ mod tests {
             [&["run"][..], &["explain", "a.toml"], &["explain", "a.toml", "--vip", "w", "--key", "user"]]
         {
             assert_eq!(refused(line).0, 2, "{line:?}");
+        }
+        for more in [&[][..], &["--user", "a", "--server", "b"], &["--user", "a", "--expires", "0s"]] {
+            let line = [&["rdp-file", "a.toml", "desks"][..], more].concat();
+            assert_eq!(refused(&line).0, 2, "{line:?}");
         }
     }
 

@@ -72,6 +72,9 @@ pub(crate) enum Failure {
     /// A new protocol could not be written.
     #[error(transparent)]
     NewProtocol(#[from] crate::command::new_protocol::Refused),
+    /// A connection file could not be made.
+    #[error(transparent)]
+    RdpFile(#[from] crate::command::rdp_file::Refused),
     /// The demo could not be played to its end.
     #[error("the demo could not go on: {0}")]
     Demo(#[from] crate::demo::DemoError),

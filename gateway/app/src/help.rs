@@ -23,6 +23,8 @@ Examples:
   sekisho check gateway.toml              is the file right, what does it make?
   sekisho run gateway.toml                serve
   sekisho explain gateway.toml --vip web  which server, and why?
+  sekisho rdp-file gateway.toml desks --user alice
+                                          a connection file for her desktop
   sekisho new-protocol greet              begin a protocol of your own
 
 Signals (to `sekisho run`):
@@ -106,6 +108,7 @@ Examples:
   sekisho explain gateway.toml --vip web --client 203.0.113.7 --down www2
   sekisho explain gateway.toml --vip remote-desktop --key user='CORP\\alice'
   sekisho explain gateway.toml --vip web --cookie TOKEN
+  sekisho explain gateway.toml --vip remote-desktop --token 'Cookie: sekisho=TOKEN'
   sekisho explain gateway.toml --vip dns --key qname=www.example.org --key client-subnet=203.0.113.0/24
 
 Kinds of key are those that the VIP's protocol finds, and those in its `persist` list. A user is folded to one identity as \
@@ -116,6 +119,23 @@ Exit status:
   0  there is a server
   1  there is none, or the configuration has errors, or it has no such VIP, pool
      or server
+  2  the command line is mistaken";
+
+/// The end of `sekisho rdp-file --help`.
+pub(crate) const RDP_FILE: &str = "\
+Examples:
+  sekisho rdp-file gateway.toml remote-desktop --user 'CORP\\alice' --out alice.rdp
+  sekisho rdp-file gateway.toml remote-desktop --server ts1 --expires 8h --address desktop.example.org
+  xfreerdp /v:desktop.example.org /load-balance-info:'Cookie: sekisho=TOKEN'
+
+The VIP's `persist` needs \"rdp-token\", and \"user\" for a token that stands for one. The token is made with the secret that \
+the configuration names (gateway.secret-file) or the gateway keeps (gateway.state-directory); gateways with the same secret \
+and names understand each other's. A new secret ends all tokens that are out.
+
+Exit status:
+  0  the file is written
+  1  it is not: the configuration has errors or no such VIP or server, the VIP
+     would not look at the token, or no secret outlives a restart
   2  the command line is mistaken";
 
 /// The end of `sekisho new-protocol --help`.

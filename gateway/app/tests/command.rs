@@ -119,6 +119,79 @@ fn explain_names_the_server_and_avoids_one_that_is_down() {
     assert!(text(&unknown.stderr).contains("the file has web"), "{}", text(&unknown.stderr));
 }
 
+/// A Remote Desktop VIP in front of three servers, and others that cannot have connection files.
+fn desks(gateway: &str) -> String {
+    format!(
+        "[gateway]\n{gateway}\n\
+         [vip.desks]\nlisten = '127.0.0.1:3389'\nprotocol = 'rdp'\npool = 'ts'\npersist = ['rdp-token', 'user']\n\
+         [vip.web]\nlisten = '127.0.0.1:8080'\nprotocol = 'http'\npool = 'ts'\n\
+         [vip.plain]\nlisten = '0.0.0.0:3390'\nprotocol = 'rdp'\npool = 'ts'\npersist = ['rdp-token']\n\
+         [pool.ts]\nservers = {{ ts1 = '127.0.0.1:9', ts2 = '127.0.0.2:9', ts3 = '127.0.0.3:9' }}\n"
+    )
+}
+
+/// `sekisho rdp-file` for this configuration.
+fn rdp_file(scratch: &Scratch, more: &[&str]) -> Output {
+    let file = scratch.file();
+    output(&[&["rdp-file", name(&file)][..], more].concat())
+}
+
+#[test]
+fn rdp_file_leads_to_the_server_it_was_made_for_and_says_so_to_explain() {
+    let scratch = Scratch::new("rdp-file", &desks("secret-file = 'secret'"));
+    fs::write(scratch.0.join("secret"), "0123456789abcdef").unwrap();
+    let made = rdp_file(&scratch, &["desks", "--server", "ts3"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let made = text(&made.stdout);
+    assert!(made.starts_with("full address:s:127.0.0.1:3389\r\n"), "{made}");
+    assert!(made.lines().all(|line| line.split(':').count() >= 3) && !made.contains("username"), "{made}");
+    assert_eq!(made.matches('\n').count(), made.matches("\r\n").count());
+    let line = made.lines().find_map(|line| line.strip_prefix("loadbalanceinfo:s:")).unwrap();
+    let file = scratch.file();
+    let explained =
+        |token: &str| text(&output(&["explain", name(&file), "--vip", "desks", "--token", token]).stdout);
+    assert!(explained(line).contains("chosen: ts3 (preferred)"), "{}", explained(line));
+    let bent = format!("{}A", &line[..line.len() - 1]);
+    for other in ["Cookie: sekisho=AQEA", &bent] {
+        assert!(other == line || !explained(other).contains("preferred)"), "{}", explained(other));
+    }
+
+    let path = scratch.0.join("alice.rdp");
+    let more = ["desks", "--user", "CORP\\alice", "--address", "desk.example.org", "--out", name(&path)];
+    let made = rdp_file(&scratch, &more);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    assert!(text(&made.stdout).contains("user CORP\\alice, good for 30d"), "{}", text(&made.stdout));
+    let written = fs::read_to_string(path).unwrap();
+    assert!(
+        written.contains("full address:s:desk.example.org:3389\r\nusername:s:CORP\\alice\r\n"),
+        "{written}"
+    );
+}
+
+#[test]
+fn rdp_file_that_would_lead_nowhere_is_not_made() {
+    let scratch = Scratch::new("no-rdp-file", &desks("secret-file = 'secret'"));
+    fs::write(scratch.0.join("secret"), "0123456789abcdef").unwrap();
+    for (more, why) in [
+        (["desk", "--user", "alice"], "there is no VIP `desk`; the file has desks, web, plain"),
+        (["web", "--user", "alice"], "VIP `web` speaks http"),
+        (["desks", "--server", "ts4"], "there is no server `ts4` in this pool; it has ts1, ts2, ts3"),
+        (["desks", "--user", " "], "` ` names no user"),
+        (["plain", "--user", "alice"], "its `persist` needs \"user\""),
+        (["plain", "--server", "ts1"], "use --address HOST:PORT"),
+    ] {
+        let made = rdp_file(&scratch, &more);
+        assert_eq!(made.status.code(), Some(1), "{more:?}");
+        assert!(text(&made.stderr).contains(why) && made.stdout.is_empty(), "{}", text(&made.stderr));
+    }
+    scratch.write(&desks(""));
+    let made = rdp_file(&scratch, &["desks", "--user", "alice"]);
+    assert!(text(&made.stderr).contains("set `secret-file`"), "{}", text(&made.stderr));
+    scratch.write(&desks("state-directory = 'state'"));
+    let made = rdp_file(&scratch, &["desks", "--user", "alice"]);
+    assert!(text(&made.stderr).contains("start the gateway once"), "{}", text(&made.stderr));
+}
+
 #[test]
 fn explain_takes_a_name_and_a_subnet_as_a_query_has_them() {
     let configuration = r#"
@@ -234,6 +307,62 @@ fn run_reloads_on_hangup_survives_a_broken_file_and_stops_on_term() {
     running.process.signal(Signal::TERM);
     running.hear("Stopped");
     assert_eq!(running.process.code(), Some(0));
+}
+
+/// The status line of `GET /metrics`, and the page.
+fn metrics(address: SocketAddr) -> Option<(String, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, page) = answer.split_once("\r\n\r\n")?;
+    Some((head.lines().next()?.to_owned(), page.to_owned()))
+}
+
+#[test]
+fn metrics_are_read_where_the_file_says_and_follow_a_reload() {
+    let [.., a, b] = std::process::id().to_be_bytes();
+    let address = |port| SocketAddr::from(([127, 2, a, b.clamp(1, 254)], port));
+    let (one, two, taken) = (address(18_143), address(18_144), address(18_145));
+    let at = |address: SocketAddr| format!("[gateway]\nmetrics = \"{address}\"\n{WEB}");
+    let scratch = Scratch::new("metrics", &at(one));
+    let running = Running::start(&scratch.file());
+    running.hear("Serving");
+    let (status, page) = metrics(one).unwrap();
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let version = format!("sekisho_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+    assert!(page.contains(&version) && page.contains("sekisho_server_up{pool=\"web\",server=\"www2\"} 1\n"));
+    let _other = TcpListener::bind(taken).unwrap();
+    scratch.write(&at(taken));
+    running.process.signal(Signal::HUP);
+    running.hear("Not reloaded");
+    assert!(metrics(one).unwrap().1.contains("sekisho_configuration_epoch 1\n"));
+    scratch.write(&at(two));
+    running.process.signal(Signal::HUP);
+    running.hear(&format!("address={two}"));
+    assert!(metrics(two).unwrap().1.contains("sekisho_configuration_epoch 2\n"));
+    scratch.write(WEB);
+    running.process.signal(Signal::HUP);
+    running.hear("configuration 3");
+    running.process.signal(Signal::TERM);
+    running.hear("Stopped");
+    assert_eq!(running.process.code(), Some(0));
+    assert!(metrics(one).is_none() && metrics(two).is_none());
+}
+
+#[test]
+fn metrics_that_cannot_be_read_stop_the_start_before_anybody_is_let_in() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap();
+    let scratch = Scratch::new("metrics-taken", &format!("[gateway]\nmetrics = \"{taken}\"\n{WEB}"));
+    let output = output(&["run", name(&scratch.file()), "--log", "info"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains(&format!("metrics cannot be read at {taken}")) && !said.contains("Serving"),
+        "{said}"
+    );
 }
 
 #[test]

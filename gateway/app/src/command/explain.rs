@@ -1,14 +1,15 @@
 //! `sekisho explain`: which server a client would get, and why, without any traffic.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_api::{Key, KeyKind, Prefer, Route};
-use sekisho_config::{Config, KEPT_SECRET, Loaded, Registry, Vip};
+use sekisho_config::{Config, Loaded, Registry, Vip};
 use sekisho_scheduler::{Ask, Health, Pool, ProbeResult, Scheduler, Secret};
 
+use super::find::{list, secret, usable, vip};
 use crate::cli::ExplainOptions;
 use crate::failure::Failure;
 
@@ -26,7 +27,7 @@ pub(crate) fn run(
         route.pool = pool_index(vip, name)?;
     }
     let index = route.pool;
-    route.prefer = options.cookie.as_ref().and_then(|token| Prefer::token(token.as_bytes()));
+    route.prefer = prefer(options);
 
     let now = Instant::now();
     let scheduler = scheduler(&config, now)?;
@@ -39,18 +40,22 @@ pub(crate) fn run(
     let ask = Ask { route: &route, client: options.client, persist: &vip.persist, table };
     let explanation = pool.explain(&ask, now);
     writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
-    if options.cookie.is_some() && route.prefer.is_none() {
-        writeln!(out, "The cookie is none that the gateway makes: the client is balanced without it.\n")?;
+    let said = options.cookie.as_ref().map(|_| "cookie").or(options.token.as_ref().map(|_| "token"));
+    if let Some(said) = said.filter(|_| route.prefer.is_none()) {
+        writeln!(out, "The {said} is none that the gateway makes: the client is balanced without it.\n")?;
     }
     writeln!(out, "{explanation}")?;
     Ok(if explanation.chosen.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn vip<'c>(config: &'c Config, name: &str) -> Result<&'c Arc<Vip>, Failure> {
-    config.vips.iter().find(|vip| &*vip.name == name).ok_or_else(|| Failure::NoSuchVip {
-        name: name.to_owned(),
-        known: list(config.vips.iter().map(|vip| &*vip.name)),
-    })
+/// What the client's cookie or token prefers; none if it cannot be one of the gateway's.
+fn prefer(options: &ExplainOptions) -> Option<Prefer> {
+    let token = options.token.as_ref().and_then(|line| {
+        // The token itself has no such sign.
+        let (_, token) = line.rsplit_once('=').unwrap_or(("", line));
+        Prefer::sealed(token.trim().as_bytes())
+    });
+    token.or_else(|| options.cookie.as_ref().and_then(|token| Prefer::token(token.as_bytes())))
 }
 
 fn pool_index(vip: &Vip, name: &str) -> Result<usize, Failure> {
@@ -100,27 +105,17 @@ fn kinds(vip: &Vip, registry: &Registry) -> Vec<KeyKind> {
 }
 
 fn scheduler(config: &Config, now: Instant) -> Result<Scheduler, Failure> {
-    let secret = secret(config)?;
+    // Where the gateway has none yet it makes one at its start, and any will do here: no token can be of it.
+    let secret = match secret(config)? {
+        Some(secret) => secret,
+        None => usable(&[0; Secret::MIN], Path::new(""))?,
+    };
     let specs = config.pools.iter().map(|pool| pool.spec.clone()).collect();
     let tables = config.domains.iter().map(|domain| domain.table.clone()).collect();
     // Any seed: what is drawn at random is one of several answers, and the explanation shows them all.
-    Ok(Scheduler::build(specs, tables, &secret, 0, None, now))
-}
-
-/// The secret that this gateway's cookies are made with: the configured one, or the one it keeps. Where there is none
-/// the gateway makes one at its start, and any will do here: no cookie can be of it.
-fn secret(config: &Config) -> Result<Secret, Failure> {
-    let kept = config.gateway.state_directory.as_ref().map(|directory| directory.join(KEPT_SECRET));
-    let file = config.gateway.secret_file.clone().or(kept.filter(|file| file.exists()));
-    let bytes = match &file {
-        Some(file) => std::fs::read(file)
-            .map_err(|error| Failure::File { file: file.clone(), reason: error.to_string() })?,
-        None => vec![0; Secret::MIN],
-    };
-    Secret::new(bytes.trim_ascii()).ok_or_else(|| Failure::File {
-        file: file.unwrap_or_default(),
-        reason: format!("a secret has at least {} bytes", Secret::MIN),
-    })
+    let scheduler = Scheduler::build(specs, tables, &secret, 0, None, now);
+    scheduler.set_day(SystemTime::now(), now);
+    Ok(scheduler)
 }
 
 /// Makes the probes of these servers fail until they count as down.
@@ -142,9 +137,4 @@ fn take_down(pool: &Pool, names: &[String], now: Instant) -> Result<(), Failure>
         }
     }
     Ok(())
-}
-
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
