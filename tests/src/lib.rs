@@ -26,7 +26,9 @@ mod rig;
 pub use programs::{program, sekisho};
 pub use repository::{Dependency, File, Member, files, members, root};
 pub use rig::{
+    Authority, Desktop, HttpServer, ImapServer, ImapTalk, LineServer, Manner, Rig, Seen, tls_client, until,
+};
+pub use rig::{
     DnsOver, DnsReply, DnsSeen, DnsServer, dns_answer, dns_head, dns_name, dns_query, framed, loopback,
     read_framed,
 };
-pub use rig::{Authority, Desktop, HttpServer, LineServer, Manner, Rig, Seen, tls_client, until};

@@ -7,6 +7,7 @@ pub fn builtin() -> Registry {
     Registry::new()
         .with(sekisho_dns::Dns::new())
         .with(sekisho_http::Http)
+        .with(sekisho_imap::Imap)
         .with(sekisho_rdp::Rdp)
         .with(sekisho_tcp::Tcp)
         .with(sekisho_udp::Udp)
@@ -19,6 +20,6 @@ mod tests {
     fn every_protocol_of_the_command_is_registered_once() {
         let registry = super::builtin();
         let names: Vec<&str> = registry.protocols().iter().map(|p| p.descriptor().name).collect();
-        assert_eq!(names, ["dns", "http", "rdp", "tcp", "udp", "sni"]);
+        assert_eq!(names, ["dns", "http", "imap", "rdp", "tcp", "udp", "sni"]);
     }
 }

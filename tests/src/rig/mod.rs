@@ -4,6 +4,7 @@ mod desktop;
 mod dns_server;
 mod gateway;
 mod http_server;
+mod imap_server;
 mod line_server;
 mod listener;
 mod tls;
@@ -16,6 +17,7 @@ pub use dns_server::{
 };
 pub use gateway::Rig;
 pub use http_server::{HttpServer, Seen};
+pub use imap_server::{ImapServer, ImapTalk};
 pub use line_server::LineServer;
 pub use tls::{Authority, tls_client};
 pub use until::until;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 /// An authority of this test's own.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -51,6 +51,22 @@ impl Authority {
         let path = folder.join("authority.pem");
         std::fs::write(&path, self.0.pem()).unwrap();
         path
+    }
+
+    /// A server's configuration with a certificate for `names`.
+    ///
+    /// # Panics
+    /// Never in practice: the certificate is well formed.
+    pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let chain = vec![certificate.der().clone()];
+        Arc::new(builder.with_no_client_auth().with_single_cert(chain, key.into()).unwrap())
     }
 
     /// A client configuration that trusts this authority alone.

@@ -6,6 +6,7 @@ mod dns_hostile;
 mod drain;
 mod exchange;
 mod http;
+mod imap;
 mod limits;
 mod persistence;
 mod proxy_protocol;

@@ -65,12 +65,8 @@ fn drain_ends_a_connection_where_nothing_is_under_way() {
 
 #[test]
 fn nobody_logs_in_in_clear_where_tls_is_required_and_nothing_said_in_clear_counts_after_it() {
-    let options = Options {
-        require_tls: true,
-        start_tls: true,
-        mechanisms: vec![Mechanism::Plain],
-        ..options()
-    };
+    let options =
+        Options { require_tls: true, start_tls: true, mechanisms: vec![Mechanism::Plain], ..options() };
     laws(options, "", fixtures!["starttls"]);
 }
 

@@ -1,11 +1,13 @@
 //! Where a command ends: lines and literals, before anybody asks what they mean (RFC 9051, section 2.2.1).
 
-/// The longest line, without what its literals hold.
+/// The longest line but those of AUTHENTICATE, without what its literals hold.
 pub(crate) const LINE_MAX: usize = 8 * 1024;
 /// The longest literal: a password, a field of ID.
 pub(crate) const LITERAL_MAX: usize = 4 * 1024;
-/// The longest command with its literals: an ID command may hold 30 fields of 1,024 bytes (RFC 2971, section 3.3).
-pub(crate) const COMMAND_MAX: usize = 64 * 1024;
+/// The longest command with its literals, and the longest line of AUTHENTICATE: an ID command may hold 30 fields of
+/// 1,024 bytes (RFC 2971, section 3.3), and tokens of 12 kB are seen. Less than what the engine keeps of a client, so
+/// that there is a word for whoever goes beyond.
+pub(crate) const COMMAND_MAX: usize = 60 * 1024;
 
 /// The most literals of a command: the fields and values of an ID command.
 const LITERALS_MAX: usize = 60;
@@ -42,8 +44,9 @@ pub(crate) fn frame(bytes: &[u8], invited: usize) -> Result<Frame, Overlong> {
     let mut text = 0;
     loop {
         let rest = bytes.get(begin..).unwrap_or_default();
-        let Some(end) = rest.iter().take(LINE_MAX).position(|&byte| byte == b'\n') else {
-            return if rest.len() >= LINE_MAX { Err(Overlong::Line) } else { Ok(Frame::Incomplete) };
+        let max = if begin == 0 && brings_response(rest) { COMMAND_MAX } else { LINE_MAX };
+        let Some(end) = rest.iter().take(max).position(|&byte| byte == b'\n') else {
+            return if rest.len() >= max { Err(Overlong::Line) } else { Ok(Frame::Incomplete) };
         };
         text += end;
         if text > COMMAND_MAX {
@@ -76,6 +79,13 @@ pub(crate) fn frame(bytes: &[u8], invited: usize) -> Result<Frame, Overlong> {
             return Ok(Frame::Incomplete);
         }
     }
+}
+
+/// Whether a line may bring the response of a mechanism.
+fn brings_response(line: &[u8]) -> bool {
+    const NAME: &[u8] = b"AUTHENTICATE";
+    let mut words = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty());
+    words.nth(1).is_some_and(|word| word.eq_ignore_ascii_case(NAME))
 }
 
 /// The announcement of a literal at the end of a line: `{n}`, or `{n+}` if the client does not wait (RFC 7888).
@@ -142,6 +152,10 @@ mod tests {
         assert_eq!(frame(b"a LOGIN {99999999999999999999}\r\n", 0), Ok(Frame::Refused(32)));
         assert_eq!(frame(b"a LOGIN {5000+}\r\nb LOGOUT\r\n", 0), Err(Overlong::Literal));
         assert_eq!(frame(&[b'a'; LINE_MAX], 0), Err(Overlong::Line));
+        let token = [b"a authenticate XOAUTH2 ", &[b'a'; 16 * 1024][..], b"\r\n"].concat();
+        assert_eq!(frame(&token, 0), Ok(Frame::Whole(token.len())));
+        let token = [b"a AUTHENTICATE XOAUTH2 ", &[b'a'; COMMAND_MAX][..]].concat();
+        assert_eq!(frame(&token, 0), Err(Overlong::Line));
         let many = b"{4096+}\r\n".iter().chain(&[b'x'; 4096]).copied().collect::<Vec<_>>().repeat(17);
         assert_eq!(frame(&many, 0), Err(Overlong::Literal));
         assert_eq!(frame(&b"{0}\r\n".repeat(60), 60), Ok(Frame::Incomplete));
