@@ -122,6 +122,12 @@ impl Call {
         }
     }
 
+    /// Whether a message is an answer under the client's own id.
+    pub(crate) fn is_answer(&self, message: &[u8]) -> bool {
+        self.id.read(message) == self.id.read(&self.request)
+            && wire::Header::read(message).is_some_and(wire::Header::qr)
+    }
+
     /// What an answer is held against.
     pub(crate) fn asked(&self) -> Asked<'_> {
         Asked { request: &self.request, fingerprint: self.fingerprint, memo: self.memo }

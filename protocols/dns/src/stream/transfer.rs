@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sekisho_api::{BoxStream, Deadline, End, Failure, Lease, Observation, Unavailable};
+use sekisho_api::{Blame, BoxStream, Deadline, End, Failure, Lease, Observation, Unavailable};
 
 use super::alarm::{Alarm, within};
 use super::call::Call;
@@ -129,9 +129,14 @@ impl Transfer {
 
     /// Relays what one read brings; `Some` once the transfer is over.
     fn read(&mut self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<Option<End>> {
-        let Self { front, conn, watch, inbound, messages, bytes, last, .. } = self;
-        let mut complete = false;
+        let Self { front, call, conn, watch, inbound, messages, bytes, last } = self;
+        let (mut complete, mut foreign) = (false, false);
         let read = inbound.poll(stream, &front.chunks, cx, READ, |message| {
+            // Under another id the client would take it for the answer to something that it asked somebody else.
+            if !call.is_answer(message) {
+                foreign = true;
+                return Take::Stop;
+            }
             conn.push(message);
             *messages += 1;
             *bytes += message.len() as u64 + 2;
@@ -142,6 +147,7 @@ impl Transfer {
         });
         read.map(|read| match read {
             _ if complete => Some(End::Done),
+            _ if foreign => Some(End::Fault(Blame::Server, "transfer-id")),
             Read::Messages(_) => None,
             Read::End(_) | Read::Failed => Some(End::ServerLeft),
             Read::Short => Some(End::ServerLeft),

@@ -120,3 +120,36 @@ fn slow_reader_of_a_zone_gets_it_whole() {
         }
     });
 }
+
+#[test]
+fn message_of_another_id_is_none_of_the_transfer_and_reaches_nobody() {
+    test(async {
+        // The client's other query is under way at another server, and this one knows its id.
+        for begun in [false, true] {
+            let origin = Origin::new(move |number, mut stream, seen| async move {
+                let Some(query) = seen.next(&mut stream).await else { return };
+                if number > 0 {
+                    return zone(&mut stream, &query, 0).await;
+                }
+                if begun {
+                    write(&mut stream, &records(&query, &[Some(7)], 0)).await;
+                }
+                write(&mut stream, &answer(&message(2, 0, "bank", 1))).await;
+                let _ = seen.next(&mut stream).await;
+            })
+            .await;
+            let other = Origin::echo().await;
+            let rig = Rig::new(&[&origin, &other]).await;
+            let mut client = rig.client().await;
+            write(&mut client, &message(1, 0, "zone", AXFR)).await;
+            while let Some(got) = read(&mut client).await {
+                assert_eq!((id(&got), begun || rcode(&got) == 0), (1, true), "begun: {begun}");
+                if !begun {
+                    break;
+                }
+            }
+            drop(client);
+            rig.quiet().await;
+        }
+    });
+}
