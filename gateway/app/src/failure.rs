@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use sekisho_admin::AdminError;
 use sekisho_config::Report;
 use sekisho_runtime::StartError;
 
@@ -17,6 +18,9 @@ pub(crate) enum Failure {
     /// The gateway could not start. The system's or the operator's fault: an address in use, a permission.
     #[error("the gateway could not start: {0}")]
     Start(#[from] StartError),
+    /// The gateway could not be shown to whoever reads its metrics. As before: an address in use, a permission.
+    #[error("the gateway could not start: {0}")]
+    Admin(#[from] AdminError),
     /// A log filter, from the command line, the environment or the configuration, that cannot be read.
     #[error("the log filter `{filter}` cannot be read: {reason}")]
     LogFilter {

@@ -8,6 +8,7 @@ mod exchange;
 mod http;
 mod imap;
 mod limits;
+mod metrics;
 mod persistence;
 mod proxy_protocol;
 mod rdp;

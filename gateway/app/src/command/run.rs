@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime};
 
+use sekisho_admin::Admin;
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
 use sekisho_runtime::{Gateway, Options};
 use tracing::{error, info, warn};
@@ -26,49 +27,74 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     let (send, signals) = mpsc::channel();
     signals::listen(move |signal| send.send(signal).is_ok()).map_err(Failure::Signals)?;
     let (vips, pools) = (config.vips.len(), config.pools.len());
+    // Before the gateway as well: no client is let in and dropped because the metrics cannot be read.
+    let metrics = config.gateway.metrics.map(sekisho_admin::bind).transpose()?;
     let gateway = sekisho_runtime::start(config, Options::default())?;
+    let admin = Admin::start(gateway.view(), registry.clone(), metrics)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
-    let asked = serve(&options.file, registry, &gateway, &signals);
-    gateway.wait();
+    let mut running = Running { file: &options.file, registry, gateway, admin };
+    let asked = running.serve(&signals);
+    running.gateway.wait();
     info!("Stopped");
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Carries signals to the gateway until it has stopped. Whether a signal asked it to.
-fn serve(file: &Path, registry: &Registry, gateway: &Gateway, signals: &Receiver<Signal>) -> bool {
-    let mut stopping = false;
-    while !gateway.stopped() {
-        match signals.recv_timeout(LOOK) {
-            Ok(Signal::Reload) => reload(file, registry, gateway),
-            Ok(Signal::Reopen) => gateway.reopen_logs(),
-            Ok(Signal::Stop) if stopping => gateway.stop_now(),
-            Ok(Signal::Stop) => {
-                stopping = true;
-                gateway.stop();
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            // The thread that listens to signals panicked, which was printed: nobody could stop the gateway.
-            Err(RecvTimeoutError::Disconnected) => {
-                gateway.stop();
-                return false;
-            }
-        }
-    }
-    stopping
+/// What signals act on.
+struct Running<'a> {
+    file: &'a Path,
+    registry: &'a Registry,
+    gateway: Gateway,
+    admin: Admin,
 }
 
-fn reload(file: &Path, registry: &Registry, gateway: &Gateway) {
-    let Loaded { config, warnings } = match read(file, registry) {
-        Ok(loaded) => loaded,
-        Err(report) => {
-            let problems = report.errors();
-            error!(file = %file.display(), problems, "Configuration refused, nothing is changed\n{report}");
-            return;
+impl Running<'_> {
+    /// Carries signals to the gateway until it has stopped. Whether a signal asked it to.
+    fn serve(&mut self, signals: &Receiver<Signal>) -> bool {
+        let mut stopping = false;
+        while !self.gateway.stopped() {
+            match signals.recv_timeout(LOOK) {
+                Ok(Signal::Reload) => self.reload(),
+                Ok(Signal::Reopen) => self.gateway.reopen_logs(),
+                Ok(Signal::Stop) if stopping => self.gateway.stop_now(),
+                Ok(Signal::Stop) => {
+                    stopping = true;
+                    self.gateway.stop();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // The thread that listens to signals panicked, which was printed: nobody could stop the gateway.
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.gateway.stop();
+                    return false;
+                }
+            }
         }
-    };
-    log_warnings(&warnings);
-    // The gateway logs the outcome itself.
-    _ = gateway.reload(config);
+        stopping
+    }
+
+    fn reload(&mut self) {
+        let Loaded { config, warnings } = match read(self.file, self.registry) {
+            Ok(loaded) => loaded,
+            Err(report) => {
+                let (file, problems) = (self.file.display(), report.errors());
+                error!(%file, problems, "Configuration refused, nothing is changed\n{report}");
+                return;
+            }
+        };
+        log_warnings(&warnings);
+        let change = match self.admin.prepare(config.gateway.metrics) {
+            Ok(change) => change,
+            Err(error) => {
+                error!(%error, "Not reloaded, nothing has changed");
+                return;
+            }
+        };
+        // The gateway logs the outcome itself.
+        if self.gateway.reload(config).is_ok()
+            && let Err(error) = self.admin.change(change)
+        {
+            error!(%error, "Metrics are read where they were");
+        }
+    }
 }
 
 fn read(file: &Path, registry: &Registry) -> Result<Loaded, Report> {

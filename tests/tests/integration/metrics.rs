@@ -1,0 +1,170 @@
+//! The page of metrics of a whole gateway, read over HTTP.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use sekisho_admin::{Admin, AdminError, bind};
+use sekisho_tests::{DnsServer, HttpServer, LineServer, Rig, dns_query, loopback, root, until};
+
+use super::{connect_from, echo, greeting, https, lines, request};
+
+fn admin(rig: &Rig, address: &str) -> Admin {
+    let bound = bind(address.parse().unwrap()).unwrap();
+    Admin::start(rig.gateway().view(), sekisho::builtin(), Some(bound)).unwrap()
+}
+
+/// What comes back to these bytes, until the end.
+fn ask(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The numbers on the page, by name and labels as they are written there.
+fn numbers(address: SocketAddr) -> BTreeMap<String, f64> {
+    let answer = ask(address, b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    let (head, page) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    let samples = page.lines().filter(|line| !line.starts_with('#'));
+    let samples = samples.map(|line| line.rsplit_once(' ').unwrap());
+    samples.map(|(name, number)| (name.to_owned(), number.parse().unwrap())).collect()
+}
+
+fn until_number(address: SocketAddr, name: &str, expected: f64) {
+    until(&format!("{name} {expected}"), || (numbers(address).get(name) == Some(&expected)).then_some(()));
+}
+
+#[test]
+fn connections_requests_servers_and_tables_are_on_the_page() {
+    let (line, web) = ([LineServer::start("one")], [HttpServer::start("www1")]);
+    let gone = loopback();
+    let configuration = format!(
+        "[vip.lines]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'lines'\npersist = ['source-ip']\n\
+         [vip.web]\nlisten = '127.0.0.1:0'\nprotocol = 'http'\npool = 'web'\n\
+         [pool.lines]\nservers = {{ {}, two = {{ address = '{gone}', state = 'drain' }} }}\n\
+         queue = {{ capacity = 7 }}\n\
+         [pool.web]\nservers = {{ {} }}\n",
+        lines(&line),
+        https(&web)
+    );
+    let rig = Rig::start(&configuration);
+    let admin = admin(&rig, "127.0.0.1:0");
+    let at = admin.address().unwrap();
+    let mut client = connect_from("127.0.0.1", rig.address("lines"));
+    assert_eq!(greeting(&client), "one");
+    assert!(echo(&mut client));
+    let now = numbers(at);
+    let is = |name: &str, expected: f64| assert_eq!(now.get(name), Some(&expected), "{name}");
+    is("sekisho_connections", 1.0);
+    is("sekisho_vip_connections{vip=\"lines\"}", 1.0);
+    is("sekisho_vip_served_total{vip=\"lines\"}", 0.0);
+    is("sekisho_server_up{pool=\"lines\",server=\"one\"}", 1.0);
+    is("sekisho_server_active{pool=\"lines\",server=\"one\"}", 1.0);
+    is("sekisho_server_state{pool=\"lines\",server=\"one\",state=\"up\"}", 1.0);
+    is("sekisho_server_state{pool=\"lines\",server=\"two\",state=\"draining\"}", 1.0);
+    is("sekisho_server_state{pool=\"lines\",server=\"two\",state=\"up\"}", 0.0);
+    is("sekisho_pool_queued{pool=\"lines\"}", 0.0);
+    is("sekisho_pool_queue_capacity{pool=\"lines\"}", 7.0);
+    is("sekisho_persistence_entries{domain=\"default\"}", 1.0);
+    is("sekisho_configuration_epoch", 1.0);
+    assert!(now["sekisho_server_response_seconds{pool=\"lines\",server=\"one\"}"] > 0.0);
+    assert!(now["process_start_time_seconds"] > 1.7e9 && now["process_resident_memory_bytes"] > 1e6);
+    drop(client);
+    until_number(at, "sekisho_vip_served_total{vip=\"lines\"}", 1.0);
+    until_number(at, "sekisho_vip_connections{vip=\"lines\"}", 0.0);
+    let mut client = connect_from("127.0.0.1", rig.address("web"));
+    request(&mut client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+    until_number(at, "sekisho_vip_ends_total{vip=\"web\",end=\"done\"}", 1.0);
+    until_number(at, "sekisho_vip_received_bytes_total{vip=\"web\"}", 4.0);
+    rig.reload(&configuration).unwrap();
+    let now = numbers(at);
+    assert_eq!(now["sekisho_configuration_epoch"], 2.0);
+    assert_eq!(
+        now["sekisho_server_served_total{pool=\"lines\",server=\"one\"}"], 1.0,
+        "a reload forgets nothing"
+    );
+}
+
+#[test]
+fn queries_and_caches_are_on_the_page_and_every_name_is_documented() {
+    let server = DnsServer::naming("one");
+    let address = loopback();
+    let rig = Rig::start(&format!(
+        "[vip.names]\nlisten = '{address}'\nprotocol = 'dns'\npool = 'names'\n\
+         [pool.names]\nservers = {{ one = '{}' }}\ndns = {{ cache = '4 MiB' }}\n",
+        server.address()
+    ));
+    let admin = admin(&rig, "127.0.0.1:0");
+    let at = admin.address().unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(address).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    for id in 1..=3 {
+        client.send(&dns_query(id, "www.example.org", 16)).unwrap();
+        client.recv(&mut [0; 512]).unwrap();
+    }
+    until_number(at, "sekisho_vip_served_total{vip=\"names\"}", 3.0);
+    until_number(at, "sekisho_vip_asked_total{vip=\"names\"}", 1.0);
+    until_number(at, "sekisho_dns_cache_hits_total{pool=\"names\"}", 2.0);
+    let now = numbers(at);
+    assert_eq!(now["sekisho_dns_cache_entries{pool=\"names\"}"], 1.0);
+    assert_eq!(now["sekisho_vip_strays_total{vip=\"names\"}"], 0.0);
+    assert_eq!(now["sekisho_vip_answered_total{vip=\"names\",reason=\"cached\"}"], 2.0, "{now:?}");
+    let document = std::fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    for name in now.keys().map(|name| name.split('{').next().unwrap()) {
+        assert!(document.contains(&format!("| `{name}` |")), "docs/metrics.md does not name {name}");
+    }
+}
+
+#[test]
+fn whatever_else_is_asked_is_refused_in_http_and_nobody_is_kept_out_by_idle_connections() {
+    let rig = Rig::start("[gateway]\nworkers = 1\n");
+    let admin = admin(&rig, "127.0.0.1:0");
+    let at = admin.address().unwrap();
+    let status = |bytes: &[u8]| ask(at, bytes).lines().next().unwrap_or_default().to_owned();
+    assert_eq!(status(b"GET / HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 Not Found");
+    assert_eq!(status(b"DELETE /metrics HTTP/1.1\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed");
+    assert_eq!(
+        status(b"POST /metrics HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody"),
+        "HTTP/1.1 405 Method Not Allowed"
+    );
+    assert_eq!(status(b"\x16\x03\x01\x02\x00\x01"), "HTTP/1.1 400 Bad Request");
+    let long = format!("GET /metrics HTTP/1.1\r\nA: {}\r\n\r\n", "b".repeat(20_000));
+    assert_eq!(status(long.as_bytes()), "HTTP/1.1 431 Request Header Fields Too Large");
+    // As many as there are places; each is given up after its deadline.
+    let idle: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(at).unwrap()).collect();
+    assert_eq!(status(b"GET /metrics HTTP/1.1\r\n\r\n"), "HTTP/1.1 200 OK");
+    for mut stream in idle {
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "it was closed");
+    }
+}
+
+#[test]
+fn address_follows_a_change_and_one_that_cannot_be_had_changes_nothing() {
+    let rig = Rig::start("[gateway]\nworkers = 1\n");
+    let mut admin = Admin::start(rig.gateway().view(), sekisho::builtin(), None).unwrap();
+    assert_eq!(admin.address(), None);
+    let (one, two) = (loopback(), loopback());
+    let change = admin.prepare(Some(one)).unwrap();
+    assert_eq!(admin.address(), None, "prepared is not done");
+    admin.change(change).unwrap();
+    assert_eq!(numbers(one)["sekisho_connections"], 0.0);
+    let same = admin.prepare(Some(one)).unwrap();
+    admin.change(same).unwrap();
+    assert_eq!(admin.address(), Some(one));
+    let taken = TcpListener::bind(two).unwrap();
+    assert!(matches!(admin.prepare(Some(two)), Err(AdminError::Listen { address, .. }) if address == two));
+    assert_eq!(numbers(one)["sekisho_connections"], 0.0);
+    drop(taken);
+    let change = admin.prepare(Some(two)).unwrap();
+    admin.change(change).unwrap();
+    assert_eq!(numbers(two)["sekisho_connections"], 0.0);
+    assert!(TcpStream::connect(one).is_err(), "the address before was given up");
+    let off = admin.prepare(None).unwrap();
+    admin.change(off).unwrap();
+    assert!(TcpStream::connect(two).is_err() && admin.address().is_none());
+}
