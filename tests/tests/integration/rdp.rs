@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
+use sekisho_api::IdentityRules;
+use sekisho_scheduler::{Sealed, Secret};
 use sekisho_tests::{Desktop, Manner, Rig, until};
 
 /// X.224 Disconnect Request.
@@ -51,13 +54,17 @@ fn desktop(rig: &Rig, line: &str) -> String {
 }
 
 fn farm(options: &str, servers: &[&Desktop]) -> Rig {
+    Rig::start(&pool_of(options, servers))
+}
+
+fn pool_of(options: &str, servers: &[&Desktop]) -> String {
     let list: Vec<String> =
         servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{}'", s.address())).collect();
-    Rig::start(&format!(
+    format!(
         "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'rdp'\npool = 'p'\n\
          persist = ['rdp-token', 'user', 'source-ip']\n{options}\n[pool.p]\nservers = {{ {} }}\n",
         list.join(", ")
-    ))
+    )
 }
 
 fn three() -> [Desktop; 3] {
@@ -119,6 +126,91 @@ fn token_is_obeyed_for_a_server_of_the_pool_and_never_dialled_otherwise() {
     }
     assert_ne!(desktop(&rig, &token(outside.address())), "outside");
     assert_eq!(outside.heard(), Vec::<Vec<u8>>::new());
+}
+
+/// A line with a token for this server or user, made with the secret of [`sealing`] gateways.
+fn sealed(what: Sealed<'_>, expires: SystemTime) -> String {
+    let secret = Secret::new(SECRET.as_bytes()).unwrap();
+    format!("Cookie: sekisho={}", secret.seal(what, expires).unwrap())
+}
+
+const SECRET: &str = "a secret that two gateways share";
+
+fn tomorrow() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(86_400)
+}
+
+fn for_server(server: &str) -> String {
+    sealed(Sealed::Server { pool: "p", server }, tomorrow())
+}
+
+fn for_user(user: &str) -> String {
+    let user = IdentityRules::default().user(user.as_bytes()).unwrap();
+    sealed(Sealed::User { domain: "default", user: &user }, tomorrow())
+}
+
+/// A gateway with the secret, in front of these servers.
+fn sealing(servers: &[Desktop]) -> Rig {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("sekisho-sealing-{}-{count}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("secret"), SECRET).unwrap();
+    let servers: Vec<&Desktop> = servers.iter().collect();
+    Rig::start_in(&format!("[gateway]\nsecret-file = 'secret'\n{}", pool_of("", &servers)), folder)
+}
+
+#[test]
+fn issued_token_for_a_server_is_obeyed_on_every_gateway_with_the_secret_and_after_a_restart() {
+    let servers = three();
+    let (one, other) = (sealing(&servers), sealing(&servers));
+    for (server, name) in [("s0", "one"), ("s1", "two"), ("s2", "three")] {
+        let line = for_server(server);
+        for rig in [&one, &other] {
+            assert_eq!(desktop(rig, &line), name);
+            // As a client with a pad space and other case sends it.
+            assert_eq!(desktop(rig, &format!("{} ", line.replace("Cookie", "cookie"))), name);
+        }
+    }
+    drop(one);
+    assert_eq!(desktop(&sealing(&servers), &for_server("s2")), "three");
+    // The server was sent the line as it came.
+    let line = for_server("s2");
+    desktop(&other, &line);
+    assert!(servers[2].heard().last().unwrap().windows(line.len()).any(|window| window == line.as_bytes()));
+}
+
+#[test]
+fn issued_token_for_a_user_leads_home_from_anywhere_whatever_the_cookie_calls_him() {
+    let servers = three();
+    let rig = sealing(&servers);
+    for (number, user) in (1..).zip(["alice", "bob", "carol", "dave"]) {
+        let home = desktop_from(&rig, [127, 0, 2, number], &format!("Cookie: mstshash={user}"));
+        assert_eq!(desktop_from(&rig, [127, 0, 3, number], &for_user(&user.to_uppercase())), home);
+    }
+    // A token may come first, too.
+    let home = desktop_from(&rig, [127, 0, 4, 1], &for_user("CORP\\erin"));
+    for number in 2..8 {
+        assert_eq!(desktop_from(&rig, [127, 0, 4, number], "Cookie: mstshash=erin"), home);
+    }
+}
+
+#[test]
+fn token_that_is_bent_over_or_foreign_is_balanced_as_if_nothing_had_been_sent() {
+    let servers = three();
+    let rig = sealing(&servers);
+    let line = for_server("s0");
+    let bent = line.replace("sekisho=A", "sekisho=B");
+    let over = sealed(Sealed::Server { pool: "p", server: "s0" }, SystemTime::now());
+    let foreign = sealed(Sealed::Server { pool: "another", server: "s0" }, tomorrow());
+    let long = format!("{line}{}", "A".repeat(150));
+    for (number, line) in (1..).zip([&bent, &over, &foreign, &long]) {
+        let from = |third| desktop_from(&rig, [127, 0, third, number], line).unwrap();
+        let homes: HashSet<String> = (10..16).map(from).collect();
+        assert_eq!(homes.len(), 3, "{line} leads all to one");
+        // The address is remembered as it would be without the line.
+        assert_eq!(desktop_from(&rig, [127, 0, 10, number], "").unwrap(), from(10));
+    }
 }
 
 #[test]
