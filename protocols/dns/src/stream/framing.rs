@@ -4,10 +4,6 @@ use std::ops::Range;
 
 use crate::wire::HEADER;
 
-/// The longest message, and the longest with its length before it.
-pub(crate) const MESSAGE: usize = u16::MAX as usize;
-pub(crate) const FRAME: usize = MESSAGE + 2;
-
 /// What stands at the beginning of a stream's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
@@ -48,6 +44,10 @@ pub(crate) fn frame(out: &mut Vec<u8>, message: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The longest message, and the longest with its length before it.
+    const MESSAGE: usize = u16::MAX as usize;
+    const FRAME: usize = MESSAGE + 2;
 
     fn messages(stream: &[u8], pieces: &[usize]) -> Vec<Vec<u8>> {
         let (mut got, mut left, mut rest) = (Vec::new(), Vec::new(), stream);

@@ -6,18 +6,17 @@ use std::task::{Context, Poll, ready};
 use sekisho_api::BoxStream;
 use tokio::io::ReadBuf;
 
-use super::framing::{Cut, FRAME, cut};
+use super::framing::{Cut, cut};
 use super::scratch::Scratch;
 
-/// Room for what is kept of a stream, and for what is read of it at once.
-pub(crate) const CHUNK: usize = READ + FRAME + READ;
-const READ: usize = 64 << 10;
+/// The most that is read of a stream at once.
+pub(crate) const CHUNK: usize = 128 << 10;
 
 /// What was read from a stream and not taken yet: nearly always nothing, or the beginning of a message.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound {
-    // INVARIANT: at most CHUNK - READ bytes. Whoever stops leaves what one read brought, and what stood before it was
-    // less than a message.
+    // INVARIANT: less than a message and what one read brought. Nothing is read while whoever takes messages has
+    // stopped.
     left: Vec<u8>,
     /// Whoever took messages stopped before the last one.
     stopped: bool,
@@ -60,35 +59,51 @@ impl Inbound {
         mut each: impl FnMut(&mut [u8]) -> Take,
     ) -> Poll<Read> {
         if self.stopped {
-            let mut left = std::mem::take(&mut self.left);
-            let read = self.cut(&mut left, &mut each);
-            return Poll::Ready(read);
+            return Poll::Ready(self.cut_left(&mut each));
         }
         let mut chunk = chunks.take();
-        let before = self.left.len();
-        let Some((left, room)) = chunk.split_at_mut_checked(before) else { return Poll::Ready(Read::Short) };
-        left.copy_from_slice(&self.left);
-        let most = most.min(room.len());
-        let mut buffer = ReadBuf::new(room.get_mut(..most).unwrap_or_default());
-        let end = match ready!(Pin::new(&mut **stream).poll_read(cx, &mut buffer)) {
-            Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Read::End(before > 0)),
-            Ok(()) => before + buffer.filled().len(),
+        let most = most.min(chunk.len());
+        let mut buffer = ReadBuf::new(chunk.get_mut(..most).unwrap_or_default());
+        let began = !self.left.is_empty();
+        match ready!(Pin::new(&mut **stream).poll_read(cx, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Read::End(began)),
+            Ok(()) => {}
             // A TLS peer that ends without a word: what it asked before is complete all the same.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return Poll::Ready(Read::End(before > 0));
+                return Poll::Ready(Read::End(began));
             }
             Err(_) => return Poll::Ready(Read::Failed),
-        };
-        let read = self.cut(chunk.get_mut(..end).unwrap_or_default(), &mut each);
+        }
+        let read = buffer.filled_mut();
+        if began {
+            // Only what is new is copied: a message may come byte by byte.
+            self.left.extend_from_slice(read);
+            return Poll::Ready(self.cut_left(&mut each));
+        }
+        let (read, left) = self.cut(read, &mut each);
+        self.left.extend_from_slice(left);
         Poll::Ready(read)
     }
 
-    fn cut(&mut self, bytes: &mut [u8], each: &mut impl FnMut(&mut [u8]) -> Take) -> Read {
+    /// Cuts what is kept, and keeps what is left of that.
+    fn cut_left(&mut self, each: &mut impl FnMut(&mut [u8]) -> Take) -> Read {
+        let mut bytes = std::mem::take(&mut self.left);
+        let (read, left) = self.cut(&mut bytes, each);
+        let left = left.len();
+        if left > 0 {
+            bytes.drain(..bytes.len() - left);
+            self.left = bytes;
+        }
+        read
+    }
+
+    /// Shows `each` message that is complete; what is left, and what that means.
+    fn cut<'b>(&mut self, bytes: &'b mut [u8], each: &mut impl FnMut(&mut [u8]) -> Take) -> (Read, &'b [u8]) {
         let (mut at, mut count) = (0, 0);
         self.stopped = false;
         loop {
             match cut(bytes, at) {
-                Cut::Short => return Read::Short,
+                Cut::Short => return (Read::Short, &[]),
                 Cut::Partial => break,
                 Cut::Message(range) => {
                     at = range.end;
@@ -102,13 +117,7 @@ impl Inbound {
         }
         let left = bytes.get(at..).unwrap_or_default();
         self.stopped &= !left.is_empty();
-        if left.is_empty() {
-            self.left = Vec::new();
-        } else {
-            self.left.clear();
-            self.left.extend_from_slice(left);
-        }
-        Read::Messages(count)
+        (Read::Messages(count), left)
     }
 }
 
@@ -131,16 +140,30 @@ mod tests {
                     if got.len().is_multiple_of(stop_every) { Take::Stop } else { Take::More }
                 };
                 for piece in [&stream[..cut_at], &stream[cut_at..]] {
-                    let mut bytes = [&std::mem::take(&mut inbound.left), piece].concat();
-                    inbound.cut(&mut bytes, &mut each);
+                    inbound.left.extend_from_slice(piece);
+                    inbound.cut_left(&mut each);
                     while inbound.stopped {
-                        let mut left = std::mem::take(&mut inbound.left);
-                        inbound.cut(&mut left, &mut each);
+                        inbound.cut_left(&mut each);
                     }
                 }
                 assert!(inbound.left.is_empty() && !inbound.partial());
                 assert_eq!(got, [0, 1, 2, 3, 4], "cut at {cut_at}, stopping every {stop_every}");
             }
         }
+    }
+
+    #[test]
+    fn message_that_comes_byte_by_byte_is_kept_and_not_copied_at_each() {
+        let mut stream = Vec::new();
+        frame(&mut stream, &[7; u16::MAX as usize]);
+        let (mut inbound, mut each) = (Inbound::default(), |_: &mut [u8]| Take::More);
+        let (mut moves, mut place) = (0, inbound.left.as_ptr());
+        for byte in &stream[..stream.len() - 1] {
+            inbound.left.push(*byte);
+            assert_eq!(inbound.cut_left(&mut each), Read::Messages(0));
+            moves += usize::from(std::mem::replace(&mut place, inbound.left.as_ptr()) != place);
+        }
+        // A vector grows by doubling.
+        assert!(moves < 20 && inbound.partial(), "{moves}");
     }
 }
