@@ -14,6 +14,7 @@ use crate::gateway::{Board, Options, ReloadSummary, StartError};
 use crate::live::{Live, Prepared};
 use crate::sockets::Addresses;
 use crate::store::Store;
+use crate::udp::Loads;
 use crate::worker::{self, NewSocket, Order};
 use crate::{descriptors, health};
 
@@ -62,10 +63,11 @@ impl Control {
         let (end, ended) = mpsc::channel(1);
         let addresses = Arc::new(changes.addresses);
         let mut workers = Vec::with_capacity(count);
+        let loads = Arc::new(Loads::new(count));
         for (index, sockets) in changes.sockets.into_iter().enumerate() {
             workers.push(spawn(
                 index,
-                live.clone(),
+                (live.clone(), loads.clone()),
                 (addresses.clone(), sockets),
                 access.writer(),
                 end.clone(),
@@ -179,7 +181,7 @@ impl Control {
 
 fn spawn(
     index: usize,
-    live: Arc<Live>,
+    (live, loads): (Arc<Live>, Arc<Loads>),
     (addresses, sockets): (Arc<Addresses>, Vec<NewSocket>),
     access: crate::access::AccessWriter,
     end: mpsc::Sender<()>,
@@ -187,7 +189,7 @@ fn spawn(
     let (orders, received) = mpsc::unbounded_channel();
     let _ = orders.send(Order::Adopt(live.clone(), addresses, sockets));
     let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        if let Err(error) = worker::run(index, live, access, received) {
+        if let Err(error) = worker::run(index, live, &loads, access, received) {
             tracing::error!(%error, "A worker gets no event loop");
         }
         drop(end);
@@ -215,7 +217,7 @@ fn targets(board: &Board) -> Vec<health::Target> {
         .collect()
 }
 
-pub(crate) fn cores() -> usize {
+fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use sekisho_api::{Converse, Handler};
@@ -24,6 +24,9 @@ pub(crate) struct Slot {
     serving: RefCell<Rc<Serving>>,
     closed: Cell<bool>,
     closing: Notify,
+    /// The socket, where it takes datagrams, and over how many workers they are spread.
+    pub(crate) port: RefCell<Weak<udp::Port>>,
+    spread: Cell<Option<usize>>,
     /// Tells the control thread that the address is still taken.
     pub(crate) open: Arc<()>,
 }
@@ -102,6 +105,8 @@ impl Slot {
             serving: RefCell::new(serving),
             closed: Cell::new(false),
             closing: Notify::new(),
+            port: RefCell::default(),
+            spread: Cell::new(None),
             open: new.open,
         });
         match new.socket {
@@ -109,6 +114,19 @@ impl Slot {
             Socket::Udp(socket) => udp::start(worker, &slot, socket)?,
         }
         Ok(slot)
+    }
+
+    /// Spreads datagrams that stand alone over the first so many workers, and leaves flows to the kernel's hash. Asked
+    /// of one worker's slot it holds for all.
+    pub(crate) fn spread(&self, active: usize) {
+        let Some(port) = self.port.borrow().upgrade() else { return };
+        let alone = matches!(self.serving.borrow().handler, Serve::Exchange(_) | Serve::Pair(..));
+        let wanted = alone.then_some(active);
+        if self.spread.replace(wanted) != wanted
+            && let Err(error) = port.spread(wanted)
+        {
+            tracing::debug!(vip = self.vip(), %error, "Datagrams are spread by the kernel's hash");
+        }
     }
 
     /// The name of the VIP that it belongs to now, for the log.

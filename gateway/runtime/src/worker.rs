@@ -16,7 +16,7 @@ use crate::relay::{Buffers, Pipes, Shared};
 use crate::slot::{Drain, Serving, Slot};
 use crate::sockets::Addresses;
 use crate::ticker::{TICK, Ticker};
-use crate::udp::Workbench;
+use crate::udp::{Loads, Meter, Spread, Workbench};
 
 /// What the control thread tells a worker.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ pub(crate) struct Worker {
     pub(crate) access: RefCell<AccessWriter>,
     /// What batches of datagrams are worked on with.
     pub(crate) workbench: RefCell<Workbench>,
+    pub(crate) meter: RefCell<Meter>,
     pub(crate) tasks: Cell<usize>,
     drained: Notify,
 }
@@ -116,6 +117,7 @@ impl Drop for Served {
 pub(crate) fn run(
     index: usize,
     live: Arc<Live>,
+    loads: &Loads,
     access: AccessWriter,
     orders: mpsc::UnboundedReceiver<Order>,
 ) -> std::io::Result<()> {
@@ -130,27 +132,35 @@ pub(crate) fn run(
         }),
         access: RefCell::new(access),
         workbench: RefCell::new(Workbench::new()?),
+        meter: RefCell::new(Meter::new(Instant::now())),
         tasks: Cell::new(0),
         drained: Notify::new(),
     });
     let local = LocalSet::new();
-    local.block_on(&runtime, main_loop(worker.clone(), orders));
+    local.block_on(&runtime, main_loop(worker.clone(), loads, orders));
     // Everything still open ends with the set: the sockets close.
     drop(local);
     worker.access.borrow_mut().tick();
     Ok(())
 }
 
-async fn main_loop(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
+async fn main_loop(worker: Rc<Worker>, loads: &Loads, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut slots: Vec<Rc<Slot>> = Vec::new();
     let mut drains = Drains::new();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut draining = false;
+    let mut spread = Spread::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => {
-                worker.ticker().sweep(Instant::now());
+                let now = Instant::now();
+                worker.ticker().sweep(now);
+                loads.report(worker.index, worker.meter.borrow_mut().look(now));
+                if worker.index == 0 {
+                    let active = spread.decide(loads);
+                    slots.iter().for_each(|slot| slot.spread(active));
+                }
                 worker.access.borrow_mut().tick();
             }
             () = worker.drained.notified(), if draining => {}

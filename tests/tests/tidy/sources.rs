@@ -20,6 +20,7 @@ const UNSAFE: &[(&str, &str)] = &[
         "gateway/runtime/src/udp/batch.rs",
         "many datagrams with one system call, which no safe crate does for nothing",
     ),
+    ("gateway/runtime/src/udp/steer.rs", "a socket option that no safe crate has"),
     ("protocols/testkit/src/memory.rs", "an allocator that counts, for the law of bounded state"),
     ("xtask/src/bench/child.rs", "what a child does between fork and exec"),
 ];

@@ -5,11 +5,14 @@ mod exchange;
 mod flow;
 mod message;
 mod pages;
+mod spread;
+mod steer;
 mod towards;
 mod workbench;
 
 pub(crate) use exchange::Exchanges;
 pub(crate) use message::{ask_for_destination, make_room};
+pub(crate) use spread::{Loads, Meter, Spread};
 pub(crate) use workbench::Workbench;
 
 use std::cell::RefCell;
@@ -57,6 +60,15 @@ impl Port {
         message::send(self.socket.get_ref(), datagram, path.client, path.to).is_ok()
     }
 
+    /// Has the kernel spread the address's datagrams over the sockets of the first so many workers; none: as it does by
+    /// itself.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn spread(&self, active: Option<usize>) -> io::Result<()> {
+        steer::steer(self.socket.get_ref(), active)
+    }
+
     fn facts(&self, path: &Path) -> Facts {
         let client = SocketAddr::new(path.client.ip().to_canonical(), path.client.port());
         let ip = path.to.unwrap_or_else(|| self.bound.ip()).to_canonical();
@@ -76,6 +88,7 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpS
         closed: Drain::default(),
         _open: slot.open.clone(),
     });
+    *slot.port.borrow_mut() = Rc::downgrade(&port);
     let (worker, slot) = (worker.clone(), slot.clone());
     tokio::task::spawn_local(async move {
         let flows = Rc::new(flow::Flows::default());
@@ -95,6 +108,7 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpS
                 Serve::Service(_) => false,
             };
             if more {
+                worker.meter.borrow_mut().left_behind();
                 // Other sockets of the worker have their turn before this one goes on.
                 tokio::task::yield_now().await;
             } else {

@@ -52,7 +52,8 @@ const ROUNDS: usize = 4;
 /// How long a server may take where neither the VIP nor its protocol says so.
 const RESPONSE: Duration = Duration::from_secs(2);
 
-/// Sockets towards each server, over all workers.
+/// Sockets towards each server of each worker that is asked anything: requests are spread over as few workers as can
+/// carry them, and one alone must not be easier to forge answers for.
 const SOCKETS: usize = 8;
 
 /// Buffers kept to be used again, and how large they may be.
@@ -112,13 +113,12 @@ impl Exchanges {
         exchange: &Arc<dyn Exchange>,
         service: Option<Rc<dyn sekisho_api::Worker>>,
     ) -> Rc<Self> {
-        let (streams_only, workers) = worker.with_live(|all| {
+        let streams_only = worker.with_live(|all| {
             let pools = &all.config.pools;
             let named = live.vip.pools.iter().map(|name| pools.iter().find(|pool| pool.spec.name == *name));
             let streams = named.map(|pool| pool.is_some_and(|pool| pool.streams_only || pool.tls.is_some()));
-            (streams.collect(), all.config.gateway.workers)
+            streams.collect()
         });
-        let workers = workers.unwrap_or_else(crate::control::cores).max(1);
         Rc::new(Self {
             worker: worker.clone(),
             live: live.clone(),
@@ -127,7 +127,7 @@ impl Exchanges {
             service,
             streams_only,
             response: core.response().unwrap_or(RESPONSE),
-            sockets: SOCKETS.div_ceil(workers).max(2),
+            sockets: SOCKETS,
             state: RefCell::default(),
             ticking: Cell::new(false),
             retired: Cell::new(false),
