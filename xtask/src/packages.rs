@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 16] = [
+const NEEDED: [Package; 17] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -42,6 +42,11 @@ const NEEDED: [Package; 16] = [
     Package { program: "kdig", package: "knot-dnsutils" },
     // A peer of the benchmark.
     Package { program: "dnsdist", package: "dnsdist" },
+    // Prometheus' own reader of metrics. Its server, which has another, is a thousand times as large.
+    Package {
+        program: "/usr/lib/python3/dist-packages/prometheus_client/__init__.py",
+        package: "python3-prometheus-client",
+    },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];

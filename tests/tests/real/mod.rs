@@ -4,6 +4,7 @@ mod cookie;
 mod crowd;
 mod dns;
 mod load;
+mod metrics;
 mod proxy_protocol;
 mod tls;
 
