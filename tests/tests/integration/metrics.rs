@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use sekisho_admin::{Admin, AdminError, bind};
-use sekisho_tests::{DnsServer, HttpServer, LineServer, Rig, dns_query, loopback, root, until};
+use sekisho_tests::{Authority, DnsServer, HttpServer, LineServer, Rig, dns_query, loopback, root, until};
 
 use super::{connect_from, echo, greeting, https, lines, request};
 
@@ -118,6 +118,45 @@ fn queries_and_caches_are_on_the_page_and_every_name_is_documented() {
     for name in now.keys().map(|name| name.split('{').next().unwrap()) {
         assert!(document.contains(&format!("| `{name}` |")), "docs/metrics.md does not name {name}");
     }
+}
+
+#[test]
+fn queues_failures_and_certificates_are_on_the_page() {
+    let (authority, server) = (Authority::new(), LineServer::start("one"));
+    let folder = std::env::temp_dir().join(format!("sekisho-metrics-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    authority.issue(&["www.example.org"], &folder);
+    let configuration = format!(
+        "[vip.full]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'full'\n\
+         [vip.dead]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'dead'\n\
+         tls = {{ certificates = ['www.example.org.pem'] }}\n\
+         [vip.gone]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'dead'\n\
+         [pool.full]\nservers = {{ one = {{ address = '{}', max-connections = 1 }} }}\n\
+         [pool.dead]\nservers = {{ none = '{}' }}\n",
+        server.address(),
+        loopback()
+    );
+    let rig = Rig::start_in(&configuration, folder);
+    let admin = admin(&rig, "127.0.0.1:0");
+    let at = admin.address().unwrap();
+    let first = connect_from("127.0.0.1", rig.address("full"));
+    assert_eq!(greeting(&first), "one");
+    let second = connect_from("127.0.0.1", rig.address("full"));
+    until_number(at, "sekisho_pool_queued{pool=\"full\"}", 1.0);
+    drop(first);
+    assert_eq!(greeting(&second), "one");
+    until_number(at, "sekisho_pool_queued{pool=\"full\"}", 0.0);
+    assert_eq!(greeting(&connect_from("127.0.0.1", rig.address("gone"))), "", "nobody listens there");
+    until_number(at, "sekisho_vip_ends_total{vip=\"gone\",end=\"connect-failed\"}", 1.0);
+    let now = numbers(at);
+    let failures = |reason| {
+        now[&format!("sekisho_server_failures_total{{pool=\"dead\",server=\"none\",reason=\"{reason}\"}}")]
+    };
+    assert!(failures("refused") >= 1.0 && failures("tls") == 0.0, "{now:?}");
+    let mut expiries = now.iter().filter(|(name, _)| name.starts_with("sekisho_certificate_expiry"));
+    let (name, &expires) = expiries.next().unwrap();
+    assert!(name.contains("{vip=\"dead\",name=\"www.example.org\",file=\""), "{name}");
+    assert!(expires > now["process_start_time_seconds"], "{expires}");
 }
 
 #[test]
