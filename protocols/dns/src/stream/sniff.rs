@@ -20,8 +20,8 @@ pub(crate) enum Spoken {
     Http,
 }
 
-/// Waits for the first bytes and gives the stream back as it was; `None` if they do not come before `deadline`, or
-/// never.
+/// Waits for the first bytes and gives the stream back as it was; `None` if they do not come before `deadline`, before
+/// the gateway drains, or never.
 pub(crate) async fn sniff(
     mut stream: BoxStream,
     core: &dyn Core,
@@ -29,7 +29,11 @@ pub(crate) async fn sniff(
 ) -> Option<(Spoken, BoxStream)> {
     let mut bytes = [0; 4];
     let mut filled = 0;
+    let mut drained = core.drained();
     let told = poll_fn(|cx| {
+        if drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
         loop {
             let mut buffer = ReadBuf::new(bytes.get_mut(filled..).unwrap_or_default());
             if ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)).is_err()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sekisho_api::{BoxStream, Failure, Lease};
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, within};
 use super::call::Call;
 use super::front::Front;
 use super::inbound::{CHUNK, Inbound, Read, Take};
@@ -28,7 +28,9 @@ pub(crate) async fn run(front: Rc<Front>, upstream: Rc<Upstream>, opener: Opener
     let parted = poll_fn(|cx| task.poll(cx)).await;
     task.part(parted);
     if task.stream.tls().is_some() {
-        let _ = poll_fn(|cx| Pin::new(&mut *task.stream).poll_shutdown(cx)).await;
+        let core = task.front.core.clone();
+        let farewell = poll_fn(|cx| Pin::new(&mut *task.stream).poll_shutdown(cx));
+        let _ = within(&*core, core.now() + FAREWELL, farewell).await;
     }
 }
 
@@ -149,5 +151,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// How long a connection without queries stays. Servers close theirs after ten seconds to a few minutes (RFC 7766,
 /// section 6.2.3); whichever side is first does no harm.
 const IDLE: Duration = Duration::from_secs(20);
+/// How long a server may take to hear that TLS ends: one that reads nothing would keep the connection for ever.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Reads in a row, before those who were answered have their turn.
 const ROUNDS: u32 = 4;

@@ -1,13 +1,17 @@
 //! What clients may rely on.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{End, Facts};
 use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 
+use super::core::Plain;
 use super::messages::{answer, framed, id, message, name, query, rcode, read, records, write};
 use super::origin::Origin;
 use super::rig::{Rig, test};
+use crate::stream::sniff::sniff;
 
 #[test]
 fn stream_cut_anywhere_is_answered_the_same() {
@@ -209,5 +213,22 @@ fn datagram_that_was_handed_over_is_answered_at_the_size_that_its_client_takes()
             assert_eq!((answer.len() > 100, answer[2] & 2 != 0), (whole, cut), "{asked}");
         }
         rig.quiet().await;
+    });
+}
+
+#[test]
+fn connection_on_which_nothing_was_said_ends_when_the_gateway_drains() {
+    test(async {
+        let origin = Origin::echo().await;
+        let rig = Rig::new(&[&origin]).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Box::new(Plain(listener.accept().await.unwrap().0));
+        let far = Instant::now() + Duration::from_secs(3600);
+        let core = rig.core.clone();
+        let sniffing = tokio::task::spawn_local(async move { sniff(stream, &*core, far).await.is_none() });
+        tokio::task::yield_now().await;
+        rig.core.drain();
+        assert!(sniffing.await.unwrap());
     });
 }
