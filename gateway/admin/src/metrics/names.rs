@@ -49,7 +49,6 @@ macro_rules! families {
                 Family { name: $name, kind: Kind::$kind, labels: $labels, help: $help };
         )*
         /// All of them, in the order in which they are given.
-        #[cfg(test)]
         pub(crate) const ALL: &[Family] = &[$($constant),*];
     };
 }

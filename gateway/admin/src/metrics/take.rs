@@ -9,6 +9,7 @@ use sekisho_config::{Config, Registry};
 use sekisho_runtime::{CertificateExpiry, Status, View, VipStatus};
 use sekisho_scheduler::{self as scheduler, ServerState};
 
+use super::names;
 use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
 
 /// Where the numbers come from.
@@ -125,9 +126,9 @@ fn own(registry: &Registry, config: &Config) -> Vec<Own> {
         for (protocol, settings) in &pool.settings {
             let Some(of) = registry.protocol(protocol) else { continue };
             of.metrics(settings, &mut |Metric { name, help, value }| {
-                if is_name(name) {
-                    let name = format!("sekisho_{}_{name}", protocol.replace(|c| !in_name(c), "_"));
-                    let (_, values) = found.entry(name).or_insert_with(|| (help, BTreeMap::new()));
+                let whole = format!("sekisho_{}_{name}", protocol.replace(|c| !in_name(c), "_"));
+                if is_name(name) && names::ALL.iter().all(|family| family.name != whole) {
+                    let (_, values) = found.entry(whole).or_insert_with(|| (help, BTreeMap::new()));
                     values.insert(pool.spec.name.as_ref().to_owned(), value);
                 }
             });
@@ -147,6 +148,12 @@ fn in_name(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use sekisho_api::settings::Section;
+    use sekisho_api::{Descriptor, Handler, PoolContext, PoolSettings, Protocol, Transport, VipContext};
+
     use super::*;
 
     #[test]
@@ -168,6 +175,50 @@ mod tests {
         let given = certificates(found.to_vec());
         let given: Vec<_> = given.iter().map(|of| (&*of.file, of.expires)).collect();
         assert_eq!(given, [("a.pem", 7), ("b.pem", 8)]);
+    }
+
+    /// A protocol that tells of each pool what its table says, under every name that it should not.
+    #[derive(Debug)]
+    struct Told(&'static str);
+
+    impl Protocol for Told {
+        fn descriptor(&self) -> Descriptor {
+            Descriptor { name: self.0, summary: "told", transport: Transport::Tcp, keys: &[] }
+        }
+
+        fn configure(&self, _: &mut Section<'_>, _: &VipContext<'_>) -> Option<Handler> {
+            None
+        }
+
+        fn configure_pool(&self, options: &mut Section<'_>, _: &PoolContext<'_>) -> Option<PoolSettings> {
+            Some(Arc::new(options.integer("many", 0, 0..=100)))
+        }
+
+        fn metrics(&self, settings: &PoolSettings, report: &mut dyn FnMut(Metric)) {
+            let value = *settings.downcast_ref::<u64>().unwrap();
+            for name in ["many_total", "Many", "many total", "", "queued", "many_total"] {
+                report(Metric { name, help: "Many.", value });
+            }
+        }
+    }
+
+    #[test]
+    fn protocols_tell_under_their_own_names_and_spoil_no_page() {
+        let registry = Registry::new().with(Told("made-up")).with(Told("pool"));
+        let text = "[pool.a]\nservers = { s = '127.0.0.1:1' }\nmade-up = { many = 1 }\npool = { many = 3 }\n\
+                    [pool.b]\nservers = { s = '127.0.0.1:2' }\nmade-up = { many = 2 }\n\
+                    [pool.c]\nservers = { s = '127.0.0.1:3' }\n";
+        let config = sekisho_config::parse(text, "told.toml", Path::new(""), &registry).unwrap();
+        let given: Vec<_> = own(&registry, &config).into_iter().map(|own| (own.name, own.values)).collect();
+        let values =
+            |all: &[(&str, u64)]| all.iter().map(|(pool, value)| (pool.to_string(), *value)).collect();
+        let expected: [(String, Vec<(String, u64)>); 3] = [
+            ("sekisho_made_up_many_total".to_owned(), values(&[("a", 1), ("b", 2)])),
+            ("sekisho_made_up_queued".to_owned(), values(&[("a", 1), ("b", 2)])),
+            // Its `queued` would be the core's `sekisho_pool_queued`.
+            ("sekisho_pool_many_total".to_owned(), values(&[("a", 3)])),
+        ];
+        assert_eq!(given, expected);
     }
 
     #[test]
