@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use sekisho_api::settings::parse_duration;
 use sekisho_config::Registry;
 
 use crate::command::{check, explain, new_protocol, rdp_file, run};
 use crate::demo;
 use crate::failure::Failure;
 use crate::help;
+use crate::place::Place;
 
 /// Runs the command line of this process with these protocols, and says how the process should exit.
 ///
@@ -213,23 +213,14 @@ pub(crate) struct RdpFileOptions {
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Where clients reach the VIP [default: where it listens]
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = place)]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = Place::parse)]
     pub(crate) address: Option<Place>,
     /// How long the token counts
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = lifetime)]
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = rdp_file::lifetime)]
     pub(crate) expires: Duration,
     /// Where to write the file [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-}
-
-/// Where clients connect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// A name or an address; IPv6 in brackets.
-    pub(crate) host: String,
-    /// None: the VIP's.
-    pub(crate) port: Option<u16>,
 }
 
 /// `sekisho new-protocol`.
@@ -261,35 +252,6 @@ fn key_value(text: &str) -> Result<(String, String), String> {
             Ok((kind.to_owned(), value.to_owned()))
         }
         _ => Err("expected a kind and a value, such as user=alice".to_owned()),
-    }
-}
-
-fn place(text: &str) -> Result<Place, String> {
-    if let Ok(IpAddr::V6(address)) = text.parse() {
-        return Ok(Place { host: format!("[{address}]"), port: None });
-    }
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !text.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let port =
-        port.map(|port| port.parse::<u16>().map_err(|_| format!("`{port}` is no port"))).transpose()?;
-    let bare = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && !host.contains([':', '[', ']', '/', '@']),
-    };
-    if !bare || host.contains(|c: char| c.is_control() || c.is_whitespace()) {
-        return Err("expected a host and perhaps a port, such as desktop.example.org:3389".to_owned());
-    }
-    Ok(Place { host: host.to_owned(), port })
-}
-
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let span = parse_duration(text)?;
-    let longest = Duration::from_secs(10 * 365 * 86_400);
-    match (Duration::from_secs(1)..=longest).contains(&span) {
-        true => Ok(span),
-        false => Err("a token counts for a second at least and ten years at most".to_owned()),
     }
 }
 
@@ -338,22 +300,6 @@ mod tests {
         let Ok(Command::RdpFile(file)) = parsed(&line) else { panic!("rdp-file") };
         assert_eq!((file.user.as_deref(), file.server), (Some("CORP\\alice"), None));
         assert_eq!(file.expires, Duration::from_secs(12 * 3600));
-    }
-
-    #[test]
-    fn place_is_a_host_and_perhaps_a_port() {
-        let read = |text| place(text).map(|place| (place.host, place.port)).ok();
-        let host = |host: &str, port| Some((host.to_owned(), port));
-        assert_eq!(read("desktop.example.org"), host("desktop.example.org", None));
-        assert_eq!(read("192.0.2.1:3390"), host("192.0.2.1", Some(3390)));
-        assert_eq!(read("2001:db8::1"), host("[2001:db8::1]", None));
-        assert_eq!(read("[2001:db8::1]:3390"), host("[2001:db8::1]", Some(3390)));
-        assert_eq!(read("[2001:db8::1]"), host("[2001:db8::1]", None));
-        for text in
-            ["", ":3389", "host:", "host:port", "host:65536", "a b", "a\r\nb:s:c", "[host]:1", "a:b:1"]
-        {
-            assert_eq!(read(text), None, "{text:?}");
-        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod demo;
 mod failure;
 mod help;
 mod logging;
+mod place;
 mod signals;
 mod table;
 

@@ -1,19 +1,22 @@
 //! `sekisho rdp-file`: a connection file that leads to a server, or to a user's desktop.
 
+use std::fmt;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use sekisho_api::settings::show_duration;
+use sekisho_api::settings::{parse_duration, show_duration};
 use sekisho_api::{Key, KeyKind};
 use sekisho_config::{Config, Loaded, Registry, Vip};
 use sekisho_rdp::{ConnectionFile, NotOneLine, token_line};
 use sekisho_scheduler::{Sealed, Secret, TooLong};
 
 use super::find::{kept_secret, list, secret, vip};
-use crate::cli::{Place, RdpFileOptions};
+use crate::cli::RdpFileOptions;
 use crate::failure::Failure;
+use crate::place::Place;
 
 /// Why no connection file was made.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +76,8 @@ pub(crate) fn run(
     let Loaded { config, .. } =
         sekisho_config::check_file(&options.file, registry, now).map_err(Failure::Configuration)?;
     let vip = vip(&config, &options.vip)?;
-    let token = token(options, &config, vip, now)?;
+    let whom = Whom::of(options);
+    let token = token(whom, &config, vip, now + options.expires)?;
     let address = address(options.address.as_ref(), vip)?;
     let file = ConnectionFile { address: &address, user: options.user.as_deref(), line: &token_line(&token) };
     let value = || options.user.clone().unwrap_or_else(|| address.clone());
@@ -83,42 +87,65 @@ pub(crate) fn run(
         Some(path) => {
             std::fs::write(path, file)
                 .map_err(|error| Failure::File { file: path.clone(), reason: error.to_string() })?;
-            let (what, whom) = match &options.server {
-                Some(server) => ("server", server),
-                None => ("user", options.user.as_ref().unwrap_or(&options.vip)),
-            };
             let span = show_duration(options.expires);
-            writeln!(out, "{}: {address}, {what} {whom}, good for {span}", path.display())?;
+            writeln!(out, "{}: {address}, {whom}, good for {span}", path.display())?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the file leads.
+#[derive(Clone, Copy)]
+enum Whom<'a> {
+    Server(&'a str),
+    User(&'a str),
+}
+
+impl<'a> Whom<'a> {
+    /// The command line has one of the two.
+    fn of(options: &'a RdpFileOptions) -> Self {
+        match &options.server {
+            Some(server) => Self::Server(server),
+            None => Self::User(options.user.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+impl fmt::Display for Whom<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(name) => write!(f, "server {name}"),
+            Self::User(name) => write!(f, "user {name}"),
+        }
+    }
+}
+
 /// The token for a server or a user of this VIP.
-fn token(options: &RdpFileOptions, config: &Config, vip: &Vip, now: SystemTime) -> Result<String, Failure> {
+fn token(whom: Whom<'_>, config: &Config, vip: &Vip, expires: SystemTime) -> Result<String, Failure> {
     if vip.protocol != "rdp" {
-        return Err(Refused::Protocol { vip: options.vip.clone(), protocol: vip.protocol }.into());
+        return Err(Refused::Protocol { vip: vip.name.to_string(), protocol: vip.protocol }.into());
     }
-    let needed = [Some(KeyKind::RDP_TOKEN), options.user.as_ref().map(|_| KeyKind::USER)];
-    for entry in needed.into_iter().flatten() {
-        if !vip.persist.iter().any(|listed| listed.kind() == entry) {
-            return Err(Refused::NotListed { vip: options.vip.clone(), entry }.into());
-        }
-    }
-    let secret = lasting_secret(config)?;
-    let expires = now + options.expires;
-    let sealed = match (&options.server, &options.user) {
-        (Some(server), _) => {
+    listed(vip, KeyKind::RDP_TOKEN)?;
+    let sealed = match whom {
+        Whom::Server(server) => {
             let pool = pool_with(config, vip, server)?;
-            secret.seal(Sealed::Server { pool, server }, expires)
+            lasting_secret(config)?.seal(Sealed::Server { pool, server }, expires)
         }
-        (None, name) => {
-            let name = name.as_deref().unwrap_or_default();
+        Whom::User(name) => {
+            listed(vip, KeyKind::USER)?;
             let user = user(config, vip, name).ok_or_else(|| Refused::NoUser(name.to_owned()))?;
-            secret.seal(Sealed::User { domain: &vip.domain, user: &user }, expires)
+            lasting_secret(config)?.seal(Sealed::User { domain: &vip.domain, user: &user }, expires)
         }
     };
     Ok(sealed.map_err(Refused::TooLong)?)
+}
+
+/// Whether the VIP's list has this entry: without it the token would mean nothing there.
+fn listed(vip: &Vip, entry: KeyKind) -> Result<(), Refused> {
+    match vip.persist.iter().any(|listed| listed.kind() == entry) {
+        true => Ok(()),
+        false => Err(Refused::NotListed { vip: vip.name.to_string(), entry }),
+    }
 }
 
 /// A secret that the gateway will have tomorrow, too.
@@ -152,12 +179,20 @@ fn user(config: &Config, vip: &Vip, name: &str) -> Option<Key> {
 /// Where clients connect: as it was said, or where the VIP listens.
 fn address(said: Option<&Place>, vip: &Vip) -> Result<String, Refused> {
     let listens = vip.listen.first().filter(|address| address.port() != 0);
-    let host = listens.filter(|address| !address.ip().is_unspecified());
-    let address = match (said, listens, host) {
-        (Some(Place { host, port: Some(port) }), _, _) => format!("{host}:{port}"),
-        (Some(Place { host, port: None }), Some(listens), _) => format!("{host}:{}", listens.port()),
-        (None, _, Some(address)) => address.to_string(),
-        _ => return Err(Refused::NoAddress(vip.name.to_string())),
+    let address = match said {
+        Some(place) => place.with_port(listens.map(SocketAddr::port)).map(|place| place.to_string()),
+        None => listens.filter(|address| !address.ip().is_unspecified()).map(SocketAddr::to_string),
     };
-    Ok(address)
+    address.ok_or_else(|| Refused::NoAddress(vip.name.to_string()))
 }
+
+/// How long a token may count: a second at least, ten years at most.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    let span = parse_duration(text)?;
+    match (Duration::from_secs(1)..=LONGEST).contains(&span) {
+        true => Ok(span),
+        false => Err("a token counts for a second at least and ten years at most".to_owned()),
+    }
+}
+
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
