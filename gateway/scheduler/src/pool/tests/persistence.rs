@@ -122,11 +122,13 @@ fn every_key_of_the_list_is_remembered() {
 #[test]
 fn a_user_who_is_new_does_not_follow_another_one_of_the_same_address() {
     let bench = bench([by_user(), by_source()].concat());
-    let homes: Vec<_> = ["alice", "bob", "carol"].map(|who| name(&bench.choose(&user(who), 1).unwrap())).into();
+    let homes: Vec<_> =
+        ["alice", "bob", "carol"].map(|who| name(&bench.choose(&user(who), 1).unwrap())).into();
     assert_eq!(homes, ["a", "b", "c"]);
     // Where the address stands first it counts first, as it is written.
     let bench = self::bench([by_source(), by_user()].concat());
-    let homes: Vec<_> = ["alice", "bob", "carol"].map(|who| name(&bench.choose(&user(who), 1).unwrap())).into();
+    let homes: Vec<_> =
+        ["alice", "bob", "carol"].map(|who| name(&bench.choose(&user(who), 1).unwrap())).into();
     assert_eq!(homes, ["a", "a", "a"]);
 }
 
