@@ -219,7 +219,7 @@ fn dead_leaving_strange_and_mute_servers_cost_the_user_nothing() {
     dead.kill();
     let [leaves, strange, mute] =
         [Manner::Leaves, Manner::Strange, Manner::Mute].map(|manner| Desktop::start("bad", manner));
-    let options = "limits = { attempts = 8 }\ntimeouts = { response = '300ms' }";
+    let options = "limits = { attempts = 8 }\ntimeouts = { response = '1s' }";
     let rig = farm(options, &[&dead, &leaves, &strange, &mute, &well]);
     for user in ["alice", "bob", "carol", "dave", "erin"] {
         assert_eq!(desktop(&rig, &format!("Cookie: mstshash={user}")), "two");
