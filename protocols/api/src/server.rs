@@ -48,6 +48,9 @@ pub enum Observation {
     Strayed,
     /// It was silent for so long that another server was asked as well. Whether it failed is not known yet.
     Repeated,
+    /// It has not answered one of several requests under way within this time. It failed if it has answered nobody
+    /// meanwhile; else that is about the request, or whoever sent it.
+    Unanswered(Duration),
 }
 
 /// How a server failed.

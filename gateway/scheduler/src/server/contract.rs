@@ -41,7 +41,7 @@ impl Server for ServerState {
             }
             Observation::Answered(took) => {
                 self.answers.record(took, now);
-                self.counts.forget_failures();
+                self.counts.answered(now);
                 self.well(now);
             }
             Observation::Moved(bytes) => {
@@ -56,6 +56,14 @@ impl Server for ServerState {
             }
             Observation::Strayed => self.counts.strayed(),
             Observation::Repeated => self.counts.repeated(),
+            Observation::Unanswered(waited) => {
+                self.counts.timed_out();
+                // What it was given before it came up says nothing about how it is.
+                let signs = [self.counts.last_answer(), self.status.risen()];
+                if !signs.into_iter().flatten().any(|sign| sign > now.minus(waited)) {
+                    self.unwell(Failure::ResponseTimeout, now);
+                }
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     /// Failures in a row to connect, and after connecting. Connecting proves nothing about what comes after it.
     unconnected: AtomicU32,
     unanswered: AtomicU32,
+    /// When it last answered; zero: never.
+    answered: AtomicU64,
     since: Moment,
 }
 
@@ -34,6 +36,7 @@ impl Counts {
             repeats: AtomicU64::new(0),
             unconnected: AtomicU32::new(0),
             unanswered: AtomicU32::new(0),
+            answered: AtomicU64::new(0),
             since: now,
         }
     }
@@ -130,6 +133,17 @@ impl Counts {
     /// A connection was made.
     pub(super) fn connected(&self) {
         clear(&self.unconnected);
+    }
+
+    /// It answered, so that nothing that failed before counts any more.
+    pub(super) fn answered(&self, now: Moment) {
+        self.answered.store(now.get(), Relaxed);
+        self.forget_failures();
+    }
+
+    /// When it last answered.
+    pub(super) fn last_answer(&self) -> Option<Moment> {
+        Moment::from_raw(self.answered.load(Relaxed))
     }
 
     /// Nothing that failed before counts any more.

@@ -218,12 +218,6 @@ impl ServerState {
         self.answers.average().or_else(|| self.connects.average()).or_else(|| self.probes.average())
     }
 
-    /// Whether it was down and came up after `then`: what it failed to do with what it was given before says nothing
-    /// about how it is.
-    pub fn came_up_since(&self, then: Instant) -> bool {
-        self.status.risen().is_some_and(|risen| risen > self.clock.moment(then))
-    }
-
     /// Bytes a second over the pool's window, both ways together, for display.
     pub fn bandwidth(&self, now: Instant) -> u64 {
         self.traffic.rate(self.clock.moment(now))

@@ -55,7 +55,8 @@ impl Front {
     /// Looks at the deadlines of what is under way on a connection.
     pub(crate) fn sweep(self: &Rc<Self>, upstream: &Upstream, now: Instant) {
         for flight in upstream.expired(now) {
-            upstream.server.observe(Observation::Failed(Failure::ResponseTimeout), now);
+            let waited = now.saturating_duration_since(flight.sent);
+            upstream.server.observe(Observation::Unanswered(waited), now);
             let call = flight.land(now);
             self.give_up(&call, Unavailable::ConnectFailed, End::Expired(Deadline::Response), now);
         }

@@ -168,3 +168,34 @@ fn probes_take_out_who_answers_wrongly_and_bring_back_who_recovered() {
         gate.rig.until_state("p", "s0", "up");
     }
 }
+
+#[test]
+fn questions_that_a_server_leaves_unanswered_do_not_take_it_from_those_that_it_answers() {
+    let server = DnsServer::start(|seen, reply| {
+        if !seen.message[13..].starts_with(b"dead") {
+            reply.send(&dns_answer(&seen.message, 60, "there"));
+        }
+    });
+    let vip = Words { vip: "timeouts = { response = '300ms' }", dns: "retry = false", ..Words::default() };
+    let gate = Gate::start(&[&server], vip);
+    let (hostile, client, mut other) = (gate.udp(), gate.udp(), gate.tcp());
+    for number in 0..20 {
+        hostile.send(&query(number, "dead.example"));
+        other.send(&query(number, "dead.example"));
+    }
+    // Until all of them have been given up, and for a while after that.
+    let mut left = 40;
+    let (mut stream, began) = (gate.tcp(), Instant::now());
+    while left > 0 || began.elapsed() < Duration::from_millis(600) {
+        for answer in [client.ask(&query(1, "live.example")), stream.ask(&query(1, "live.example"))] {
+            assert_eq!((rcode(&answer), text(&answer)), (NOERROR, "there"), "{:?}", began.elapsed());
+        }
+        // A question on its way would be answered, and clear the server at once.
+        std::thread::sleep(Duration::from_millis(5));
+        if began.elapsed() > Duration::from_millis(400) && left > 0 {
+            let answer = if left > 20 { hostile.receive() } else { other.receive() };
+            assert_eq!(rcode(&answer), SERVFAIL);
+            left -= 1;
+        }
+    }
+}

@@ -4,8 +4,7 @@ use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Core, Deadline, End, Failure, Observation, Unavailable};
-use sekisho_scheduler::ServerState;
+use sekisho_api::{Core, Deadline, End, Observation, Unavailable};
 
 use super::slab::Key;
 use super::{Exchanges, State, survive};
@@ -88,11 +87,8 @@ impl Exchanges {
         let Some(query) = state.queries.get_mut(key) else { return };
         for which in 0..query.tries.len() {
             let Some(one) = query.take(which) else { continue };
-            let server = one.lease.server();
-            let state = server.as_any().downcast_ref::<ServerState>();
-            if !state.is_some_and(|state| state.came_up_since(one.sent)) {
-                server.observe(Observation::Failed(Failure::ResponseTimeout), now);
-            }
+            let waited = now.saturating_duration_since(one.sent);
+            one.lease.server().observe(Observation::Unanswered(waited), now);
             one.lease.settle(now);
         }
         if query.done {

@@ -69,6 +69,27 @@ fn only_silence_that_lasted_is_a_failure_and_each_kind_of_silence_is_counted() {
 }
 
 #[test]
+fn silence_about_some_requests_is_no_failure_of_a_server_that_answers_others_meanwhile() {
+    let mut bench = Bench::new(unprobed());
+    let observe = |bench: &Bench, observation| {
+        sekisho_api::Server::observe(&**bench.server("a"), observation, bench.now);
+    };
+    let waited = Duration::from_secs(2);
+    for _ in 0..5 {
+        bench.now += Duration::from_secs(1);
+        observe(&bench, Observation::Answered(Duration::ZERO));
+        bench.now += Duration::from_secs(1);
+        (0..100).for_each(|_| observe(&bench, Observation::Unanswered(waited)));
+    }
+    let server = bench.server("a");
+    assert_eq!((server.health(), server.failures(), server.timeouts()), (Health::Up, 0, 500));
+    // It has answered nobody since these were sent.
+    bench.now += Duration::from_secs(1);
+    (0..5).for_each(|_| observe(&bench, Observation::Unanswered(waited)));
+    assert_eq!((bench.server("a").health(), bench.server("a").failures()), (Health::Down, 5));
+}
+
+#[test]
 fn without_probes_one_client_at_a_time_tries_a_server_that_is_out() {
     let mut bench = Bench::new(unprobed());
     fail(&bench, "a", 5);

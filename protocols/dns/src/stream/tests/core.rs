@@ -38,6 +38,12 @@ impl FakeServer {
     pub(super) fn saw(&self, wanted: Observation) -> usize {
         self.observed.lock().unwrap().iter().filter(|observation| **observation == wanted).count()
     }
+
+    /// How many requests it left unanswered.
+    pub(super) fn unanswered(&self) -> usize {
+        let observed = self.observed.lock().unwrap();
+        observed.iter().filter(|observation| matches!(observation, Observation::Unanswered(_))).count()
+    }
 }
 
 impl Server for FakeServer {
