@@ -34,6 +34,10 @@ use crate::worker::Worker;
 /// Datagrams handled in one turn before other sockets of the worker get theirs.
 const TURN: usize = 64;
 
+/// Turns in which a socket that closes is emptied: more than what it has room for. Whoever goes on sending is not
+/// waited for.
+const LAST: usize = 256;
+
 /// A VIP's socket, and where a client's datagram came from and to.
 #[derive(Debug)]
 pub(crate) struct Port {
@@ -118,7 +122,7 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpS
         }
         // What had come before the address was closed is served.
         if let Serve::Exchange(exchanges) | Serve::Pair(exchanges, _) = &slot.serving().handler {
-            while exchanges.take(&port) {}
+            _ = (0..LAST).all(|_| exchanges.take(&port));
         }
         port.closed.begin();
     });
