@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 17] = [
+const NEEDED: [Package; 21] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -40,6 +40,11 @@ const NEEDED: [Package; 17] = [
     // Real DNS clients: dig and nsupdate, kdig.
     Package { program: "nsupdate", package: "bind9-dnsutils" },
     Package { program: "kdig", package: "knot-dnsutils" },
+    // Real mail servers behind the gateway, and clients: imaplib, mbsync.
+    Package { program: "dovecot", package: "dovecot-core" },
+    Package { program: "/usr/lib/dovecot/imap-login", package: "dovecot-imapd" },
+    Package { program: "python3", package: "python3" },
+    Package { program: "mbsync", package: "isync" },
     // A peer of the benchmark.
     Package { program: "dnsdist", package: "dnsdist" },
     // Prometheus' own reader of metrics. Its server, which has another, is a thousand times as large.

@@ -3,6 +3,7 @@
 mod cookie;
 mod crowd;
 mod dns;
+mod imap;
 mod load;
 mod metrics;
 mod proxy_protocol;
