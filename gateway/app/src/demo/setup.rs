@@ -41,6 +41,7 @@ impl Setup {
             Kind::Website => "kind = \"http\", path = \"/healthz\"",
             Kind::Lines => "kind = \"tcp\"",
             Kind::Desktops => "kind = \"rdp\"",
+            Kind::Mailboxes => "kind = \"imap\"",
             Kind::Names => "kind = \"dns\"",
         };
         let servers = entries.join(", ");

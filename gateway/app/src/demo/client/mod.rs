@@ -5,6 +5,7 @@ mod browser;
 mod desk;
 mod jar;
 mod liner;
+mod mailer;
 mod response;
 
 use std::io;
@@ -17,6 +18,7 @@ pub(super) use asker::{Over, ask, burst};
 pub(super) use browser::{Browser, Cookies, Place, Reply, Secured};
 pub(super) use desk::desk;
 pub(super) use liner::Liner;
+pub(super) use mailer::{Mailbox, Mailer};
 
 /// How long a client waits for anything. Far above what the demo needs: reaching it means that something is broken.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -2,6 +2,7 @@
 
 mod desktops;
 mod lines;
+mod mailboxes;
 mod names;
 mod website;
 
@@ -24,6 +25,8 @@ pub(super) enum Kind {
     Lines,
     /// Remote Desktop as far as the first answer, then the server's name.
     Desktops,
+    /// IMAP as far as the list of mailboxes, which names the server.
+    Mailboxes,
     /// DNS over UDP and TCP: the answer to every TXT question is the server's name.
     Names,
 }
@@ -80,7 +83,7 @@ impl Sample {
         listener.set_nonblocking(true)?;
         let datagrams = match self.kind {
             Kind::Names => Some(socket(self.address, Type::DGRAM)?),
-            Kind::Website | Kind::Lines | Kind::Desktops => None,
+            Kind::Website | Kind::Lines | Kind::Desktops | Kind::Mailboxes => None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let (stop, stopped) = oneshot::channel();
@@ -174,6 +177,7 @@ async fn serve(mut stream: TcpStream, name: Rc<str>, kind: Kind) {
         Kind::Website => website::serve(&mut stream, &name).await,
         Kind::Lines => lines::serve(&mut stream, &name).await,
         Kind::Desktops => desktops::serve(&mut stream, &name).await,
+        Kind::Mailboxes => mailboxes::serve(&mut stream, &name).await,
         Kind::Names => names::serve(&mut stream, &name).await,
     };
 }

@@ -5,6 +5,7 @@ mod caller;
 mod dns;
 mod http;
 mod https;
+mod imap;
 mod rdp;
 mod reader;
 mod tcp;
@@ -51,6 +52,7 @@ pub(super) fn all() -> Vec<Box<dyn Scene>> {
         Box::new(rdp::Rdp),
         Box::new(http::Http),
         Box::new(https::Https),
+        Box::new(imap::Imap),
         Box::new(dns::Dns),
         Box::new(tcp::Tcp),
     ]
