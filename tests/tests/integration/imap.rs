@@ -298,6 +298,18 @@ fn everything_behind_the_login_reaches_the_server_once_and_in_order() {
 }
 
 #[test]
+fn client_that_has_said_everything_hears_every_answer() {
+    let server = ImapServer::start("one");
+    let rig = Rig::start(&farm("", "", &[&server]));
+    let mut client = Client::new(&rig);
+    client.say("a NOOP\r\nb LOGIN anna pw\r\nc WHO\r\nd LOGOUT\r\n");
+    client.tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    let answers =
+        ["a OK Noop completed", "b OK [CAPABILITY IMAP4rev1 IDLE] in", "* WHO one anna", "c OK done"];
+    assert_eq!(client.rest(), [&answers[..], &["* BYE", "d OK bye"]].concat());
+}
+
+#[test]
 fn tls_is_started_by_the_client_and_nothing_said_before_counts() {
     let server = ImapServer::start("one");
     let (authority, folder) = (Authority::new(), folder("vip"));
@@ -439,6 +451,16 @@ fn client_that_does_not_log_in_has_to_go_however_much_it_says() {
     let mut client = Client::new(&rig);
     client.say(&"x WHAT\r\n".repeat(9));
     assert_eq!(client.rest().last().map(String::as_str), Some("* BYE Too many mistakes"));
+}
+
+#[test]
+fn whoever_is_logged_in_may_be_silent_for_longer_than_a_login_may_take() {
+    let server = ImapServer::start("one");
+    let rig = Rig::start(&farm("timeouts = { head = '300ms', response = '300ms' }", "", &[&server]));
+    let mut client = Client::new(&rig);
+    client.log_in("anna");
+    std::thread::sleep(Duration::from_millis(900));
+    assert_eq!(client.who(), ("one".to_owned(), "anna".to_owned()));
 }
 
 #[test]

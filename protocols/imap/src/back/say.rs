@@ -96,7 +96,10 @@ fn string(command: &mut Vec<u8>, text: &[u8], server: Capabilities) -> Result<()
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::front::{Command, command};
 
     fn said(credentials: &Credentials, server: Capabilities) -> Result<(String, Option<String>), Cannot> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -140,6 +143,17 @@ mod tests {
             said(&anna("pw"), Capabilities { login_disabled: true, ..NONE }),
             Err(Cannot::LoginDisabled)
         );
+    }
+
+    proptest! {
+        #[test]
+        fn login_that_is_said_is_read_back_as_it_was(user in "[^\\x00-\\x1f\\x7f]{1,40}", password in "[^\\x00]{0,40}") {
+            let literals = Capabilities { literals: true, ..NONE };
+            let login = login("S2", &Credentials::password(user.clone().into(), password.clone().into()), literals);
+            let login = login.unwrap();
+            let read = command(&login.command).map(|tagged| tagged.command);
+            prop_assert_eq!(read, Some(Command::Login { user: user.into(), password: password.into() }));
+        }
     }
 
     #[test]

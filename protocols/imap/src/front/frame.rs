@@ -126,6 +126,11 @@ pub(crate) fn line(bytes: &[u8], max: usize) -> Result<Option<(&[u8], usize)>, O
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::super::command;
     use super::*;
 
     #[test]
@@ -161,6 +166,28 @@ mod tests {
         assert_eq!(frame(&b"{0}\r\n".repeat(60), 60), Ok(Frame::Incomplete));
         assert_eq!(frame(&b"{0}\r\n".repeat(61), 60), Err(Overlong::Command));
     }
+
+    proptest! {
+        #[test]
+        fn cuts_change_nothing_once_a_command_is_whole(words in vec(select(WORDS), 0..12)) {
+            let bytes = words.concat();
+            let whole = |bytes: &[u8]| match frame(bytes, usize::MAX) {
+                Ok(Frame::Incomplete) => Ok(None),
+                Ok(found) => Ok(Some(found)),
+                Err(error) => Err(error),
+            };
+            sekisho_testkit::prefixes(whole, &bytes);
+            if let Ok(Some(Frame::Whole(length))) = whole(&bytes) {
+                // Whatever it is, it is read to its end without a panic.
+                _ = command(&bytes[..length]);
+            }
+        }
+    }
+
+    const WORDS: &[&[u8]] = &[
+        b"a ", b"LOGIN ", b"ID ", b"(", b")", b"{3}", b"{2+}", b"{9999+}", b"\r\n", b"\n", b"\"", b"\\",
+        b"x", b"\0",
+    ];
 
     #[test]
     fn braces_that_announce_nothing_are_text() {
