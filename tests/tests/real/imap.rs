@@ -83,10 +83,10 @@ fn unprivileged() -> String {
     if getuid().is_root() {
         return String::new();
     }
-    let name = String::from_utf8(run("id", &["-un"]).stdout).unwrap();
-    let name = name.trim();
+    let id = |option: &str| String::from_utf8(run("id", &[option]).stdout).unwrap().trim().to_owned();
+    let (name, group) = (id("-un"), id("-gn"));
     format!(
-        "default_internal_user = {name}\ndefault_login_user = {name}\n\
+        "default_internal_user = {name}\ndefault_internal_group = {group}\ndefault_login_user = {name}\n\
          service anvil {{\n chroot =\n}}\nservice imap-login {{\n chroot =\n}}\n"
     )
 }
