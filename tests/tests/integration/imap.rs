@@ -222,6 +222,42 @@ fn user_moves_once_when_the_server_dies_and_nobody_else_does() {
 }
 
 #[test]
+fn clients_of_a_server_that_dies_come_back_elsewhere_and_the_counts_are_right() {
+    let mut servers = three();
+    let rig = Rig::start(&farm("", "", &[&servers[0], &servers[1], &servers[2]]));
+    let held = |wanted: [u32; 3]| {
+        until(&format!("{wanted:?} connections"), || {
+            let pool = rig.gateway().scheduler().pool("p").unwrap().clone();
+            let held = ["s0", "s1", "s2"].map(|name| pool.server(name).unwrap().active());
+            (held == wanted).then_some(())
+        });
+    };
+    let mut clients: Vec<(String, String, Client)> = (0..60)
+        .map(|n| {
+            let (user, mut client) = (format!("user{n}"), Client::new(&rig));
+            (user.clone(), client.log_in(&user), client)
+        })
+        .collect();
+    held([20; 3]);
+    servers[1].kill();
+    for (user, place, client) in &mut clients {
+        if place == "two" {
+            assert_eq!(client.line(), "");
+            *client = Client::new(&rig);
+            *place = client.log_in(user);
+            assert_ne!(place, "two");
+        }
+    }
+    let at =
+        |name: &str| u32::try_from(clients.iter().filter(|(_, place, _)| place == name).count()).unwrap();
+    held([at("one"), 0, at("three")]);
+    for (_, place, mut client) in clients {
+        assert_eq!(client.who().0, place);
+    }
+    held([0; 3]);
+}
+
+#[test]
 fn servers_that_are_not_ready_cost_the_user_nothing() {
     let mut dead = ImapServer::start("dead");
     dead.kill();
