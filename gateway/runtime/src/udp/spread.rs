@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Load of a worker, in thousandths of a core, from which it gets help.
-const BUSY: u32 = 800;
-/// Load that each of half as many would have at the most, for one to be let go.
-const CALM: u32 = 350;
+const BUSY: u32 = 900;
+/// Load of all together, for each of half as many, from which down half as many are tried. They need less than they
+/// now have: how much less only trying tells.
+const CALM: u32 = 900;
 /// Looks in a row that must agree: ten a second.
-const BUSY_FOR: u32 = 2;
-const CALM_FOR: u32 = 50;
+const BUSY_FOR: u32 = 3;
+const CALM_FOR: u32 = 20;
+/// The longest wait before another try, after tries that failed.
+const CALM_MOST: u32 = 600;
 /// Turns within one look that left datagrams behind, from which a worker counts as busy whatever its load: others may
 /// keep it from the core.
 const BEHIND: u32 = 3;
@@ -88,26 +91,34 @@ pub(crate) struct Spread {
     active: usize,
     busy: u32,
     calm: u32,
+    /// How long it must be calm before fewer are tried.
+    patience: u32,
+    /// Looks since fewer were tried.
+    tried: u32,
 }
 
 impl Default for Spread {
     fn default() -> Self {
-        Self { active: 1, busy: 0, calm: 0 }
+        Self { active: 1, busy: 0, calm: 0, patience: CALM_FOR, tried: CALM_MOST }
     }
 }
 
 impl Spread {
-    /// Looks at the loads and says over how many, the first of all: twice as many once one has been busy for a while, half as many once they would be calm.
+    /// Looks at the loads and says over how many, the first of all: twice as many once one has been busy for a while;
+    /// half as many, as a trial, once they could perhaps carry it. A trial that fails makes the next one wait longer.
     pub(crate) fn decide(&mut self, loads: &Loads) -> usize {
         let busiest = loads.of(self.active).max().unwrap_or(0);
         let together: u32 = loads.of(self.active).sum();
         let half = u32::try_from(self.active / 2).unwrap_or(u32::MAX);
         self.busy = if busiest >= BUSY { self.busy + 1 } else { 0 };
         self.calm = if together <= half.saturating_mul(CALM) { self.calm + 1 } else { 0 };
-        if self.busy >= BUSY_FOR {
+        self.tried = self.tried.saturating_add(1);
+        if self.busy >= BUSY_FOR && self.active < loads.workers() {
+            let failed = self.tried <= CALM_FOR;
+            self.patience = if failed { (self.patience * 2).min(CALM_MOST) } else { CALM_FOR };
             (self.active, self.busy, self.calm) = ((self.active * 2).min(loads.workers()), 0, 0);
-        } else if self.calm >= CALM_FOR && self.active > 1 {
-            (self.active, self.calm) = (self.active / 2, 0);
+        } else if self.calm >= self.patience && self.active > 1 {
+            (self.active, self.busy, self.calm, self.tried) = (self.active / 2, 0, 0, 0);
         }
         self.active
     }
@@ -130,37 +141,53 @@ mod tests {
     #[test]
     fn one_worker_carries_what_it_can() {
         let mut spread = Spread::default();
-        assert_eq!(after(&mut spread, &loads(&[700, 0, 0, 0]), 1000), 1);
+        assert_eq!(after(&mut spread, &loads(&[BUSY - 1, 0, 0, 0]), 1000), 1);
     }
 
     #[test]
     fn a_busy_worker_gets_help_soon_and_loses_it_late() {
         let mut spread = Spread::default();
-        assert_eq!(after(&mut spread, &loads(&[900, 0, 0, 0]), 1), 1);
-        assert_eq!(after(&mut spread, &loads(&[900, 0, 0, 0]), 1), 2);
-        assert_eq!(after(&mut spread, &loads(&[900, 900, 0, 0]), 2), 4);
-        assert_eq!(after(&mut spread, &loads(&[900, 900, 900, 900]), 100), 4);
+        assert_eq!(after(&mut spread, &loads(&[950, 0, 0, 0]), BUSY_FOR - 1), 1);
+        assert_eq!(after(&mut spread, &loads(&[950, 0, 0, 0]), 1), 2);
+        assert_eq!(after(&mut spread, &loads(&[950, 950, 0, 0]), BUSY_FOR), 4);
+        assert_eq!(after(&mut spread, &loads(&[950, 950, 950, 950]), 100), 4);
         assert_eq!(after(&mut spread, &loads(&[100, 100, 100, 100]), CALM_FOR - 1), 4);
         assert_eq!(after(&mut spread, &loads(&[100, 100, 100, 100]), 1), 2);
         assert_eq!(after(&mut spread, &loads(&[100, 100, 0, 0]), CALM_FOR), 1);
     }
 
     #[test]
-    fn help_that_would_be_needed_again_at_once_stays() {
+    fn fewer_are_tried_ever_more_seldom_while_they_are_not_enough() {
         let mut spread = Spread::default();
-        after(&mut spread, &loads(&[900, 0]), 2);
-        assert_eq!(after(&mut spread, &loads(&[450, 450]), 1000), 2);
+        after(&mut spread, &loads(&[950, 0]), BUSY_FOR);
+        let mut changes = 0;
+        let mut active = 2;
+        for _ in 0..2400 {
+            // Two carry it with ease, one does not.
+            let now = spread.decide(&if active == 2 { loads(&[440, 440]) } else { loads(&[950, 0]) });
+            changes += u32::from(now != active);
+            active = now;
+        }
+        assert!((2..=16).contains(&changes), "{changes} changes in four minutes");
+    }
+
+    #[test]
+    fn fewer_that_are_enough_stay() {
+        let mut spread = Spread::default();
+        after(&mut spread, &loads(&[950, 0]), BUSY_FOR);
+        assert_eq!(after(&mut spread, &loads(&[440, 440]), CALM_FOR), 1);
+        assert_eq!(after(&mut spread, &loads(&[700, 0]), 1000), 1);
     }
 
     #[test]
     fn number_that_is_no_power_of_two_is_reached_and_left() {
         let mut spread = Spread::default();
         let mut seen = vec![1];
-        for load in [900, 900, 900, 0, 0, 0, 0] {
+        for load in [950, 950, 0, 0, 0] {
             let now = after(&mut spread, &loads(&[load; 3]), CALM_FOR);
             seen.push(now);
         }
-        assert_eq!(seen, [1, 3, 3, 3, 1, 1, 1, 1]);
+        assert_eq!(seen, [1, 3, 3, 1, 1, 1]);
     }
 
     #[test]
