@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Load of a worker, in thousandths of a core, from which it gets help.
-const BUSY: u32 = 900;
+/// Load of a worker, in thousandths of a core, from which it gets help: the rest is for what comes all at once.
+const BUSY: u32 = 650;
 /// Load of all together, for each of half as many, from which down half as many are tried. They need less than they
 /// now have: how much less only trying tells.
-const CALM: u32 = 900;
+const CALM: u32 = 600;
 /// Looks in a row that must agree: ten a second.
 const BUSY_FOR: u32 = 3;
 const CALM_FOR: u32 = 20;
@@ -164,7 +164,7 @@ mod tests {
         let mut active = 2;
         for _ in 0..2400 {
             // Two carry it with ease, one does not.
-            let now = spread.decide(&if active == 2 { loads(&[440, 440]) } else { loads(&[950, 0]) });
+            let now = spread.decide(&if active == 2 { loads(&[CALM / 2 - 10; 2]) } else { loads(&[950, 0]) });
             changes += u32::from(now != active);
             active = now;
         }
@@ -175,8 +175,8 @@ mod tests {
     fn fewer_that_are_enough_stay() {
         let mut spread = Spread::default();
         after(&mut spread, &loads(&[950, 0]), BUSY_FOR);
-        assert_eq!(after(&mut spread, &loads(&[440, 440]), CALM_FOR), 1);
-        assert_eq!(after(&mut spread, &loads(&[700, 0]), 1000), 1);
+        assert_eq!(after(&mut spread, &loads(&[CALM / 2 - 10; 2]), CALM_FOR), 1);
+        assert_eq!(after(&mut spread, &loads(&[BUSY - 1, 0]), 1000), 1);
     }
 
     #[test]
