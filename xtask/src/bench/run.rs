@@ -61,6 +61,9 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Results> {
     Ok(results)
 }
 
+/// Starts of a subject before the benchmark gives up.
+const CHANCES: usize = 3;
+
 /// What all loads share.
 struct Bench<'a> {
     plan: &'a Plan,
@@ -133,8 +136,19 @@ impl Bench<'_> {
         subjects.filter(|(_, subject)| subject.takes(load.work)).map(|(index, _)| index)
     }
 
-    /// Starts a subject and sees it do its job.
+    /// Starts a subject and sees it do its job. One that comes up and then does not is given another chance.
     async fn start(&self, index: usize, front: Front) -> Outcome<Running<'_>> {
+        let mut last = self.begin(index, front).await;
+        for _ in 1..CHANCES {
+            if last.is_ok() {
+                break;
+            }
+            last = self.begin(index, front).await;
+        }
+        last
+    }
+
+    async fn begin(&self, index: usize, front: Front) -> Outcome<Running<'_>> {
         let subject = self.plan.subjects.get(index).ok_or("no such subject")?.as_ref();
         let folder = self.scratch.folder(subject.name())?;
         let address = subject_address(index);
