@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sekisho_api::settings::{Problem, Section, Value, nearest};
+use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{
     Descriptor, Facts, Fault, Handler, Head, HeadConversation, Heads, Key, KeyKind, Protocol, Route,
     Transport, Unavailable, VipContext,
@@ -47,28 +47,9 @@ impl Protocol for Sni {
 /// Reads `routes = { "*.example.org" = "pool" }`.
 fn routes(options: &mut Section<'_>, vip: &VipContext<'_>) -> Names {
     let mut names = Names::default();
-    let Some(table) = options.table("routes") else { return names };
-    for (name, span, node) in table.entries() {
-        let Value::Text(pool) = &node.value else {
-            let label = format!("this is {}", node.value.kind());
-            table.problem(Problem::new(node.span.clone(), "a route must name a pool", label));
-            continue;
-        };
-        let Some(index) = vip.pools.iter().position(|known| **known == **pool) else {
-            let help = match nearest(pool, vip.pools.iter().map(|p| &**p)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("add it to `pools` of this VIP: {}", vip.pools.join(", ")),
-            };
-            let problem = Problem::new(
-                node.span.clone(),
-                format!("pool `{pool}` is not one of this VIP's"),
-                "not known here",
-            );
-            table.problem(problem.help(help));
-            continue;
-        };
-        if let Err(reason) = names.add(name, index) {
-            table.problem(Problem::new(span, format!("`{name}` cannot be routed"), reason));
+    for (name, span, pool) in vip.routes(options, "routes") {
+        if let Err(reason) = names.add(name, pool) {
+            options.problem(Problem::new(span, format!("`{name}` cannot be routed"), reason));
         }
     }
     names
@@ -111,7 +92,7 @@ impl HeadConversation for Router {
 
 #[cfg(test)]
 mod tests {
-    use sekisho_api::settings::{Node, Problems, Table};
+    use sekisho_api::settings::{Node, Problems, Table, Value};
     use sekisho_api::{Converse, IdentityRules, Networks};
 
     use super::*;

@@ -16,7 +16,7 @@ use crate::persist::Persist;
 use crate::probe::ProbeKind;
 use crate::route::Route;
 use crate::service::Service;
-use crate::settings::Section;
+use crate::settings::{Problem, Section, Span, Value, nearest};
 
 /// A protocol: the value that stands in the registration list.
 pub trait Protocol: fmt::Debug + Send + Sync {
@@ -149,6 +149,41 @@ pub enum Handler {
     /// Datagrams and streams on the same addresses, as DNS has it. Datagrams for servers that are reached over
     /// streams alone are handed to the service ([`crate::Worker::datagram`]).
     Pair(Arc<dyn Exchange>, Arc<dyn Service>),
+}
+
+impl VipContext<'_> {
+    /// The pool that `name`, written at `place`, means, by its index; where the VIP has no such pool that is recorded in
+    /// `section`, with the remedy.
+    pub fn pool(&self, section: &Section<'_>, name: &str, place: Span) -> Option<usize> {
+        let found = self.pools.iter().position(|known| **known == *name);
+        if found.is_none() {
+            let help = match nearest(name, self.pools.iter().map(|pool| &**pool)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add it to `pools` of this VIP: {}", self.pools.join(", ")),
+            };
+            let message = format!("pool `{name}` is not one of this VIP's");
+            section.problem(Problem::new(place, message, "not known here").help(help));
+        }
+        found
+    }
+
+    /// Reads a table of names, each with the pool that it leads to: the name, its place and the pool's index.
+    pub fn routes<'s>(&self, section: &mut Section<'s>, key: &'static str) -> Vec<(&'s str, Span, usize)> {
+        let mut routes = Vec::new();
+        let Some(table) = section.table(key) else { return routes };
+        for (name, span, node) in table.entries() {
+            match &node.value {
+                Value::Text(pool) => {
+                    routes.extend(self.pool(&table, pool, node.span.clone()).map(|pool| (name, span, pool)));
+                }
+                other => {
+                    let label = format!("this is {}", other.kind());
+                    table.problem(Problem::new(node.span.clone(), "a route must name a pool", label));
+                }
+            }
+        }
+        routes
+    }
 }
 
 impl Handler {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_api::settings::{Problem, Section, Value, nearest};
+use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{IdentityRules, VipContext};
 
 use crate::key::{Rules, WeakKey};
@@ -75,24 +75,6 @@ fn domains(section: &mut Section<'_>) -> Box<[Box<str>]> {
 
 /// Reads `routes = { "tsv://MS Terminal Services Plugin.1.Accounting" = "accounting" }`.
 fn routes(section: &mut Section<'_>, vip: &VipContext<'_>) -> BTreeMap<Box<str>, usize> {
-    let mut routes = BTreeMap::new();
-    let Some(table) = section.table("routes") else { return routes };
-    for (line, _, node) in table.entries() {
-        let Value::Text(pool) = &node.value else {
-            let label = format!("this is {}", node.value.kind());
-            table.problem(Problem::new(node.span.clone(), "a route must name a pool", label));
-            continue;
-        };
-        let Some(index) = vip.pools.iter().position(|known| **known == **pool) else {
-            let help = match nearest(pool, vip.pools.iter().map(|pool| &**pool)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("add it to `pools` of this VIP: {}", vip.pools.join(", ")),
-            };
-            let message = format!("pool `{pool}` is not one of this VIP's");
-            table.problem(Problem::new(node.span.clone(), message, "not known here").help(help));
-            continue;
-        };
-        routes.insert(line.trim().into(), index);
-    }
-    routes
+    let routes = vip.routes(section, "routes").into_iter();
+    routes.map(|(line, _, pool)| (line.trim().into(), pool)).collect()
 }
