@@ -46,7 +46,7 @@ impl Table {
         let options = Options::read(section, vip.tls);
         let keys = Keys::read(section, vip.persist);
         let limits = Limits::read(section, seed);
-        let rules = Rules::read(section, vip.pools, seed);
+        let rules = Rules::read(section, vip, seed);
         Some(Self { options: options?, keys, limits, rules })
     }
 }

@@ -1,17 +1,15 @@
 //! `rules` in the configuration.
 
-use std::sync::Arc;
-
-use sekisho_api::Networks;
-use sekisho_api::settings::{Found, Node, Problem, Section, Span, Value, nearest};
+use sekisho_api::settings::{Node, Problem, Section, Span, Value};
+use sekisho_api::{Networks, VipContext};
 
 use super::suffixes::Suffixes;
 use super::{Action, Reason, Rule, Rules};
 use crate::text;
 
 impl Rules {
-    /// Reads `rules`; `pools` are those that the VIP names. What is wrong is recorded and left out.
-    pub(crate) fn read(section: &mut Section<'_>, pools: &[Arc<str>], seed: (u64, u64)) -> Self {
+    /// Reads `rules`. What is wrong is recorded and left out.
+    pub(crate) fn read(section: &mut Section<'_>, vip: &VipContext<'_>, seed: (u64, u64)) -> Self {
         let items = match section.node("rules") {
             None => return Self::default(),
             Some(Node { value: Value::List(items), .. }) => items,
@@ -29,7 +27,7 @@ impl Rules {
             };
             let mut one = Section::new(table, item.span.clone(), section.problems());
             let names = names(&mut one);
-            if let Some(rule) = rule(&mut one, pools) {
+            if let Some(rule) = rule(&mut one, vip) {
                 match names {
                     Some(names) => names.iter().for_each(|name| suffixes.add(name, rules.len())),
                     None => nameless.push(rules.len()),
@@ -42,10 +40,10 @@ impl Rules {
     }
 }
 
-fn rule(section: &mut Section<'_>, pools: &[Arc<str>]) -> Option<Rule> {
+fn rule(section: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Rule> {
     let kinds = kinds(section);
     let clients = Networks::read(section, "client");
-    Some(Rule { kinds, clients, action: action(section, pools)? })
+    Some(Rule { kinds, clients, action: action(section, vip)? })
 }
 
 /// The names; none where every name is meant.
@@ -91,7 +89,7 @@ fn kinds(section: &mut Section<'_>) -> Box<[u16]> {
     kinds.into()
 }
 
-fn action(section: &mut Section<'_>, pools: &[Arc<str>]) -> Option<Action> {
+fn action(section: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Action> {
     #[derive(Clone, Copy)]
     enum Own {
         Refuse,
@@ -109,7 +107,10 @@ fn action(section: &mut Section<'_>, pools: &[Arc<str>]) -> Option<Action> {
             section.problem(problem.help("write `pool = \"NAME\"` or `answer = \"refused\"`"));
             None
         }
-        (true, false) => self::pool(section, &pool?, pools).map(Action::Pool),
+        (true, false) => {
+            let pool = pool?;
+            vip.pool(section, pool.value, pool.span).map(Action::Pool)
+        }
         (false, true) => {
             let reason = reason.unwrap_or(Reason::Blocked);
             Some(match answer? {
@@ -119,19 +120,6 @@ fn action(section: &mut Section<'_>, pools: &[Arc<str>]) -> Option<Action> {
             })
         }
     }
-}
-
-fn pool(section: &Section<'_>, written: &Found<&str>, pools: &[Arc<str>]) -> Option<usize> {
-    let found = pools.iter().position(|pool| **pool == *written.value);
-    if found.is_none() {
-        let message = format!("the VIP does not name the pool `{}`", written.value);
-        let help = match nearest(written.value, pools.iter().map(|pool| &**pool)) {
-            Some(near) => format!("did you mean `{near}`? Otherwise add it to the VIP's `pools`"),
-            None => "add it to the VIP's `pools`".to_owned(),
-        };
-        section.problem(Problem::new(written.span.clone(), message, "not among them").help(help));
-    }
-    found
 }
 
 fn wrong(section: &Section<'_>, node: &Node, message: &str) {

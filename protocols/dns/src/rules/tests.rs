@@ -1,13 +1,26 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use sekisho_api::{IdentityRules, Networks, VipContext};
+
 use super::{Action, Reason, Rules};
 use crate::testing;
 use crate::wire;
 
 fn read(rules: &str) -> (Rules, Vec<String>) {
     let pools: [Arc<str>; 2] = ["resolvers".into(), "internal".into()];
-    testing::read(&format!("rules = [{rules}]"), |section| Rules::read(section, &pools, (1, 2)))
+    let (identity, trusted) = (IdentityRules::default(), Networks::default());
+    let vip = VipContext {
+        name: "v",
+        persist: &[],
+        identity: &identity,
+        tls: false,
+        start_tls: false,
+        pools: &pools,
+        pool_settings: &[],
+        trusted: &trusted,
+    };
+    testing::read(&format!("rules = [{rules}]"), |section| Rules::read(section, &vip, (1, 2)))
 }
 
 fn find(rules: &Rules, name: &str, kind: u16, client: &str) -> Option<Action> {
@@ -120,7 +133,7 @@ fn rule_that_cannot_be_understood_is_refused_with_the_reason() {
     for message in [
         "`a..b` is no name",
         "this is no type",
-        "the VIP does not name the pool `internl`",
+        "pool `internl` is not one of this VIP's",
         "a rule either names a pool or answers",
         "unknown key `qnames`",
         "a rule must be a table",
