@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use sekisho_api::Transport;
+use sekisho_api::{Handler, Transport};
 use sekisho_config::{Config, Vip};
 
 use crate::worker::{NewSocket, Socket};
-use crate::{StartError, listen};
+use crate::{StartError, listen, udp};
 
 /// The addresses that are listened on.
 #[derive(Clone, Debug, Default)]
@@ -132,7 +132,16 @@ impl Changes {
             Kind::Tcp => {
                 listen::tcp(wanted, workers, vip.timeouts.keepalive, ours).map(|b| b.map(Socket::Tcp))
             }
-            Kind::Udp => listen::udp(wanted, workers, ours).map(|b| b.map(Socket::Udp)),
+            Kind::Udp => listen::udp(wanted, workers, ours).map(|bound| {
+                if matches!(vip.handler, Handler::Exchange(_) | Handler::Pair(..))
+                    && let Some(first) = bound.sockets.first()
+                {
+                    // From the first datagram on, so that no worker learns what another will need. Where the kernel
+                    // refuses, its own hash does.
+                    let _ = udp::steer(first, Some(1));
+                }
+                bound.map(Socket::Udp)
+            }),
         };
         let refused = |source| StartError::Listen { vip: vip.name.to_string(), address: configured, source };
         let bound = bound.map_err(refused)?;

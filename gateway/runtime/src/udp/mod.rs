@@ -13,6 +13,7 @@ mod workbench;
 pub(crate) use exchange::Exchanges;
 pub(crate) use message::{ask_for_destination, make_room};
 pub(crate) use spread::{Loads, Meter, Spread};
+pub(crate) use steer::steer;
 pub(crate) use workbench::Workbench;
 
 use std::cell::RefCell;
@@ -70,7 +71,7 @@ impl Port {
     /// # Errors
     /// What the kernel says.
     pub(crate) fn spread(&self, active: Option<usize>) -> io::Result<()> {
-        steer::steer(self.socket.get_ref(), active)
+        steer(self.socket.get_ref(), active)
     }
 
     fn facts(&self, path: &Path) -> Facts {

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 ///
 /// # Errors
 /// What the kernel says; everything stays as it was then.
-pub(super) fn steer(socket: &impl AsRawFd, active: Option<usize>) -> io::Result<()> {
+pub(crate) fn steer(socket: &impl AsRawFd, active: Option<usize>) -> io::Result<()> {
     let Some(active) = active else {
         let nothing: libc::c_int = 0;
         return set(socket, libc::SO_DETACH_REUSEPORT_BPF, &nothing);
