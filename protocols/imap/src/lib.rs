@@ -10,6 +10,5 @@ mod front;
 mod options;
 mod probe;
 mod protocol;
-mod sasl;
 
 pub use protocol::Imap;

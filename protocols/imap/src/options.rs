@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{IdentityRules, PoolSettings, VipContext};
 
-use crate::sasl::Mechanism;
+use sekisho_mail::Mechanism;
 
 /// The options of one VIP.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::Capabilities;
-use crate::sasl::{Credentials, Mechanism, Proof, encode};
+use sekisho_mail::{Credentials, Mechanism, Proof, encode};
 
 /// What is written to the server, and what is still to be said when it asks.
 pub(crate) struct Login {

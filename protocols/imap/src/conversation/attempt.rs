@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::back::{Capabilities, Login};
-use crate::sasl::Credentials;
+use sekisho_mail::Credentials;
 
 /// A login under way.
 pub(super) struct Attempt {

@@ -6,7 +6,7 @@ use sekisho_api::{Fault, Route, Step};
 use super::attempt::Attempt;
 use super::{MISTAKES, Stage, Visit, say};
 use crate::front::{COMMAND_MAX, Command, Frame, Overlong, command, frame, line};
-use crate::sasl::{Credentials, LoginExchange, LoginStep, Mechanism, Secret, decode};
+use sekisho_mail::{Credentials, LoginExchange, LoginStep, Mechanism, Secret, decode};
 
 impl Visit {
     /// The first command in `bytes`.

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use sekisho_api::{Conversation, Converse, Deadline, Facts, Fault, Input, Side, Step};
 
 use crate::options::Options;
-use crate::sasl::{LoginExchange, Mechanism};
 use attempt::Attempt;
+use sekisho_mail::{LoginExchange, Mechanism};
 
 /// Opens the conversations of a VIP.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::identify::identify;
 use super::{Stage, UNAVAILABLE, Visit};
 use crate::back::{Cannot, LINE_MAX, Line, capabilities, login, read};
 use crate::front::line;
-use crate::sasl::Proof;
+use sekisho_mail::Proof;
 
 /// The gateway's own tags: asking what the server can and for TLS, saying who the client is, logging in, asking again.
 const ASK: &str = "S0";

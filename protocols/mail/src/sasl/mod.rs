@@ -10,14 +10,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-pub(crate) use login::{LoginExchange, LoginStep};
+pub use login::{LoginExchange, LoginStep};
 
 /// Bytes that never print and are wiped when they are dropped.
-pub(crate) type Secret = Zeroizing<Vec<u8>>;
+pub type Secret = Zeroizing<Vec<u8>>;
 
 /// A mechanism whose first words name the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mechanism {
+pub enum Mechanism {
     /// RFC 4616.
     Plain,
     /// Two questions, never standardised, asked by many.
@@ -30,10 +30,10 @@ pub(crate) enum Mechanism {
 
 impl Mechanism {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Plain, Self::Login, Self::XOAuth2, Self::OAuthBearer];
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Login, Self::XOAuth2, Self::OAuthBearer];
 
     /// Its name as it travels.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
@@ -43,22 +43,23 @@ impl Mechanism {
     }
 
     /// The mechanism of this name, in any case.
-    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+    pub fn named(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|mechanism| name.eq_ignore_ascii_case(mechanism.name().as_bytes()))
     }
 }
 
 /// Who somebody says to be, and what is to prove it.
-pub(crate) struct Credentials {
+pub struct Credentials {
     /// On behalf of whom, if that is said.
-    pub(crate) authzid: Option<Secret>,
+    pub authzid: Option<Secret>,
     /// The user.
-    pub(crate) user: Secret,
-    pub(crate) proof: Proof,
+    pub user: Secret,
+    /// What is to prove it.
+    pub proof: Proof,
 }
 
 /// What is to prove it to the server.
-pub(crate) enum Proof {
+pub enum Proof {
     /// A password, which fits every way of logging in.
     Password(Secret),
     /// The response as it came, decoded, which fits its own mechanism alone.
@@ -67,12 +68,12 @@ pub(crate) enum Proof {
 
 impl Credentials {
     /// Credentials of a name and a password.
-    pub(crate) fn password(user: Vec<u8>, password: Vec<u8>) -> Self {
+    pub fn password(user: Vec<u8>, password: Vec<u8>) -> Self {
         Self { authzid: None, user: user.into(), proof: Proof::Password(password.into()) }
     }
 
     /// Reads the one response of a mechanism that has one; none if it is not what the mechanism has, or names nobody.
-    pub(crate) fn read(mechanism: Mechanism, response: Secret) -> Option<Self> {
+    pub fn read(mechanism: Mechanism, response: Secret) -> Option<Self> {
         match mechanism {
             Mechanism::Plain => plain::read(&response),
             Mechanism::Login => None,
@@ -83,7 +84,7 @@ impl Credentials {
 
     /// Whose mail is meant: the identity acted for, else the one that logs in. Where operators log in as users by
     /// `user*operator`, the separator is given and the user stands before it.
-    pub(crate) fn mailbox(&self, separator: Option<u8>) -> &[u8] {
+    pub fn mailbox(&self, separator: Option<u8>) -> &[u8] {
         let name: &[u8] = self.authzid.as_deref().map_or(&self.user, Vec::as_slice);
         match separator.and_then(|separator| name.iter().position(|&byte| byte == separator)) {
             Some(end @ 1..) => name.get(..end).unwrap_or(name),
@@ -92,10 +93,16 @@ impl Credentials {
     }
 
     /// The response of PLAIN: identity acted for, user and password, with NUL between them (RFC 4616, section 2).
-    pub(crate) fn as_plain(&self) -> Option<Secret> {
+    pub fn as_plain(&self) -> Option<Secret> {
         let Proof::Password(password) = &self.proof else { return None };
         let authzid = self.authzid.as_deref().map_or(&[][..], Vec::as_slice);
         Some(Zeroizing::new([authzid, &[0], &self.user, &[0], password].concat()))
+    }
+}
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proof(..)")
     }
 }
 
@@ -107,7 +114,7 @@ impl fmt::Debug for Credentials {
 
 /// Decodes a response: base64 with its padding and nothing else (RFC 4648, section 4); `=` is an empty one where it is
 /// an initial response (RFC 4959, section 3).
-pub(crate) fn decode(text: &[u8]) -> Option<Secret> {
+pub fn decode(text: &[u8]) -> Option<Secret> {
     if text == b"=" {
         return Some(Secret::default());
     }
@@ -115,12 +122,12 @@ pub(crate) fn decode(text: &[u8]) -> Option<Secret> {
 }
 
 /// Encodes a response.
-pub(crate) fn encode(response: &[u8]) -> Zeroizing<String> {
+pub fn encode(response: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(response))
 }
 
 /// Whether it can be a name: not empty, no control characters.
-fn is_name(name: &[u8]) -> bool {
+pub fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && !name.iter().any(u8::is_ascii_control)
 }
 
