@@ -3,8 +3,8 @@
 mod cookie;
 mod crowd;
 mod dns;
-mod imap;
 mod load;
+mod mail;
 mod metrics;
 mod proxy_protocol;
 mod tls;
