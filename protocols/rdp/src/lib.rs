@@ -5,6 +5,7 @@
 //! or stays mute is replaced by another without the client noticing.
 
 mod conversation;
+mod deep;
 mod file;
 mod first;
 mod key;
@@ -16,3 +17,6 @@ pub use file::{ConnectionFile, NotOneLine};
 pub use first::{First, Malformed, Negotiation, first_packet};
 pub use key::token_line;
 pub use protocol::Rdp;
+
+#[doc(hidden)]
+pub use deep::oracle as deep_oracle;
