@@ -17,13 +17,15 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 21] = [
+const NEEDED: [Package; 22] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
     Package { program: "nginx", package: "nginx-light" },
     // It relays TCP with a module that some packages of it lack.
     Package { program: "/usr/lib/nginx/modules/ngx_stream_module.so", package: "libnginx-mod-stream" },
+    // A peer of the benchmark for mail, with another one.
+    Package { program: "/usr/lib/nginx/modules/ngx_mail_module.so", package: "libnginx-mod-mail" },
     // A peer of the benchmark.
     Package { program: "haproxy", package: "haproxy" },
     // Real clients.
@@ -40,7 +42,7 @@ const NEEDED: [Package; 21] = [
     // Real DNS clients: dig and nsupdate, kdig.
     Package { program: "nsupdate", package: "bind9-dnsutils" },
     Package { program: "kdig", package: "knot-dnsutils" },
-    // Real mail servers behind the gateway, and clients: imaplib, mbsync.
+    // Real mail servers behind the gateway, a peer of the benchmark, and clients: imaplib, mbsync.
     Package { program: "dovecot", package: "dovecot-core" },
     Package { program: "/usr/lib/dovecot/imap-login", package: "dovecot-imapd" },
     Package { program: "python3", package: "python3" },

@@ -9,7 +9,7 @@ use super::client::{Http, Relay, Target};
 use super::load::MEGABYTE;
 use super::origin::{SMALL, pattern};
 use super::places::{Front, SERVERS};
-use super::{Outcome, dns};
+use super::{Outcome, dns, mail, rdp};
 
 /// Checks one front of a subject.
 pub(super) async fn front(front: Front, target: &Target) -> Outcome {
@@ -17,8 +17,10 @@ pub(super) async fn front(front: Front, target: &Target) -> Outcome {
         match front {
             Front::Http => web(front, || target.plain(Front::Http)).await,
             Front::Https => web(front, || target.tls()).await,
-            Front::Relay => relay(target).await,
+            Front::Relay => whole_answers(&mut Relay::new(target.plain(Front::Relay).await?)).await,
             Front::Dns | Front::DnsCached | Front::Dot | Front::Doh => dns::check(front, target).await,
+            Front::Imap | Front::Imaps => mail::check(front, target).await,
+            Front::Rdp => rdp::check(target).await,
         }
     };
     timeout(PATIENCE, check).await.unwrap_or_else(|_| Err(format!("{front:?}: no answer")))
@@ -67,8 +69,7 @@ async fn body<S: AsyncRead + AsyncWrite + Unpin>(stream: S, path: &str, size: u3
 }
 
 /// Answers are whole, whatever their size, and one connection carries several.
-async fn relay(target: &Target) -> Outcome {
-    let mut client = Relay::new(target.plain(Front::Relay).await?);
+pub(super) async fn whole_answers(client: &mut Relay) -> Outcome {
     for size in [64, 1_000, MEGABYTE, 64, MEGABYTE] {
         let mut answer = Vec::new();
         client.exchange(size, Some(&mut answer)).await?;

@@ -19,25 +19,29 @@ pub(super) struct Reading {
 pub(super) struct Spent {
     /// CPU time of the subject, in µs.
     pub(super) subject_micros: f64,
+    /// How long it was, in s.
+    pub(super) seconds: f64,
     /// Cores kept busy by others than the subject and this process.
     pub(super) foreign_cores: f64,
 }
 
 impl Reading {
-    /// Reads the clocks of the processes in `subject`, of this process, the tools that it ran and its `helpers`, and
-    /// of the machine.
+    /// Reads the clocks of the processes that `subject` has now and of those that have ended, of this process, the
+    /// tools that it ran and its `helpers`, and of the machine.
     pub(super) fn take(subject: &[u32], helpers: &[u32]) -> Outcome<Self> {
         let read = |path: &str| fs::read_to_string(path).map_err(failed(format!("cannot read {path}")));
         let process = |path: &str| {
-            process_ticks(&read(path)?).ok_or_else(|| format!("{path} does not look like proc_pid_stat(5)"))
+            let stat = read(path)?;
+            let ticks = process_ticks(&stat).zip(reaped_ticks(&stat));
+            let (own, reaped) = ticks.ok_or_else(|| format!("{path} does not look like proc_pid_stat(5)"))?;
+            Ok::<_, String>(own + reaped)
         };
-        let all =
-            |ids: &[u32]| ids.iter().map(|id| process(&format!("/proc/{id}/stat"))).sum::<Outcome<u64>>();
-        let ended = reaped_ticks(&read("/proc/self/stat")?).ok_or("/proc/self/stat has no reaped time")?;
+        // One that ended since it was found is nobody's until its parent has waited for it.
+        let all = |ids: &[u32]| ids.iter().filter_map(|id| process(&format!("/proc/{id}/stat")).ok()).sum();
         Ok(Self {
             at: Instant::now(),
-            subject: all(subject)?,
-            own: process("/proc/self/stat")? + ended + all(helpers)?,
+            subject: all(subject),
+            own: process("/proc/self/stat")? + all(helpers),
             machine: busy_ticks(&read("/proc/stat")?).ok_or("/proc/stat does not look like proc_stat(5)")?,
         })
     }
@@ -49,9 +53,11 @@ impl Reading {
         let subject = self.subject.saturating_sub(before.subject);
         let known = subject + self.own.saturating_sub(before.own);
         let foreign = self.machine.saturating_sub(before.machine).saturating_sub(known);
+        let passed = (self.at - before.at).as_secs_f64().max(1e-3);
         Spent {
             subject_micros: seconds(subject) * 1e6,
-            foreign_cores: seconds(foreign) / (self.at - before.at).as_secs_f64().max(1e-3),
+            seconds: passed,
+            foreign_cores: seconds(foreign) / passed,
         }
     }
 }

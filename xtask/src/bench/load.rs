@@ -44,6 +44,15 @@ pub(super) enum Work {
     },
     /// Relayed connections one after the other, each with one message.
     RelayConnections,
+    /// Mail users one after the other, who log in and out.
+    Logins,
+    /// Remote Desktop connections one after the other, until they are confirmed.
+    RdpConnections,
+    /// Messages one after the other over one confirmed connection of Remote Desktop.
+    RdpMessages {
+        /// The size of the answer.
+        answer: u32,
+    },
     /// DNS questions, as many as are answered.
     Questions(Over),
     /// DNS questions over UDP at fixed moments.
@@ -63,11 +72,18 @@ impl Work {
             Self::Rate { .. } => Front::Http,
             Self::TlsConnections => Front::Https,
             Self::Messages { .. } | Self::RelayConnections => Front::Relay,
+            Self::Logins => Front::Imap,
+            Self::RdpConnections | Self::RdpMessages { .. } => Front::Rdp,
             Self::Questions(Over::Udp | Over::Tcp) | Self::QuestionRate { .. } => Front::Dns,
             Self::Questions(Over::UdpCached) => Front::DnsCached,
             Self::Questions(Over::Tls) => Front::Dot,
             Self::Questions(Over::Https) => Front::Doh,
         }
+    }
+
+    /// Whether units per second are of interest, though both sides share a small machine.
+    pub(super) fn shows_speed(self) -> bool {
+        matches!(self, Self::Logins | Self::RdpConnections)
     }
 }
 
@@ -186,6 +202,46 @@ pub(super) const LOADS: &[Load] = &[
         work: Work::Idle(Front::Relay),
         clients: 32,
         goals: &[Goal::Absolute(6.0)],
+    },
+    Load {
+        name: "rdp-new",
+        what: "Remote Desktop, new connection up to the server's confirmation, users kept by cookie, 1,000 users",
+        unit: "µs/connection",
+        work: Work::RdpConnections,
+        clients: 32,
+        goals: &[Goal::Ratio("haproxy", 1.00)],
+    },
+    Load {
+        name: "rdp-bulk",
+        what: "Remote Desktop after the confirmation, answers of 1 MB, 16 connections",
+        unit: "µs/MB",
+        work: Work::RdpMessages { answer: MEGABYTE },
+        clients: 16,
+        goals: &[Goal::Ratio("haproxy", 0.60)],
+    },
+    Load {
+        name: "imap-login",
+        what: "IMAP, new connection, AUTHENTICATE PLAIN, LOGOUT, users kept on their servers, 1,000 users",
+        unit: "µs/login",
+        work: Work::Logins,
+        clients: 32,
+        goals: &[Goal::Ratio("nginx", 0.50), Goal::Ratio("dovecot", 0.50)],
+    },
+    Load {
+        name: "imap-idle",
+        what: "memory of an IMAP connection that is logged in and in IDLE",
+        unit: "KiB/connection",
+        work: Work::Idle(Front::Imap),
+        clients: 32,
+        goals: &[Goal::Absolute(4.0)],
+    },
+    Load {
+        name: "imap-idle-tls",
+        what: "the same with TLS 1.3 on the client's side",
+        unit: "KiB/connection",
+        work: Work::Idle(Front::Imaps),
+        clients: 32,
+        goals: &[Goal::Absolute(12.0)],
     },
     Load {
         name: "dns-udp",

@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: Sekisho beside HAProxy, nginx and dnsdist, doing the same job, in one run.
+//! `cargo xtask bench`: Sekisho beside HAProxy, nginx, dnsdist and Dovecot, doing the same job, in one run.
 //!
 //! The figure is CPU time per unit of work (a request, a connection, a megabyte) of the subject's process tree, and
-//! its ratio to the peer's: HAProxy, or dnsdist under the DNS loads. It hardly depends on which part of a small machine is the bottleneck; throughput does.
+//! its ratio to the peer's: HAProxy, dnsdist under the DNS loads, nginx under the mail loads. It hardly depends on which
+//! part of a small machine is the bottleneck; throughput does.
 //! The subjects have one worker on one core; the clients and the servers behind share another, in this process.
 //! The DNS loads are of another kind: see `dns`.
 
@@ -13,10 +14,12 @@ mod cpu;
 mod dns;
 mod load;
 mod machine;
+mod mail;
 mod memory;
 mod options;
 mod origin;
 mod places;
+mod rdp;
 mod report;
 mod results;
 mod run;

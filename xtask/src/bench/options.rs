@@ -7,7 +7,7 @@ use super::Outcome;
 use super::load::{LOADS, Load};
 use super::subject::{self, Subject};
 
-/// Sekisho beside HAProxy, nginx and dnsdist: CPU time per unit of work.
+/// Sekisho beside HAProxy, nginx, dnsdist and Dovecot: CPU time per unit of work.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// Run every load once for a moment: proves that everything runs and does its job, measures nothing
@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// Length of a sample
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     seconds: f64,
+    /// Connections held for the memory figures
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=9_500))]
+    idle: u32,
     /// Count the system calls of one small request too (needs strace)
     #[arg(long)]
     syscalls: bool,
@@ -46,7 +49,7 @@ pub(super) struct Plan {
     /// How long a load runs before its sample begins.
     pub(super) warm_up: Duration,
     /// Connections held for the memory figures.
-    pub(super) idle_connections: usize,
+    pub(super) idle_connections: u32,
     /// How long they rest before the memory is read.
     pub(super) idle_pause: Duration,
     /// Whether it is over soon: nothing is repeated, nothing judged.
@@ -75,7 +78,7 @@ impl Options {
             rounds: if self.quick { 1 } else { self.rounds },
             window: Duration::from_secs_f64(window),
             warm_up: Duration::from_millis(if self.quick { 50 } else { 200 }),
-            idle_connections: if self.quick { 200 } else { 2_000 },
+            idle_connections: if self.quick { 200 } else { self.idle },
             idle_pause: Duration::from_millis(if self.quick { 200 } else { 5_000 }),
             quick: self.quick,
             syscalls: self.syscalls,

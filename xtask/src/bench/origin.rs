@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 
 use super::load::MEGABYTE;
-use super::places::{SERVERS, Server};
-use super::{Outcome, failed};
+use super::places::{AUTH, SERVERS, Server};
+use super::{Outcome, failed, mail, rdp};
 
 /// The size of a message to a server: its first four bytes are the size of the answer, big-endian.
 pub(super) const MESSAGE: usize = 64;
@@ -22,12 +22,18 @@ pub(super) async fn start() -> Outcome {
         let site = Rc::new(Site::new(server));
         accept(server.http, move |stream| drop(spawn_local(answer_http(stream, Rc::clone(&site))))).await?;
         let answers: Rc<[u8]> = pattern(MEGABYTE).into();
+        let messages = Rc::clone(&answers);
         accept(server.messages, move |stream| {
-            drop(spawn_local(answer_messages(stream, Rc::clone(&answers))));
+            drop(spawn_local(answer_messages(stream, Rc::clone(&messages))));
+        })
+        .await?;
+        accept(server.imap, move |stream| drop(spawn_local(mail::answer(stream, server.name)))).await?;
+        accept(server.rdp, move |stream| {
+            drop(spawn_local(rdp::answer(stream, server.name, Rc::clone(&answers))));
         })
         .await?;
     }
-    Ok(())
+    accept(AUTH, |stream| drop(spawn_local(mail::answer_auth(stream)))).await
 }
 
 /// The bytes of every body and answer of this size.
@@ -101,7 +107,7 @@ async fn answer_http(mut stream: TcpStream, site: Rc<Site>) -> std::io::Result<(
 }
 
 /// Answers messages until the other side closes.
-async fn answer_messages(mut stream: TcpStream, answers: Rc<[u8]>) -> std::io::Result<()> {
+pub(super) async fn answer_messages(mut stream: TcpStream, answers: Rc<[u8]>) -> std::io::Result<()> {
     let mut message = [0; MESSAGE];
     let mut filled = 0;
     loop {

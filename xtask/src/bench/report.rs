@@ -55,8 +55,8 @@ fn page(results: &Results, notes: &str) -> String {
         }
     }
     page.push_str(
-        "Each cell: the ratio to HAProxy (DNS: to dnsdist), the median in the unit of the row, and the smallest and \
-         largest sample. Under the DNS loads, then: answers per second, and what was lost over all samples. ",
+        "Each cell: the ratio to HAProxy (DNS: to dnsdist, IMAP: to nginx), the median in the unit of the row, and the \
+         smallest and largest sample. Where there is more: units per second, and what was lost over all samples. ",
     );
     page.push_str(
         "A ratio within 0.05 of 1 is noise. `~` marks figures taken while others used the machine.\n",
@@ -99,7 +99,11 @@ fn method(results: &Results) -> String {
          out. All do the same job: two servers, a cookie inserted and honoured, X-Forwarded-For, connections to the \
          servers kept, deadlines on, no access log. Before each load every subject is checked to do it; during the \
          load every client insists on its server and on whole bodies. nginx has no persistence of its own: a `map` \
-         on the cookie and `add_header` take its place. Memory is the growth of the proportional set size over \
+         on the cookie and `add_header` take its place. Under the mail loads the servers are scripted, and say what \
+         Dovecot says; users are led to them by a hash of the name, which Sekisho makes itself, Dovecot's proxy with a \
+         variable in a static passdb, nginx by asking an `auth_http` service that the benchmark is, too, and whose CPU \
+         time is not counted. Dovecot's figures are of all its processes. For Remote Desktop HAProxy has the \
+         configuration of the usual guides: `rdp_cookie` in a stick table, least connections. Memory is the growth of the proportional set size over \
          {idle} connections after a pause. Handshakes are full ones, TLS 1.3 with ECDSA P-256 and X25519.",
         machine = results.machine,
         rounds = results.rounds,
@@ -111,25 +115,33 @@ fn method(results: &Results) -> String {
 /// Loads that share a table, because they share their peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
-    /// HTTP and layer 4.
+    /// HTTP, layer 4 and Remote Desktop.
     Web,
+    /// IMAP.
+    Mail,
     /// DNS.
     Dns,
 }
 
 impl Family {
-    const ALL: [Self; 2] = [Self::Web, Self::Dns];
+    const ALL: [Self; 3] = [Self::Web, Self::Mail, Self::Dns];
 
     /// The subject that the others are compared with.
     fn base(self) -> &'static str {
         match self {
             Self::Web => "haproxy",
+            Self::Mail => "nginx",
             Self::Dns => "dnsdist",
         }
     }
 
     fn has(self, row: &Row) -> bool {
-        (self == Self::Dns) == row.load.work.front().is_dns()
+        let front = row.load.work.front();
+        self == match front {
+            _ if front.is_dns() => Self::Dns,
+            _ if front.is_mail() => Self::Mail,
+            _ => Self::Web,
+        }
     }
 }
 

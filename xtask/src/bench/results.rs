@@ -21,7 +21,7 @@ pub(super) struct Results {
     /// Length of a sample.
     pub(super) window: Duration,
     /// Connections behind each memory figure.
-    pub(super) idle_connections: usize,
+    pub(super) idle_connections: u32,
     /// One for each load.
     pub(super) rows: Vec<Row>,
     /// System calls of a small request, by subject.

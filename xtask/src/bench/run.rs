@@ -152,7 +152,8 @@ impl Bench<'_> {
         let subject = self.plan.subjects.get(index).ok_or("no such subject")?.as_ref();
         let folder = self.scratch.folder(subject.name())?;
         let address = subject_address(index);
-        let site = Site { folder: &folder, front, address, pem: &self.tls.pem };
+        let site =
+            Site { folder: &folder, front, address, pem: &self.tls.pem, connections: self.connections() };
         let child = self.spawn(subject, &site).map_err(failed(subject.name()))?;
         let target = Target { address, tls: self.tls.client.clone() };
         let mut running = Running { subject, target, dns: self.dns.as_ref(), child };
@@ -162,6 +163,11 @@ impl Bench<'_> {
         };
         ready.map_err(running.failed())?;
         Ok(running)
+    }
+
+    /// Connections that every subject is told to allow: more than any load makes.
+    fn connections(&self) -> u32 {
+        self.plan.idle_connections.saturating_add(2_000)
     }
 
     /// On the subjects' core; under the DNS loads, on all.

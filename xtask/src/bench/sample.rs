@@ -70,23 +70,22 @@ async fn once(load: &Load, running: &mut Running<'_>, plan: &Plan) -> Outcome<Sa
 async fn cpu(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample> {
     let crew = Crew::start(load, &running.target).await?;
     sleep(plan.warm_up).await;
-    let subject = running.tree();
     let helpers = running.dns.map(Ground::tree).unwrap_or_default();
-    let (before, units_before) = (Reading::take(&subject, &helpers)?, crew.meter.units());
+    let (before, units_before) = (Reading::take(&running.tree(), &helpers)?, crew.meter.units());
     sleep(plan.window).await;
-    let (after, units) = (Reading::take(&subject, &helpers)?, crew.meter.units() - units_before);
+    let (after, units) = (Reading::take(&running.tree(), &helpers)?, crew.meter.units() - units_before);
     let meter = crew.end().await?;
     let spent = after.since(&before);
     if units == 0 {
         return Err("nothing was done within a sample".to_owned());
     }
     #[expect(clippy::cast_precision_loss, reason = "units of a run are far below 2^52")]
-    let figure = spent.subject_micros / units as f64;
+    let (figure, speed) = (spent.subject_micros / units as f64, units as f64 / spent.seconds);
     Ok(Sample {
         figure,
         foreign_cores: spent.foreign_cores,
         latency: quantiles(meter.take_latencies()),
-        per_second: None,
+        per_second: load.work.shows_speed().then_some(speed),
         lost: meter.lost(),
     })
 }
@@ -94,10 +93,10 @@ async fn cpu(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample>
 /// A tool asks; the clocks are read before it starts and after it ended.
 async fn questions(over: Over, load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Sample> {
     let ground = running.dns.ok_or("there is no DNS server")?;
-    let (subject, helpers) = (running.tree(), ground.tree());
-    let before = Reading::take(&subject, &helpers)?;
+    let helpers = ground.tree();
+    let before = Reading::take(&running.tree(), &helpers)?;
     let answers = ground.ask(over, &running.target, load.clients, plan.window).await?;
-    let spent = Reading::take(&subject, &helpers)?.since(&before);
+    let spent = Reading::take(&running.tree(), &helpers)?.since(&before);
     #[expect(clippy::cast_precision_loss, reason = "questions of a run are far below 2^52")]
     let figure = spent.subject_micros / answers.answered as f64;
     Ok(Sample {
@@ -114,12 +113,12 @@ async fn memory(load: &Load, running: &Running<'_>, plan: &Plan) -> Outcome<Samp
     drop(hold(load, load.clients, &running.target).await?);
     sleep(plan.warm_up).await;
     let before = proportional_set(&running.tree())?;
-    let held = hold(load, plan.idle_connections, &running.target).await?;
+    let held = hold(load, plan.idle_connections as usize, &running.target).await?;
     sleep(plan.idle_pause).await;
     let after = proportional_set(&running.tree())?;
     drop(held);
     #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
-    let figure = (after as f64 - before as f64) / plan.idle_connections as f64;
+    let figure = (after as f64 - before as f64) / f64::from(plan.idle_connections);
     Ok(Sample { figure, foreign_cores: 0.0, latency: None, per_second: None, lost: 0 })
 }
 

@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 
 use super::super::Outcome;
 use super::super::load::{Load, Work};
+use super::super::mail::Mail;
 use super::super::places::Front;
 use super::{Http, Relay, Target, Tls};
 
@@ -15,20 +16,23 @@ pub(crate) enum Held {
     Plain(Http<TcpStream>),
     Tls(Box<Http<Tls>>),
     Relay(Relay),
+    Mail(Mail<TcpStream>),
+    MailTls(Box<Mail<Tls>>),
 }
 
 /// Opens `count` connections, as many at a time as the load has clients, and makes one exchange on each.
 pub(crate) async fn hold(load: &Load, count: usize, target: &Target) -> Outcome<Vec<Held>> {
     let Work::Idle(front) = load.work else { return Err("this load holds no connections".to_owned()) };
     let mut tasks = JoinSet::new();
-    for index in 0..load.clients {
+    let clients = load.clients;
+    for index in 0..clients {
         let target = target.clone();
         // The first few take what does not divide evenly.
-        let share = count / load.clients + usize::from(index < count % load.clients);
+        let share = count / clients + usize::from(index < count % clients);
         tasks.spawn_local(async move {
             let mut held = Vec::with_capacity(share);
-            for _ in 0..share {
-                held.push(open(front, &target).await?);
+            for round in 0..share {
+                held.push(open(front, index + round * clients, &target).await?);
             }
             Ok(held)
         });
@@ -41,7 +45,7 @@ pub(crate) async fn hold(load: &Load, count: usize, target: &Target) -> Outcome<
         .map(|all| all.into_iter().flatten().collect())
 }
 
-async fn open(front: Front, target: &Target) -> Outcome<Held> {
+async fn open(front: Front, user: usize, target: &Target) -> Outcome<Held> {
     match front {
         Front::Http => {
             let mut http = Http::new(target.plain(front).await?, "/small");
@@ -58,7 +62,19 @@ async fn open(front: Front, target: &Target) -> Outcome<Held> {
             relay.exchange(64, None).await?;
             Ok(Held::Relay(relay))
         }
-        Front::Dns | Front::DnsCached | Front::Dot | Front::Doh => {
+        Front::Imap => {
+            let mut mail = Mail::greeted(target.plain(front).await?).await?;
+            mail.login(user).await?;
+            mail.idle().await?;
+            Ok(Held::Mail(mail))
+        }
+        Front::Imaps => {
+            let mut mail = Mail::greeted(target.tls_at(front, b"imap").await?).await?;
+            mail.login(user).await?;
+            mail.idle().await?;
+            Ok(Held::MailTls(Box::new(mail)))
+        }
+        Front::Rdp | Front::Dns | Front::DnsCached | Front::Dot | Front::Doh => {
             Err("no load holds such connections".to_owned())
         }
     }

@@ -1,6 +1,7 @@
 //! The clients: bare protocols, enough to see that the job is done.
 
 mod hold;
+mod homes;
 mod http;
 mod meter;
 mod rate;
@@ -9,6 +10,7 @@ mod response;
 mod target;
 
 pub(super) use hold::hold;
+pub(super) use homes::Homes;
 pub(super) use http::Http;
 pub(super) use meter::Meter;
 pub(super) use rate::at_rate;
@@ -25,7 +27,8 @@ use tokio::time::{sleep, timeout};
 
 use super::load::{Load, Work};
 use super::places::Front;
-use super::{Outcome, dns};
+use super::rdp::Desktop;
+use super::{Outcome, dns, mail, rdp};
 
 /// A client that works at fixed moments: its number, how many there are, units per second of all, whom, and where it
 /// counts.
@@ -48,17 +51,18 @@ impl Crew {
         let gate = Arc::new(Semaphore::new(32));
         for index in 0..load.clients {
             let (meter, target, gate) = (Arc::clone(&meter), target.clone(), Arc::clone(&gate));
-            let work = load.work;
+            let (work, clients) = (load.work, load.clients);
             let paced: Option<(Paced, u32)> = match work {
                 Work::Rate { per_second } => Some((at_rate, per_second)),
                 Work::QuestionRate { per_second } => Some((dns::at_rate, per_second)),
                 _ => None,
             };
             if let Some((paced, per_second)) = paced {
-                let clients = load.clients;
                 tasks.spawn_blocking(move || meter.note(paced(index, clients, per_second, &target, &meter)));
             } else {
-                tasks.spawn_local(async move { meter.note(client(work, &target, &meter, &gate).await) });
+                tasks.spawn_local(async move {
+                    meter.note(client(work, index, clients, &target, &meter, &gate).await);
+                });
             }
         }
         let crew = Self { meter, tasks };
@@ -91,8 +95,15 @@ impl Drop for Crew {
     }
 }
 
-/// One client. It ends only with an error, or because the crew does.
-async fn client(work: Work, target: &Target, meter: &Meter, gate: &Semaphore) -> Outcome {
+/// Client number `index` of `clients`. It ends only with an error, or because the crew does.
+async fn client(
+    work: Work,
+    index: usize,
+    clients: usize,
+    target: &Target,
+    meter: &Meter,
+    gate: &Semaphore,
+) -> Outcome {
     let permit = gate.acquire().await.map_err(|_| "the gate is closed".to_owned())?;
     match work {
         Work::Requests { front: Front::Https, path } => {
@@ -112,13 +123,18 @@ async fn client(work: Work, target: &Target, meter: &Meter, gate: &Semaphore) ->
             }
         }
         Work::Messages { answer } => {
-            let mut relay = Relay::new(target.plain(Front::Relay).await?);
-            relay.exchange(answer, None).await?;
+            messages(Relay::new(target.plain(Front::Relay).await?), answer, meter, permit).await
+        }
+        Work::RdpMessages { answer } => {
+            messages(Desktop::connect(index, target).await?.relay, answer, meter, permit).await
+        }
+        Work::Logins => {
             served(meter, permit);
-            loop {
-                relay.exchange(answer, None).await?;
-                meter.count();
-            }
+            mail::logins(index, clients, target, || meter.count()).await
+        }
+        Work::RdpConnections => {
+            served(meter, permit);
+            rdp::connections(index, clients, target, || meter.count()).await
         }
         Work::RelayConnections => {
             served(meter, permit);
@@ -141,6 +157,15 @@ where
     served(meter, permit);
     loop {
         http.exchange(None).await?;
+        meter.count();
+    }
+}
+
+async fn messages(mut relay: Relay, answer: u32, meter: &Meter, permit: SemaphorePermit<'_>) -> Outcome {
+    relay.exchange(answer, None).await?;
+    served(meter, permit);
+    loop {
+        relay.exchange(answer, None).await?;
         meter.count();
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::super::load::Work;
 use super::super::places::{Front, SERVERS, Server};
 use super::super::{Outcome, scratch};
-use super::{MOST_CONNECTIONS, Site, Subject, ask, peer};
+use super::{Site, Subject, ask, peer};
 
 /// HAProxy as its defaults are, or with `splice` forced for what is relayed.
 #[derive(Debug)]
@@ -32,7 +32,9 @@ impl Subject for Haproxy {
     }
 
     fn takes(&self, work: Work) -> bool {
-        !work.front().is_dns() && !self.splice || matches!(work, Work::Messages { answer } if answer > 64)
+        let front = work.front();
+        let bulk = matches!(work, Work::Messages { answer } | Work::RdpMessages { answer } if answer > 64);
+        bulk || !self.splice && !front.is_dns() && !front.is_mail()
     }
 
     fn command(&self, site: &Site<'_>) -> Outcome<Command> {
@@ -57,11 +59,12 @@ impl Haproxy {
         };
         let web = servers(|server| format!("{} cookie {}", server.http, server.name));
         let relayed = servers(|server| server.messages.to_string());
+        let desktops = servers(|server| server.rdp.to_string());
         let splice = if self.splice { "    option splice-request\n    option splice-response\n" } else { "" };
         format!(
             "global
     nbthread 1
-    maxconn {MOST_CONNECTIONS}
+    maxconn {most}
     tune.pool-high-fd-ratio 100
     tune.pool-low-fd-ratio 100
 
@@ -89,10 +92,22 @@ listen relay
     mode tcp
     bind {address}:{relay}
     balance roundrobin
-{splice}{relayed}",
+{splice}{relayed}
+listen desktops
+    mode tcp
+    bind {address}:{rdp}
+    tcp-request inspect-delay 5s
+    tcp-request content accept if RDP_COOKIE
+    persist rdp-cookie
+    balance leastconn
+    stick-table type string size 10k expire 8h
+    stick on rdp_cookie(mstshash)
+{splice}{desktops}",
+            most = site.connections,
             http = Front::Http.port(),
             https = Front::Https.port(),
             relay = Front::Relay.port(),
+            rdp = Front::Rdp.port(),
         )
     }
 }

@@ -1,8 +1,9 @@
 //! The programs that are measured. Each does the same job: two servers behind, a cookie inserted and honoured,
 //! X-Forwarded-For, connections to the servers kept, deadlines on, no access log, one worker. Under the DNS loads: one
-//! server behind, probed each second, no access log, two threads.
+//! server behind, probed each second, no access log, two threads. Under the mail loads: two servers, users kept on theirs.
 
 mod dnsdist;
+mod dovecot;
 mod haproxy;
 mod nginx;
 mod sekisho;
@@ -41,6 +42,8 @@ pub(super) struct Site<'a> {
     pub(super) address: Ipv4Addr,
     /// Certificate and key.
     pub(super) pem: &'a Path,
+    /// Connections that it is told to allow: more than any load makes.
+    pub(super) connections: u32,
 }
 
 /// All subjects, Sekisho last.
@@ -50,12 +53,10 @@ pub(super) fn all(quick: bool, sekisho: Option<PathBuf>) -> Vec<Box<dyn Subject>
         Box::new(haproxy::Haproxy { splice: true }),
         Box::new(nginx::Nginx),
         Box::new(dnsdist::Dnsdist),
+        Box::new(dovecot::Dovecot),
         Box::new(sekisho::Sekisho { quick, given: sekisho }),
     ]
 }
-
-/// Connections that every subject is told to allow: more than any load makes.
-const MOST_CONNECTIONS: u32 = 4_000;
 
 /// Idle connections that every subject may keep to a server: as many as the largest load has clients. Fewer would
 /// make it close and open them all the time; HAProxy has no such limit.

@@ -1,16 +1,16 @@
 //! nginx, as near to the job as the free edition comes: the cookie is inserted with `add_header` and honoured with a
-//! `map` to one upstream per server.
+//! `map` to one upstream per server. Where mail users are it asks a service.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
 use super::super::load::Work;
-use super::super::places::{Front, SERVERS};
+use super::super::places::{AUTH, Front, SERVERS};
 use super::super::{Outcome, scratch};
-use super::{KEPT_TO_A_SERVER, MOST_CONNECTIONS, Site, Subject, ask, peer};
+use super::{KEPT_TO_A_SERVER, Site, Subject, ask, peer};
 
-/// nginx with its stream module.
+/// nginx with its modules for streams and mail.
 #[derive(Debug)]
 pub(super) struct Nginx;
 
@@ -29,12 +29,13 @@ impl Subject for Nginx {
     }
 
     fn takes(&self, work: Work) -> bool {
-        !work.front().is_dns()
+        let front = work.front();
+        !front.is_dns() && front != Front::Rdp
     }
 
     fn command(&self, site: &Site<'_>) -> Outcome<Command> {
         let file = site.folder.join("nginx.conf");
-        scratch::write(&file, &configuration(site))?;
+        scratch::write(&file, &if site.front.is_mail() { mail(site) } else { configuration(site) })?;
         let mut command = Command::new(peer("nginx")?);
         command.arg("-c").arg(file).arg("-p").arg(site.folder).args(["-e", "stderr"]);
         Ok(command)
@@ -60,16 +61,9 @@ fn configuration(site: &Site<'_>) -> String {
     let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("    {kind}_temp_path {folder}/{kind};\n"))
         .concat();
-    // A distribution may build the module in, or leave it to be loaded.
-    let module = "/usr/lib/nginx/modules/ngx_stream_module.so";
-    let load = if Path::new(module).exists() { format!("load_module {module};\n") } else { String::new() };
+    let general = general(site, "stream");
     format!(
-        "{load}daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections {most}; }}
-http {{
+        "{general}http {{
     access_log off;
 {paths}    keepalive_timeout 60s;
     keepalive_requests {UNLIMITED};
@@ -110,10 +104,51 @@ stream {{
     }}
 }}
 ",
-        most = 2 * MOST_CONNECTIONS,
         http = Front::Http.port(),
         https = Front::Https.port(),
         relay = Front::Relay.port(),
+    )
+}
+
+/// What every configuration begins with.
+fn general(site: &Site<'_>, module: &str) -> String {
+    // A distribution may build the module in, or leave it to be loaded.
+    let module = format!("/usr/lib/nginx/modules/ngx_{module}_module.so");
+    let load = if Path::new(&module).exists() { format!("load_module {module};\n") } else { String::new() };
+    format!(
+        "{load}daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections {most}; }}
+",
+        folder = site.folder.display(),
+        most = 2 * site.connections,
+    )
+}
+
+fn mail(site: &Site<'_>) -> String {
+    let (address, pem, general) = (site.address, site.pem.display(), general(site, "mail"));
+    format!(
+        "{general}mail {{
+    auth_http {AUTH}/;
+    imap_auth plain login;
+    imap_capabilities IMAP4rev1 SASL-IR ID IDLE LITERAL+;
+    server {{
+        listen {address}:{imap};
+        protocol imap;
+    }}
+    server {{
+        listen {address}:{imaps} ssl;
+        protocol imap;
+        ssl_certificate {pem};
+        ssl_certificate_key {pem};
+        ssl_protocols TLSv1.2 TLSv1.3;
+    }}
+}}
+",
+        imap = Front::Imap.port(),
+        imaps = Front::Imaps.port(),
     )
 }
 

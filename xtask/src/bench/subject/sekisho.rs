@@ -7,7 +7,7 @@ use super::super::dns::ZONE;
 use super::super::load::Work;
 use super::super::places::{Front, RESOLVER, SERVERS, Server};
 use super::super::{Outcome, failed, scratch};
-use super::{KEPT_TO_A_SERVER, MOST_CONNECTIONS, Site, Subject, ask};
+use super::{KEPT_TO_A_SERVER, Site, Subject, ask};
 
 /// The gateway, built from this tree unless one is given.
 #[derive(Debug)]
@@ -87,8 +87,10 @@ fn configuration(site: &Site<'_>) -> String {
     };
     let web = servers(|server| server.http.to_string());
     let relayed = servers(|server| server.messages.to_string());
+    let mail = servers(|server| server.imap.to_string());
+    let desktops = servers(|server| server.rdp.to_string());
     // All clients come from one address here.
-    let limits = format!("limits = {{ max-connections-per-client = {MOST_CONNECTIONS} }}");
+    let limits = format!("limits = {{ max-connections-per-client = {} }}", site.connections);
     let keep = format!("http = {{ server-idle-max = {KEPT_TO_A_SERVER} }}");
     format!(
         "[gateway]
@@ -118,6 +120,28 @@ protocol = \"tcp\"
 pool = \"relayed\"
 {limits}
 
+[vip.mail]
+listen = [\"{address}:{imap}\"]
+protocol = \"imap\"
+pool = \"mail\"
+persist = [\"user\"]
+{limits}
+
+[vip.mails]
+listen = [\"{address}:{imaps}\"]
+protocol = \"imap\"
+pool = \"mail\"
+persist = [\"user\"]
+tls = {{ certificates = [\"{pem}\"] }}
+{limits}
+
+[vip.desktops]
+listen = [\"{address}:{rdp}\"]
+protocol = \"rdp\"
+pool = \"desktops\"
+persist = [\"rdp-token\", \"user\", \"source-ip\"]
+{limits}
+
 [pool.web]
 method = \"round-robin\"
 servers = {{ {web} }}
@@ -125,10 +149,21 @@ servers = {{ {web} }}
 [pool.relayed]
 method = \"round-robin\"
 servers = {{ {relayed} }}
+
+[pool.mail]
+method = \"consistent-hash\"
+servers = {{ {mail} }}
+
+[pool.desktops]
+method = \"least-connections\"
+servers = {{ {desktops} }}
 ",
         http = Front::Http.port(),
         https = Front::Https.port(),
         relay = Front::Relay.port(),
+        imap = Front::Imap.port(),
+        imaps = Front::Imaps.port(),
+        rdp = Front::Rdp.port(),
     )
 }
 
