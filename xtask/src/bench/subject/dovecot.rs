@@ -67,6 +67,7 @@ service imap-login {{
   process_min_avail = 1
   process_limit = 1
   client_limit = {most}
+  vsz_limit = 2 G
   inet_listener imap {{
     port = {imap}
   }}
