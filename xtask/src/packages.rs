@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 22] = [
+const NEEDED: [Package; 29] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -47,6 +47,14 @@ const NEEDED: [Package; 22] = [
     Package { program: "/usr/lib/dovecot/imap-login", package: "dovecot-imapd" },
     Package { program: "python3", package: "python3" },
     Package { program: "mbsync", package: "isync" },
+    // Real Remote Desktop servers behind the gateway, what their desktops are made of, and clients with a screen.
+    Package { program: "xrdp", package: "xrdp" },
+    Package { program: "Xvnc", package: "tigervnc-standalone-server" },
+    Package { program: "xauth", package: "xauth" },
+    Package { program: "freerdp-shadow-cli", package: "freerdp2-shadow-x11" },
+    Package { program: "xfreerdp", package: "freerdp2-x11" },
+    Package { program: "rdesktop", package: "rdesktop" },
+    Package { program: "Xvfb", package: "xvfb" },
     // A peer of the benchmark.
     Package { program: "dnsdist", package: "dnsdist" },
     // Prometheus' own reader of metrics. Its server, which has another, is a thousand times as large.

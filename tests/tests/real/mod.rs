@@ -7,6 +7,7 @@ mod load;
 mod mail;
 mod metrics;
 mod proxy_protocol;
+mod rdp;
 mod tls;
 
 use std::io::Write;
