@@ -31,6 +31,11 @@ pub(crate) const HALF_CLOSED: Duration = Duration::from_secs(30);
 /// Below the five minutes after which many firewalls forget a silent connection.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// As long as a person takes who looks for a password.
+pub(crate) const STRIKE_MEMORY: Duration = Duration::from_secs(600);
+/// Fewer than three are slips.
+pub(crate) const STRIKES: RangeInclusive<u64> = 3..=1_000_000;
+
 /// A whole HTTP head or TLS ClientHello of the sizes that clients send, four times over.
 pub(crate) const BUFFER: u64 = 64 * 1024;
 /// Less does not hold a TLS ClientHello; more is not a head.

@@ -186,6 +186,12 @@ pub struct Limits {
     pub max_connections: Option<usize>,
     /// Connections at once from one client address, IPv6 by /64; none: as many as the VIP takes.
     pub max_connections_per_client: Option<usize>,
+    /// Connections at once of one user, over all VIPs of its persistence domain; none: no limit.
+    pub max_connections_per_user: Option<u32>,
+    /// Strikes (wrong passwords) of one client address, IPv6 by /64, from which on it is turned away; none: never.
+    pub max_strikes: Option<u32>,
+    /// How long after its last strike an address is forgiven.
+    pub strike_memory: Duration,
     /// The most bytes of one side kept while a conversation decides.
     pub buffer: usize,
     /// Servers tried for one client.
@@ -201,6 +207,8 @@ pub struct Timeouts {
     pub head: Duration,
     /// For one connection attempt to a server, TLS included.
     pub connect: Duration,
+    /// For what a server has to say before anything is committed to it; then another one is tried. None: as `response`.
+    pub greeting: Option<Duration>,
     /// For the first byte of a server's answer; none: the protocol's own patience, or that of `idle`.
     pub response: Option<Duration>,
     /// Without a byte either way.

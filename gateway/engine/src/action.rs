@@ -27,7 +27,13 @@ pub enum Action {
     /// answer with `connected` or `unavailable`.
     Retry,
     /// Close the server if there is one, or give up the dial, and settle the lease.
-    ReleaseServer,
+    ReleaseServer {
+        /// Whether the server has failed.
+        failed: bool,
+    },
+    /// Count a strike against the client's address, and go on after the time that this costs it; with `barred` if it has
+    /// had too many.
+    Strike,
     /// Do the handshake with that side (the gateway is TLS server to the client and TLS client to the server);
     /// answer with `secured`. What the socket delivered in clear before the handshake must not enter it.
     StartTls(Side),
@@ -70,7 +76,8 @@ impl fmt::Debug for Action {
             Self::Write(side, bytes) => write!(f, "Write({side:?}, {} bytes)", bytes.len()),
             Self::Route(route) => write!(f, "Route({route:?})"),
             Self::Retry => f.write_str("Retry"),
-            Self::ReleaseServer => f.write_str("ReleaseServer"),
+            Self::ReleaseServer { failed } => write!(f, "ReleaseServer {{ failed: {failed} }}"),
+            Self::Strike => f.write_str("Strike"),
             Self::StartTls(side) => write!(f, "StartTls({side:?})"),
             Self::Relay { to_server, to_client } => {
                 write!(

@@ -49,6 +49,7 @@ pub struct Engine {
     pub(crate) cause: End,
     pub(crate) closing: Option<End>,
     pub(crate) expired: Option<Deadline>,
+    barred: bool,
     /// A route that is asked for as soon as the server before it is released.
     pub(crate) route: Option<Box<Route>>,
     pub(crate) spent: Spent,
@@ -104,6 +105,7 @@ impl Engine {
             cause: End::Done,
             closing: None,
             expired: None,
+            barred: false,
             route: None,
             spent: Spent::default(),
             draining: false,
@@ -193,6 +195,11 @@ impl Engine {
         self.expired = Some(deadline);
     }
 
+    /// The client's address has had too many strikes: the conversation has one last word, then everything closes.
+    pub fn barred(&mut self) {
+        self.barred = true;
+    }
+
     /// The connected server failed: reset, or a handshake with it that did not succeed.
     ///
     /// Before the conversation is committed, what the server said is forgotten and [`Engine::next`] asks for another
@@ -231,6 +238,9 @@ impl Engine {
         }
         if let Some(deadline) = self.expired.take() {
             return self.expire(deadline);
+        }
+        if self.barred {
+            return self.bar();
         }
         if self.link == Link::Failed {
             return self.retry();

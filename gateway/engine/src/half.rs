@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::BytesMut;
+use zeroize::Zeroize;
 
 /// One side.
 pub(crate) struct Half {
@@ -40,6 +41,13 @@ pub(crate) enum Tls {
     Plain,
     Starting,
     Up,
+}
+
+/// What a conversation has not consumed may be half a password.
+impl Drop for Half {
+    fn drop(&mut self) {
+        self.buffer.zeroize();
+    }
 }
 
 impl Half {

@@ -290,7 +290,7 @@ fn a_second_route_releases_the_first_server() {
     });
     assert_eq!(run(&mut engine), "read cs Wait");
     engine.offer(Side::Server, b"again");
-    assert_eq!(run(&mut engine), "releaseserver; route; read c- Wait");
+    assert_eq!(run(&mut engine), "releaseserver { failed: false }; route; read c- Wait");
     assert_eq!(engine.room(Side::Server), 0);
 }
 
@@ -323,6 +323,39 @@ fn a_deadline_leaves_one_word_and_then_closes() {
     run(&mut engine);
     engine.expired(Deadline::Head);
     assert_eq!(run(&mut engine), "Client<too slow; close head-timeout");
+}
+
+#[test]
+fn failed_server_is_told_from_one_that_is_no_longer_needed() {
+    for (step, expected) in [
+        (Step::Release(2), "releaseserver { failed: false }; read c- Wait"),
+        (Step::Fail(2), "releaseserver { failed: true }; read c- Wait"),
+    ] {
+        let mut step = Some(step);
+        let mut engine = routed(move |input| {
+            Ok(if let Input::Server(b"no") = input { step.take().unwrap() } else { Step::Wait })
+        });
+        run(&mut engine);
+        engine.offer(Side::Server, b"no");
+        assert_eq!(run(&mut engine), expected);
+    }
+}
+
+#[test]
+fn strike_is_counted_before_the_conversation_goes_on() {
+    let mut engine = engine(|input| {
+        Ok(match input {
+            Input::Client(b"wrong") => Step::Strike(5),
+            Input::Client(b"") => Step::Reply(0, Bytes::from_static(b"no")),
+            Input::Barred => Step::Reply(0, Bytes::from_static(b"go")),
+            _ => Step::NeedMore,
+        })
+    });
+    run(&mut engine);
+    engine.offer(Side::Client, b"wrong");
+    assert!(matches!(engine.next(), Action::Strike));
+    engine.barred();
+    assert_eq!(run(&mut engine), "Client<go; close max-strikes");
 }
 
 #[test]

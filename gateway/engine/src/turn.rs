@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use sekisho_api::{Deadline, End, Fault, Input, Side, Step};
+use zeroize::Zeroize;
 
 use crate::action::Action;
 use crate::engine::{Engine, Event, Link, Spent};
@@ -105,7 +106,11 @@ impl Engine {
         self.turn = Some(side);
         self.half_mut(side).mood = Mood::Fresh;
         self.half_mut(side.other()).wake();
-        let taken = self.half_mut(side).buffer.split_to(consumed);
+        let mut taken = self.half_mut(side).buffer.split_to(consumed);
+        if !matches!(step, Step::Pass(_)) {
+            // A password may stand in it, and nobody needs it any more.
+            taken.zeroize();
+        }
         match step {
             Step::Pass(_) => self.say(side, side.other(), taken.freeze()),
             Step::Replace(_, bytes) => self.say(side, side.other(), bytes),
@@ -113,12 +118,14 @@ impl Engine {
             Step::Route(_, route) => {
                 if self.link != Link::None {
                     self.route = Some(route);
-                    return self.release();
+                    return self.release(false);
                 }
                 self.link = Link::Routing;
                 Some(Action::Route(route))
             }
-            Step::Release(_) => self.release(),
+            Step::Release(_) => self.release(false),
+            Step::Fail(_) => self.release(true),
+            Step::Strike(_) => Some(Action::Strike),
             Step::Commit if self.link == Link::Up => {
                 self.committed = true;
                 None
@@ -138,7 +145,7 @@ impl Engine {
             && said == 0
             && match step {
                 Step::Pass(_) | Step::Drop(_) | Step::Replace(..) | Step::Reply(..) | Step::Commit => true,
-                Step::Release(_) => self.link == Link::None,
+                Step::Release(_) | Step::Fail(_) => self.link == Link::None,
                 _ => false,
             };
         let twice = idle && self.spent.idle;
@@ -193,7 +200,7 @@ impl Engine {
         Some(Action::Write(to, bytes))
     }
 
-    fn release(&mut self) -> Option<Action> {
+    fn release(&mut self, failed: bool) -> Option<Action> {
         if self.link == Link::None {
             return None;
         }
@@ -201,7 +208,7 @@ impl Engine {
         // A turn of the server's goes on with the client: there is nobody else left.
         self.turn = Some(Side::Client);
         self.client.wake();
-        Some(Action::ReleaseServer)
+        Some(Action::ReleaseServer { failed })
     }
 
     fn start_tls(&mut self, side: Side) -> Action {
@@ -213,8 +220,9 @@ impl Engine {
         }
         let half = self.half_mut(side);
         // Law 9: what came in clear behind the request is gone.
-        *half = Half { eof: half.eof, held: half.held, ..Half::new(false) };
-        half.tls = Tls::Starting;
+        let (eof, held) = (half.eof, half.held);
+        *half = Half::new(false);
+        (half.eof, half.held, half.tls) = (eof, held, Tls::Starting);
         self.turn = None;
         Action::StartTls(side)
     }
@@ -233,14 +241,23 @@ impl Engine {
 
     /// The last word after a deadline.
     pub(crate) fn expire(&mut self, deadline: Deadline) -> Action {
+        self.last_word(Input::Expired(deadline), End::Expired(deadline))
+    }
+
+    /// The last word to a client that is not welcome any more.
+    pub(crate) fn bar(&mut self) -> Action {
+        self.last_word(Input::Barred, End::Limited("max-strikes"))
+    }
+
+    fn last_word(&mut self, input: Input<'_>, end: End) -> Action {
         // In the midst of a handshake there is no way to say anything.
         let mute = self.client.tls == Tls::Starting;
-        let word = match (!mute).then(|| self.conversation.step(Input::Expired(deadline))) {
+        let word = match (!mute).then(|| self.conversation.step(input)) {
             Some(Ok(Step::Reply(0, bytes))) => bytes,
             Some(Err(fault)) => fault.tell,
             _ => Bytes::new(),
         };
-        let close = self.close(End::Expired(deadline));
+        let close = self.close(end);
         if word.is_empty() || word.len() > self.limits.output {
             return close;
         }
@@ -252,7 +269,13 @@ impl Engine {
 const fn measure(step: &Step) -> (usize, usize) {
     match step {
         Step::NeedMore | Step::Wait | Step::Commit | Step::Relay | Step::Close => (0, 0),
-        Step::Pass(n) | Step::Drop(n) | Step::Route(n, _) | Step::Release(n) | Step::StartTls(n) => (*n, 0),
+        Step::Pass(n)
+        | Step::Drop(n)
+        | Step::Route(n, _)
+        | Step::Release(n)
+        | Step::Fail(n)
+        | Step::Strike(n)
+        | Step::StartTls(n) => (*n, 0),
         Step::Replace(n, bytes) | Step::Reply(n, bytes) => (*n, bytes.len()),
     }
 }

@@ -129,7 +129,7 @@ fn admit(
     let local = local.map_or(slot.bound, |local| SocketAddr::new(local.ip().to_canonical(), local.port()));
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let admission = Admission { _gateway: gateway, _vip: vip, _client: place };
-    let facts = Facts::plain(client, local);
+    let facts = Facts { id: worker.number(), ..Facts::plain(client, local) };
     worker.serve(connection::serve(worker.clone(), serving, stream, facts, admission, began));
 }
 

@@ -118,6 +118,7 @@ pub(crate) struct Ended {
     pub(crate) sent: u64,
     pub(crate) attempts: u32,
     pub(crate) key: Option<sekisho_api::KeyKind>,
+    pub(crate) known_by: Option<&'static str>,
     pub(crate) answered: Option<Duration>,
 }
 
@@ -127,6 +128,7 @@ fn finish(serving: &Serving, facts: &Facts, began: Instant, ended: &Ended, lease
         server: lease.as_ref().map(Lease::server),
         why: lease.as_ref().map(Lease::why),
         key: ended.key,
+        known_by: ended.known_by,
         answered: ended.answered,
         took: now.saturating_duration_since(began),
         received: ended.received,
@@ -168,6 +170,7 @@ fn blank<'a>(facts: &'a Facts, began: Instant) -> Record<'a> {
         server: None,
         why: None,
         key: None,
+        known_by: None,
         began,
         answered: None,
         took: Duration::ZERO,
@@ -196,7 +199,7 @@ mod tests {
     fn idle_connection_is_a_small_task_without_buffers() {
         // A relay: the task, and the stage it is in. No buffer is part of either.
         let (task, relay) = (size6(serve), size4(relate));
-        assert!(task <= 600, "the task has {task} bytes");
+        assert!(task <= 640, "the task has {task} bytes");
         assert!(relay <= 900, "the relay has {relay} bytes");
     }
 }

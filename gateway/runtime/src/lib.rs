@@ -26,6 +26,7 @@ mod scratch;
 mod slot;
 mod sockets;
 mod store;
+mod strikes;
 mod ticker;
 mod tls;
 mod totals;

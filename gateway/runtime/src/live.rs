@@ -11,6 +11,7 @@ use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 use crate::StartError;
 use crate::descriptors;
 use crate::limits::{Gauge, PerClient};
+use crate::strikes::Strikes;
 use crate::tls::{Acceptor, Connector, TlsError};
 use crate::totals::Tallies;
 
@@ -58,6 +59,7 @@ pub(crate) struct LiveVip {
 pub(crate) struct Counts {
     pub(crate) connections: Arc<Gauge>,
     pub(crate) clients: Arc<PerClient>,
+    pub(crate) strikes: Arc<Strikes>,
     pub(crate) tallies: Tallies,
 }
 
@@ -193,6 +195,7 @@ fn live_vip(
             Arc::new(Counts {
                 connections: Gauge::new(all),
                 clients: PerClient::new(each),
+                strikes: Strikes::new(),
                 tallies: Tallies::default(),
             })
         }

@@ -20,6 +20,8 @@ pub(crate) const WHY: &str = "why";
 pub(crate) const METHOD: &str = "method";
 /// The kind of key that the client was known by; never the key.
 pub(crate) const KEY: &str = "key";
+/// How the client became known, in the protocol's own word.
+pub(crate) const KNOWN_BY: &str = "known_by";
 /// Servers tried.
 pub(crate) const ATTEMPTS: &str = "attempts";
 /// Until the server's first byte, in milliseconds.

@@ -108,6 +108,8 @@ pub(crate) struct Tally {
     sent: AtomicU64,
     /// By [`End::place`].
     ends: [AtomicU64; End::KINDS.len()],
+    /// Connections by how their clients became known. Taken once a connection, and by whoever asks.
+    known: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Tallies {
@@ -138,6 +140,17 @@ impl Tallies {
 }
 
 impl Tallies {
+    /// Connections that have ended, by how their clients became known.
+    pub(crate) fn known(&self) -> BTreeMap<&'static str, u64> {
+        let mut sum = BTreeMap::new();
+        for tally in self.workers.lock().values() {
+            for (word, count) in &*tally.known.lock() {
+                *sum.entry(*word).or_default() += count;
+            }
+        }
+        sum
+    }
+
     /// Adds what a worker has counted of its exchanges.
     pub(crate) fn exchanged(&self, more: &ExchangeTotals) {
         self.exchanges.lock().add(more);
@@ -150,6 +163,11 @@ impl Tallies {
 }
 
 impl Tally {
+    /// Counts how a client became known.
+    pub(crate) fn known(&self, word: &'static str) {
+        *self.known.lock().entry(word).or_default() += 1;
+    }
+
     /// Counts one that has ended. Only the tally's own worker may: adding is not atomic, which saves locking the bus.
     pub(crate) fn count(&self, received: u64, sent: u64, end: End) {
         let add =

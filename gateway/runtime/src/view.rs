@@ -1,5 +1,6 @@
 //! The gateway as somebody sees it who looks and changes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sekisho_api::Handler;
@@ -43,6 +44,8 @@ pub struct VipStatus {
     pub totals: Totals,
     /// How that ended.
     pub ends: Ends,
+    /// How the clients of its connections became known, in the protocol's own words.
+    pub known: BTreeMap<&'static str, u64>,
     /// What became of its datagrams; none unless its protocol exchanges them.
     pub exchanges: Option<ExchangeTotals>,
 }
@@ -73,6 +76,7 @@ fn status(vip: &LiveVip) -> VipStatus {
         connections: vip.counts.connections.count(),
         totals: tallies.sum(),
         ends: tallies.ends(),
+        known: tallies.known(),
         exchanges,
     }
 }

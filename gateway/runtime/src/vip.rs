@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Record, Route, Unavailable};
+use sekisho_config::Vip;
 use sekisho_scheduler::{Ask, Pool, Table};
 
 use crate::access::Place;
@@ -68,7 +69,9 @@ impl VipCore {
     }
 
     fn ask<'a>(&'a self, route: &'a Route, facts: &Facts, table: &'a Arc<Table>) -> Ask<'a> {
-        Ask { route, client: facts.client.ip(), persist: &self.live.vip.persist, table }
+        let Vip { persist, limits, .. } = &*self.live.vip;
+        let user_limit = limits.max_connections_per_user;
+        Ask { route, client: facts.client.ip(), persist, table, user_limit }
     }
 
     /// As [`Core::choose`], and in the pool's queue where all servers are full.
@@ -189,6 +192,9 @@ impl Core for VipCore {
 
     fn record(&self, record: &Record<'_>) {
         self.tally.count(record.received, record.sent, record.end);
+        if let Some(word) = record.known_by {
+            self.tally.known(word);
+        }
         if !self.records() {
             return;
         }

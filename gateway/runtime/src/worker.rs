@@ -61,6 +61,8 @@ pub(crate) struct Worker {
     pub(crate) workbench: RefCell<Workbench>,
     pub(crate) meter: RefCell<Meter>,
     pub(crate) tasks: Cell<usize>,
+    /// Connections numbered so far.
+    numbered: Cell<u64>,
     drained: Notify,
 }
 
@@ -73,6 +75,13 @@ impl Worker {
     /// The coarse clock.
     pub(crate) fn ticker(&self) -> &Rc<Ticker> {
         &self.shared.ticker
+    }
+
+    /// The next connection's number: this worker's own count above its index, so that no two workers give the same.
+    pub(crate) fn number(&self) -> u64 {
+        let count = self.numbered.get() + 1;
+        self.numbered.set(count);
+        count << WORKER_BITS | self.index as u64
     }
 
     /// Counts as a client being served until it is dropped.
@@ -110,6 +119,9 @@ impl Drop for Served {
     }
 }
 
+/// Bits of a connection's number that tell its worker: there are at most 1,024.
+const WORKER_BITS: u32 = 10;
+
 /// Runs a worker until it is told to quit, or has drained.
 ///
 /// # Errors
@@ -134,6 +146,7 @@ pub(crate) fn run(
         workbench: RefCell::new(Workbench::new()?),
         meter: RefCell::new(Meter::new(Instant::now())),
         tasks: Cell::new(0),
+        numbered: Cell::new(0),
         drained: Notify::new(),
     });
     let local = LocalSet::new();

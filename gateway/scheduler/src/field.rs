@@ -91,6 +91,11 @@ impl<'a> Field<'a> {
         self.servers.get(index).map(Arc::as_ref)
     }
 
+    /// All servers of the pool, usable or not, in the order of the configuration.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'a ServerState> + use<'a> {
+        self.servers.iter().map(Arc::as_ref)
+    }
+
     /// How many servers the pool has, usable or not.
     pub(crate) fn len(&self) -> usize {
         self.servers.len()

@@ -29,7 +29,7 @@ pub use seal::{Sealed, TooLong};
 pub use secret::Secret;
 pub use server::ServerState;
 pub use spec::{
-    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, PassiveSpec, PoolSpec, QueueSpec,
+    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OnDown, PassiveSpec, PoolSpec, QueueSpec,
     ResponseCombine, ResponseSource, ServerSpec, TableSpec,
 };
 pub use table::{EntryView, Journalled, Replayed, Table, TableCounts};

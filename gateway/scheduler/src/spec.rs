@@ -15,6 +15,8 @@ pub struct PoolSpec {
     pub servers: Vec<ServerSpec>,
     /// What happens when no server is up.
     pub all_down: AllDown,
+    /// What happens to a client whose own server is down.
+    pub on_down: OnDown,
     /// Where clients wait while every server has its maximum of connections.
     pub queue: QueueSpec,
     /// How long a server that came up takes to reach its full weight; zero: at once.
@@ -138,6 +140,19 @@ pub enum AllDown {
     Refuse,
     /// All servers that are not in maintenance are used as if up: better a chance than none.
     UseAll,
+}
+
+/// What happens to a client whose own server, the one that persistence remembers, is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDown {
+    /// It gets another one, which is its own from then on.
+    #[default]
+    Next,
+    /// It gets another one for this time, and goes back to its own once that is up.
+    Temporary,
+    /// It gets none: only its own server has what belongs to it. Hashing methods then hash over all servers, and whoever
+    /// falls on one that is down gets none either.
+    Fail,
 }
 
 /// The queue of a pool whose servers are all full.

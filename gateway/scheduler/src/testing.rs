@@ -27,6 +27,7 @@ pub(crate) fn pool(method: Method, servers: Vec<ServerSpec>) -> PoolSpec {
         method,
         servers,
         all_down: AllDown::Refuse,
+        on_down: OnDown::Next,
         queue: QueueSpec { capacity: 0, timeout: Duration::from_secs(5) },
         slow_start: Duration::ZERO,
         health: health(),
@@ -118,7 +119,7 @@ impl Bench {
     }
 
     pub(crate) fn ask<'a>(&'a self, route: &'a Route, client: u32) -> Ask<'a> {
-        Ask { route, client: address(client), persist: &self.persist, table: self.table() }
+        Ask { route, client: address(client), persist: &self.persist, table: self.table(), user_limit: None }
     }
 
     pub(crate) fn choose(&self, route: &Route, client: u32) -> Result<Lease, Unavailable> {

@@ -55,6 +55,9 @@ pub enum Input<'a> {
     Ended(Side),
     /// The core would like the conversation to end at the next safe point. Not an order.
     Draining,
+    /// Too many strikes ([`Step::Strike`]) came from the client's address: the connection closes after this call, the last
+    /// chance for a word to the client. May come instead of `Open`.
+    Barred,
     /// A deadline passed and the connection closes after this call: the last chance for a word to the client.
     Expired(Deadline),
 }
@@ -121,6 +124,12 @@ pub enum Step {
     /// Consume `n` bytes, give the server up and settle its lease; the conversation stays with the client, whose bytes
     /// are shown next.
     Release(usize),
+    /// As `Release`, and the server has failed: where another one cannot be tried any more, since it may have heard what
+    /// is secret, the failure would else be known to the client alone.
+    Fail(usize),
+    /// Consume `n` bytes; the client did what must not be repeated quickly, such as naming a wrong password. It counts
+    /// against the client's address, and the conversation stands still for a time that grows with the count.
+    Strike(usize),
     /// Consume `n` bytes and start TLS on the offered side, after everything said to it has been written. All that
     /// is buffered behind the `n` bytes is discarded: it was sent in clear and must never count as secured. Nothing is
     /// shown before `Secured`.

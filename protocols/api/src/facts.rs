@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What the core knows of a connection.
 #[derive(Clone, Debug)]
@@ -12,12 +13,14 @@ pub struct Facts {
     pub local: SocketAddr,
     /// The TLS that ends at the gateway; `None` on a plain connection.
     pub tls: Option<Arc<TlsFacts>>,
+    /// The connection's number: no other of this process has or had it. 0 where there is no connection, as for a datagram.
+    pub id: u64,
 }
 
 impl Facts {
     /// Facts of a plain connection.
     pub fn plain(client: SocketAddr, local: SocketAddr) -> Self {
-        Self { client, local, tls: None }
+        Self { client, local, tls: None, id: 0 }
     }
 }
 
@@ -32,4 +35,7 @@ pub struct TlsFacts {
     pub version: &'static str,
     /// The subject of the client's certificate, if it gave one that was verified: RFC 4514 text.
     pub client_subject: Option<Box<str>>,
+    /// Until when the certificate of the other side holds, where it showed one: a client's that was verified, or a
+    /// server's whether or not it was.
+    pub not_after: Option<SystemTime>,
 }

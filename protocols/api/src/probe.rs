@@ -84,6 +84,9 @@ pub enum ProbeStep {
     Send(usize, Bytes),
     /// Consume this many bytes and start TLS.
     StartTls(usize),
+    /// Remember of the server, for operators: a name of lower-case words joined by hyphens, and at most 64 bytes of text.
+    /// Consumes nothing; the bytes that there are, be it none, are shown again.
+    Note(&'static str, String),
     /// The server is well.
     Up,
     /// The server is not; the text says why, for the operator.

@@ -75,6 +75,8 @@ pub struct Descriptor {
 pub struct Patience {
     /// For what the protocol needs to choose a server.
     pub head: Option<Duration>,
+    /// For what a server has to say before anything is committed to it, each time; after that another one is tried.
+    pub greeting: Option<Duration>,
     /// For the first byte of a server's answer.
     pub response: Option<Duration>,
     /// Without a byte either way.

@@ -14,6 +14,10 @@ pub enum Unavailable {
     QueueTimeout,
     /// Every server that was tried failed before it answered.
     ConnectFailed,
+    /// The server that the client belongs to is down, and the pool is configured to give it no other.
+    OwnDown,
+    /// The client's user has as many connections as a user may have.
+    UserLimit,
 }
 
 impl Unavailable {
@@ -24,6 +28,8 @@ impl Unavailable {
             Self::Full => "full",
             Self::QueueTimeout => "queue-timeout",
             Self::ConnectFailed => "connect-failed",
+            Self::OwnDown => "own-down",
+            Self::UserLimit => "user-limit",
         }
     }
 }
@@ -35,6 +41,8 @@ impl fmt::Display for Unavailable {
             Self::Full => "every server has its maximum of connections",
             Self::QueueTimeout => "no server became free in time",
             Self::ConnectFailed => "every server that was tried failed",
+            Self::OwnDown => "the client's own server is down",
+            Self::UserLimit => "the user has the most connections that a user may have",
         })
     }
 }
@@ -118,7 +126,7 @@ impl End {
 
     /// The names that ends are counted under: their own, but one for all faults of a side and one for all limits, whose
     /// labels are as many as protocols make up.
-    pub const KINDS: [&'static str; 18] = [
+    pub const KINDS: [&'static str; 20] = [
         "done",
         "client-left",
         "server-left",
@@ -137,6 +145,8 @@ impl End {
         "gateway-fault",
         "limited",
         "drained",
+        "own-down",
+        "user-limit",
     ];
 
     /// Under which of [`End::KINDS`] it is counted.
@@ -160,6 +170,8 @@ impl End {
             Self::Fault(Blame::Gateway, _) => 15,
             Self::Limited(_) => 16,
             Self::Drained => 17,
+            Self::Unavailable(Unavailable::OwnDown) => 18,
+            Self::Unavailable(Unavailable::UserLimit) => 19,
         }
     }
 }
@@ -189,6 +201,8 @@ mod tests {
             End::Fault(Blame::Gateway, "gateway-fault"),
             End::Limited("limited"),
             End::Drained,
+            End::Unavailable(Unavailable::OwnDown),
+            End::Unavailable(Unavailable::UserLimit),
         ];
         for (place, end) in ends.into_iter().enumerate() {
             assert_eq!((end.place(), End::KINDS[place]), (place, end.name()));

@@ -19,6 +19,9 @@ pub struct Route {
     pub hash: Option<u64>,
     /// Servers that must not be chosen, by [`crate::server::Server::id`]: those already tried for this client.
     pub exclude: SmallVec<[u64; 4]>,
+    /// How the client became known, a constant word of the protocol's: `cookie`, `weak-cookie`, `login`. For the log, the
+    /// metrics and whoever asks for a decision's reasons.
+    pub by: Option<&'static str>,
 }
 
 impl Route {
@@ -35,6 +38,13 @@ impl Route {
         {
             self.keys.push(key);
         }
+        self
+    }
+
+    /// Says how the client became known: lower-case words joined by hyphens.
+    #[must_use]
+    pub const fn known_by(mut self, word: &'static str) -> Self {
+        self.by = Some(word);
         self
     }
 

@@ -151,6 +151,8 @@ pub struct Record<'a> {
     pub why: Option<Why>,
     /// The kind of key that the client was known by; never the key.
     pub key: Option<KeyKind>,
+    /// How the client became known: [`crate::Route::by`].
+    pub known_by: Option<&'static str>,
     /// When the connection or request began.
     pub began: Instant,
     /// How long until the server's first byte.

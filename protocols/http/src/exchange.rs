@@ -173,6 +173,7 @@ impl Exchange {
             facts: &self.conn.facts,
             server: self.lease.as_ref().map(Lease::server),
             why,
+            known_by: None,
             key: match why {
                 Some(Why::Preferred) => Some(KeyKind::COOKIE),
                 Some(Why::Persisted(kind)) => Some(kind),

@@ -203,6 +203,7 @@ fn refused(conn: &Conn, end: End) {
         server: None,
         why: None,
         key: None,
+        known_by: None,
         began: now,
         answered: None,
         took: Duration::ZERO,

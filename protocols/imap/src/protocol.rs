@@ -17,6 +17,8 @@ use crate::probe::ImapProbe;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Imap;
 
+/// Servers greet at once; one that has not by then is replaced before anybody notices.
+const GREETING: Duration = Duration::from_secs(10);
 /// Servers delay the answer to a wrong password, Dovecot by up to 17 seconds.
 const VERDICT: Duration = Duration::from_secs(60);
 /// Longer than the servers' own half hour (RFC 9051, section 5.4), so that it is they who say good-bye.
@@ -47,7 +49,7 @@ impl Protocol for Imap {
     }
 
     fn patience(&self) -> Patience {
-        Patience { head: Some(LOGIN), response: Some(VERDICT), idle: Some(IDLE) }
+        Patience { head: Some(LOGIN), greeting: Some(GREETING), response: Some(VERDICT), idle: Some(IDLE) }
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {

@@ -37,7 +37,7 @@ impl Protocol for Rdp {
     }
 
     fn patience(&self) -> Patience {
-        Patience { response: Some(CONFIRM), idle: Some(SESSION), ..Patience::default() }
+        Patience { greeting: Some(CONFIRM), idle: Some(SESSION), ..Patience::default() }
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {

@@ -102,6 +102,9 @@ impl Probe {
                     sent.extend_from_slice(&bytes);
                 }
                 ProbeStep::StartTls(_) => buffer.clear(),
+                ProbeStep::Note(name, text) => {
+                    assert!(text.len() <= 64, "the note {name} has {} bytes", text.len());
+                }
                 ProbeStep::Up => return (true, sent),
                 ProbeStep::Down(_) => return (false, sent),
             }

@@ -206,10 +206,11 @@ impl Rig {
                 self.effects.asked("retry");
                 self.lose_server(Phase::Routing);
             }
-            Action::ReleaseServer => {
-                self.effects.asked("release");
+            Action::ReleaseServer { failed } => {
+                self.effects.asked(if failed { "fail" } else { "release" });
                 self.lose_server(Phase::Talking);
             }
+            Action::Strike => self.effects.asked("strike"),
             Action::StartTls(side) => {
                 self.effects
                     .asked(format!("starttls {}", if side == Side::Client { "client" } else { "server" }));

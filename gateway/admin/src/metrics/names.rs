@@ -67,6 +67,7 @@ families! {
     VIP_RECEIVED = Counter "sekisho_vip_received_bytes_total" VIP, "Bytes from clients, of what has ended.";
     VIP_SENT = Counter "sekisho_vip_sent_bytes_total" VIP, "Bytes to clients, of what has ended.";
     VIP_ENDS = Counter "sekisho_vip_ends_total" &["vip", "end"], "How what has ended did, by the name that the access log has for it; faults and limits by kind.";
+    VIP_KNOWN = Counter "sekisho_vip_known_total" &["vip", "by"], "How the clients of connections that have ended became known, in the protocol's own words.";
     VIP_ANSWERED = Counter "sekisho_vip_answered_total" &["vip", "reason"], "Datagrams that the gateway answered itself, by the protocol's reason.";
     VIP_IGNORED = Counter "sekisho_vip_ignored_total" &["vip", "reason"], "Datagrams of clients that were met with silence, by the protocol's reason.";
     VIP_ASKED = Counter "sekisho_vip_asked_total" VIP, "Datagrams sent to servers, each time that one was.";
@@ -93,6 +94,9 @@ families! {
     SERVER_TIMEOUTS = Counter "sekisho_server_timeouts_total" SERVER, "Answers of it that did not come in time; also counted as failures.";
     SERVER_STRAYS = Counter "sekisho_server_strays_total" SERVER, "Datagrams from its address that answered nothing that was asked.";
     SERVER_REPEATS = Counter "sekisho_server_repeats_total" SERVER, "Requests that another server was asked as well, because this one was silent.";
+
+    SERVER_CERTIFICATE = Gauge "sekisho_server_certificate_expiry_timestamp_seconds" SERVER, "When the certificate expires that it showed to a probe, since 1970.";
+    SERVER_NOTE = Info "sekisho_server_note_info" &["pool", "server", "name", "text"], "What probes found out about it.";
 
     PERSISTENCE_ENTRIES = Gauge "sekisho_persistence_entries" DOMAIN, "Keys that are remembered.";
     PERSISTENCE_BYTES = Gauge "sekisho_persistence_bytes" DOMAIN, "Bytes of keys and names.";

@@ -46,6 +46,8 @@ fn vips(page: &mut Page, vips: &[Vip]) {
     }
     let ends = vips.iter().flat_map(|vip| vip.ends.iter().map(|(end, count)| ([&*vip.name, *end], *count)));
     page.all(&names::VIP_ENDS, ends);
+    let known = vips.iter().flat_map(|vip| vip.known.iter().map(|(by, count)| ([&*vip.name, *by], *count)));
+    page.all(&names::VIP_KNOWN, known);
 }
 
 fn exchanges(page: &mut Page, vips: &[Vip]) {
@@ -108,6 +110,14 @@ fn servers(page: &mut Page, servers: &[Server]) {
     for (family, number) in of {
         page.all(family, servers.iter().map(|server| (server.place(), number(server))));
     }
+    let certificates =
+        servers.iter().filter_map(|server| Some((server.place(), server.certificate?.as_secs())));
+    page.all(&names::SERVER_CERTIFICATE, certificates);
+    let notes = servers.iter().flat_map(|server| {
+        let [pool, name] = server.place();
+        server.notes.iter().map(move |(note, text)| ([pool, name, *note, &**text], 1))
+    });
+    page.all(&names::SERVER_NOTE, notes);
 }
 
 impl Server {

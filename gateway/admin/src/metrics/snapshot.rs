@@ -1,5 +1,6 @@
 //! The numbers of a gateway at one moment: plain values, from which text is made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sekisho_runtime::{Ends, ExchangeTotals, Totals};
@@ -40,6 +41,7 @@ pub(crate) struct Vip {
     pub(crate) connections: usize,
     pub(crate) totals: Totals,
     pub(crate) ends: Ends,
+    pub(crate) known: BTreeMap<&'static str, u64>,
     pub(crate) exchanges: Option<ExchangeTotals>,
 }
 
@@ -66,6 +68,10 @@ pub(crate) struct Server {
     pub(crate) timeouts: u64,
     pub(crate) strays: u64,
     pub(crate) repeats: u64,
+    /// Until when the certificate that it showed to a probe holds, since 1970.
+    pub(crate) certificate: Option<Duration>,
+    /// What probes found out, by name.
+    pub(crate) notes: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone, Debug)]

@@ -67,8 +67,8 @@ fn resident(status: &str) -> Option<u64> {
 }
 
 fn vip(status: VipStatus) -> Vip {
-    let VipStatus { name, connections, totals, ends, exchanges } = status;
-    Vip { name: name.as_ref().to_owned(), connections, totals, ends, exchanges }
+    let VipStatus { name, connections, totals, ends, known, exchanges } = status;
+    Vip { name: name.as_ref().to_owned(), connections, totals, ends, known, exchanges }
 }
 
 fn pool(pool: &scheduler::Pool) -> Pool {
@@ -93,6 +93,8 @@ fn server(pool: &str, server: &ServerState) -> Server {
         timeouts: server.timeouts(),
         strays: server.strays(),
         repeats: server.repeats(),
+        certificate: server.certificate_expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()),
+        notes: server.notes(),
     }
 }
 

@@ -40,6 +40,7 @@ fn snapshot() -> Snapshot {
         connections,
         totals: Totals { served: 42, received: 43, sent: u64::MAX },
         ends,
+        known: BTreeMap::from([("cookie", 44), ("weak-cookie", 45)]),
         exchanges,
     };
     let server = |name: &str, state, response| Server {
@@ -55,6 +56,8 @@ fn snapshot() -> Snapshot {
         timeouts: 15,
         strays: 16,
         repeats: 17,
+        certificate: (state == State::Up).then_some(Duration::from_secs(1_900_000_000)),
+        notes: if state == State::Up { vec![("protocol", "tls".to_owned())] } else { Vec::new() },
     };
     Snapshot {
         process: Process {

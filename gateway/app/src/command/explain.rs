@@ -37,7 +37,7 @@ pub(crate) fn run(
         return Err(Failure::NoSuchPool { name: options.vip.clone(), known: vip.pools.join(", ") });
     };
     take_down(pool, &options.down, now)?;
-    let ask = Ask { route: &route, client: options.client, persist: &vip.persist, table };
+    let ask = Ask { route: &route, client: options.client, persist: &vip.persist, table, user_limit: None };
     let explanation = pool.explain(&ask, now);
     writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
     let said = options.cookie.as_ref().map(|_| "cookie").or(options.token.as_ref().map(|_| "token"));

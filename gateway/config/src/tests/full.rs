@@ -109,6 +109,9 @@ fn every_key_of_a_vip_reaches_the_model() {
     let limits = Limits {
         max_connections: Some(20_000),
         max_connections_per_client: Some(200),
+        max_connections_per_user: Some(20),
+        max_strikes: Some(30),
+        strike_memory: seconds(900),
         buffer: 32 << 10,
         attempts: 2,
     };
@@ -119,6 +122,7 @@ fn every_key_of_a_vip_reaches_the_model() {
             handshake: seconds(5),
             head: seconds(6),
             connect: Duration::from_millis(1500),
+            greeting: Some(seconds(3)),
             response: Some(Duration::from_millis(2500)),
             idle: seconds(300),
             half_closed: seconds(20),
@@ -154,6 +158,7 @@ fn every_key_of_a_pool_reaches_the_model() {
         Method::LeastResponseTime { source: ResponseSource::Traffic, combine: ResponseCombine::None };
     assert_eq!(pool.spec.method, method);
     assert_eq!(pool.spec.all_down, AllDown::UseAll);
+    assert_eq!(pool.spec.on_down, sekisho_scheduler::OnDown::Temporary);
     assert_eq!(pool.spec.queue, QueueSpec { capacity: 50, timeout: seconds(2) });
     assert_eq!((pool.spec.slow_start, pool.spec.seed), (seconds(30), 7));
     assert_eq!(

@@ -52,6 +52,9 @@ pub(super) fn line(
     if let Some(key) = record.key {
         line.word(names::KEY, key.name());
     }
+    if let Some(word) = record.known_by {
+        line.word(names::KNOWN_BY, word);
+    }
     line.number(names::ATTEMPTS, record.attempts.into());
     if let Some(answered) = record.answered {
         line.milliseconds(names::ANSWERED, answered);

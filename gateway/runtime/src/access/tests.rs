@@ -48,6 +48,7 @@ fn with_record(served: bool, request: Option<RequestLine<'_>>, look: impl FnOnce
         server: served.then_some(&server),
         why: served.then_some(Why::Persisted(KeyKind::COOKIE)),
         key: served.then_some(KeyKind::COOKIE),
+        known_by: None,
         began: Instant::now(),
         answered: served.then_some(Duration::from_micros(1250)),
         took: Duration::from_micros(1_000_402),

@@ -30,6 +30,7 @@ impl Driver<'_> {
     /// That the client left meanwhile.
     pub(super) async fn connect(&mut self) -> Result<(), End> {
         self.ended.key = self.route.keys.first().map(Key::kind);
+        self.ended.known_by = self.route.by;
         let core = &self.serving.core;
         while self.ended.attempts < core.attempts() {
             let (client, engine, ended) = (&mut self.client, &mut self.engine, &mut self.ended);

@@ -3,6 +3,7 @@
 mod connect;
 mod read;
 mod secure;
+mod strike;
 mod write;
 
 use std::rc::Rc;
@@ -55,7 +56,15 @@ pub(crate) async fn run(
         server: None,
         engine: Engine::new(conversation, facts, limits),
         route: Route::new(),
-        ended: Ended { end: End::Done, received: 0, sent: 0, attempts: 0, key: None, answered: None },
+        ended: Ended {
+            end: End::Done,
+            received: 0,
+            sent: 0,
+            attempts: 0,
+            key: None,
+            known_by: None,
+            answered: None,
+        },
         began,
         drain_told: false,
         kept_alive: false,
@@ -85,6 +94,9 @@ struct Driver<'a> {
 
 impl Driver<'_> {
     async fn run(mut self) -> Front {
+        if self.is_barred() {
+            self.engine.barred();
+        }
         loop {
             match self.engine.next() {
                 Action::Write(side, bytes) => {
@@ -109,7 +121,8 @@ impl Driver<'_> {
                         return self.over(end);
                     }
                 }
-                Action::ReleaseServer => self.release(None),
+                Action::ReleaseServer { failed } => self.release(failed.then_some(Failure::Reset)),
+                Action::Strike => self.strike().await,
                 Action::StartTls(side) => {
                     if let Err(end) = self.secure(side).await {
                         return self.over(end);

@@ -32,7 +32,11 @@ impl Driver<'_> {
         let (deadline, name) = match (need, owes) {
             (Need::NeedMore, _) if self.server.is_none() => (self.began + timeouts.head, Deadline::Head),
             // Whatever the client says meanwhile.
-            (_, Some(since)) => (since + timeouts.response.unwrap_or(timeouts.idle), Deadline::Response),
+            (_, Some(since)) => {
+                let greeting = timeouts.greeting.filter(|_| !self.engine.committed());
+                let patience = greeting.or(timeouts.response).unwrap_or(timeouts.idle);
+                (since + patience, Deadline::Response)
+            }
             _ => (Instant::now() + timeouts.idle, Deadline::Idle),
         };
         let told = self.drain_told;

@@ -4,8 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
-use sekisho_api::{ProbeInput, ProbeOver, ProbeRun, ProbeStep, ProbeTls, Server, Stream};
+use sekisho_api::{ProbeInput, ProbeOver, ProbeRun, ProbeStep, ProbeTls, Stream, TlsFacts};
 use sekisho_config::{ProbeSpec, ServerTls};
+use sekisho_scheduler::ServerState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -32,7 +33,7 @@ pub(super) async fn probe(spec: &ProbeSpec, target: &Target) -> Result<(), Strin
         ProbeOver::AsPool => !target.streams_only,
     };
     if datagrams {
-        return datagram(run, address, proxy).await;
+        return datagram(run, server, address, proxy).await;
     }
     let wanted = spec.probe.tls();
     let tls = match wanted {
@@ -40,7 +41,7 @@ pub(super) async fn probe(spec: &ProbeSpec, target: &Target) -> Result<(), Strin
         ProbeTls::AsPool => connector.filter(|_| !target.start_tls),
         ProbeTls::Always => Some(connector.or(ANYONE.as_ref()).ok_or("TLS is not available")?),
     };
-    let line = Line { server: &**server, address, proxy, connector: connector.or(ANYONE.as_ref()) };
+    let line = Line { server, address, proxy, connector: connector.or(ANYONE.as_ref()) };
     stream(run, line, tls.is_some()).await
 }
 
@@ -62,7 +63,7 @@ static ANYONE: LazyLock<Option<Arc<Connector>>> = LazyLock::new(|| {
 /// What is needed to connect.
 #[derive(Clone, Copy)]
 struct Line<'a> {
-    server: &'a dyn Server,
+    server: &'a ServerState,
     address: SocketAddr,
     /// What is sent before anything else.
     proxy: &'static [u8],
@@ -79,6 +80,15 @@ impl Line<'_> {
         if tls { self.secure(tcp).await } else { Ok(Io::Plain(PlainStream::new(tcp))) }
     }
 
+    /// The TLS that there is, and remembers of the server until when its certificate holds.
+    fn shown(self, io: &Io) -> Option<&TlsFacts> {
+        let facts = io.tls().map(|tls| &**tls);
+        if let Some(at) = facts.and_then(|facts| facts.not_after) {
+            self.server.set_certificate_expiry(at);
+        }
+        facts
+    }
+
     async fn secure(self, tcp: TcpStream) -> Result<Io, String> {
         let connector = self.connector.ok_or("TLS is not available")?;
         let stream = connector.connect(tcp, self.server.name(), self.address).await;
@@ -90,12 +100,17 @@ impl Line<'_> {
 async fn stream(mut run: Box<dyn ProbeRun>, line: Line<'_>, tls: bool) -> Result<(), String> {
     let mut io = line.connect(tls).await?;
     let mut buffer = Vec::new();
-    let mut step = run.step(ProbeInput::Connected(io.tls().map(|tls| &**tls)));
+    let mut step = run.step(ProbeInput::Connected(line.shown(&io)));
     for _ in 0..STEPS {
         match step {
             ProbeStep::Up => return Ok(()),
             ProbeStep::Down(why) => return Err(why),
             ProbeStep::NeedMore => {}
+            ProbeStep::Note(name, text) => {
+                line.server.note(name, text);
+                step = run.step(ProbeInput::Bytes(&buffer));
+                continue;
+            }
             ProbeStep::Send(n, bytes) => {
                 consume(&mut buffer, n)?;
                 let sent = async {
@@ -116,7 +131,7 @@ async fn stream(mut run: Box<dyn ProbeRun>, line: Line<'_>, tls: bool) -> Result
                     Io::Plain(plain) => line.secure(plain.into_inner()).await?,
                     _ => return Err("the probe starts TLS twice".to_owned()),
                 };
-                step = run.step(ProbeInput::Connected(io.tls().map(|tls| &**tls)));
+                step = run.step(ProbeInput::Connected(line.shown(&io)));
                 continue;
             }
         }
@@ -135,6 +150,7 @@ async fn stream(mut run: Box<dyn ProbeRun>, line: Line<'_>, tls: bool) -> Result
 /// Lets the run speak over datagrams: each is shown by itself, and sent behind `proxy`.
 async fn datagram(
     mut run: Box<dyn ProbeRun>,
+    server: &ServerState,
     address: SocketAddr,
     proxy: &'static [u8],
 ) -> Result<(), String> {
@@ -148,7 +164,7 @@ async fn datagram(
         Ok::<_, io::Error>(socket)
     };
     let socket = open.await.map_err(|error| format!("no socket: {}", words(&error)))?;
-    let mut buffer = Vec::new();
+    let (mut buffer, mut read) = (Vec::new(), 0);
     let mut step = run.step(ProbeInput::Datagrams);
     for _ in 0..STEPS {
         match step {
@@ -162,11 +178,16 @@ async fn datagram(
                     .map_err(|error| format!("sending failed: {}", words(&error)))?;
             }
             ProbeStep::StartTls(_) => return Err("the probe starts TLS on datagrams".to_owned()),
+            ProbeStep::Note(name, text) => {
+                server.note(name, text);
+                step = run.step(ProbeInput::Bytes(buffer.get(..read).unwrap_or_default()));
+                continue;
+            }
         }
         buffer.resize(MOST, 0);
         // An ICMP message comes out here as an error.
-        let n = socket.recv(&mut buffer).await.map_err(|error| format!("no answer: {}", words(&error)))?;
-        step = run.step(ProbeInput::Bytes(buffer.get(..n).unwrap_or_default()));
+        read = socket.recv(&mut buffer).await.map_err(|error| format!("no answer: {}", words(&error)))?;
+        step = run.step(ProbeInput::Bytes(buffer.get(..read).unwrap_or_default()));
     }
     Err("the probe comes to no end".to_owned())
 }

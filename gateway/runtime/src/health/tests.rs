@@ -231,6 +231,7 @@ fn target(address: SocketAddr) -> Target {
             admin: Admin::Ready,
         }],
         all_down: AllDown::Refuse,
+        on_down: sekisho_scheduler::OnDown::Next,
         queue: QueueSpec { capacity: 0, timeout: Duration::ZERO },
         slow_start: Duration::ZERO,
         health: health_spec(),

@@ -216,6 +216,7 @@ fn token(secret: &Secret) -> String {
             admin: sekisho_scheduler::Admin::Ready,
         }],
         all_down: sekisho_scheduler::AllDown::Refuse,
+        on_down: sekisho_scheduler::OnDown::Next,
         queue: sekisho_scheduler::QueueSpec { capacity: 0, timeout: Duration::ZERO },
         slow_start: Duration::ZERO,
         health: crate::health::tests::health_spec(),

@@ -125,13 +125,16 @@ impl Acceptor {
             server_name: server_name(&session),
             alpn: session.alpn_protocol().map(Into::into),
             version: version(&session),
-            client_subject: session
-                .peer_certificates()
-                .and_then(|chain| chain.first())
-                .and_then(|leaf| subject::subject(leaf)),
+            client_subject: leaf(&session).and_then(|leaf| subject::subject(leaf)),
+            not_after: leaf(&session).and_then(|leaf| subject::not_after(leaf)),
         };
         Ok(TlsStream::new(tcp, session, facts))
     }
+}
+
+/// The certificate that the other side showed.
+pub(super) fn leaf(session: &Connection) -> Option<&rustls::pki_types::CertificateDer<'static>> {
+    session.peer_certificates().and_then(|chain| chain.first())
 }
 
 /// `TLSv1.2` or `TLSv1.3`.

@@ -93,6 +93,7 @@ async fn handshake(tcp: TcpStream, mut session: Box<Connection>) -> Result<TlsSt
         alpn: session.alpn_protocol().map(Into::into),
         version: super::acceptor::version(&session),
         client_subject: None,
+        not_after: super::acceptor::leaf(&session).and_then(|leaf| super::subject::not_after(leaf)),
     };
     Ok(TlsStream::new(tcp, session, facts))
 }

@@ -1,6 +1,7 @@
 //! The subject of a certificate as RFC 4514 text.
 
 use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
 use x509_parser::asn1_rs::Any;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -30,6 +31,13 @@ pub(super) fn subject(der: &[u8]) -> Option<Box<str>> {
         }
     }
     (!text.is_empty() && text.len() <= LONGEST).then(|| text.into())
+}
+
+/// Until when a certificate holds; `None` for what is no certificate.
+pub(super) fn not_after(der: &[u8]) -> Option<SystemTime> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// The short names of RFC 4514, section 3.
@@ -139,6 +147,16 @@ mod tests {
     fn unnamed_types_are_hexadecimal() {
         let kind = rcgen::DnType::CustomDnType(vec![2, 5, 4, 5]);
         assert_eq!(subject_of(&[(kind, "42")]).as_deref(), Some("2.5.4.5=#0c023432"));
+    }
+
+    #[test]
+    fn end_of_validity_is_read() {
+        let mut params = rcgen::CertificateParams::default();
+        params.not_after = rcgen::date_time_ymd(2031, 2, 3);
+        let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(1_927_843_200);
+        assert_eq!(not_after(certificate.der()), Some(expected));
+        assert_eq!(not_after(b"garbage"), None);
     }
 
     #[test]

@@ -160,6 +160,7 @@ impl Run {
             server: lease.as_ref().map(Lease::server),
             why: lease.as_ref().map(Lease::why),
             key: None,
+            known_by: None,
             began: self.began,
             answered: self.answered,
             took: now.saturating_duration_since(self.began),
@@ -194,7 +195,9 @@ impl Run {
                     self.release(Some(Failure::Reset));
                     self.choose().await;
                 }
-                Action::ReleaseServer => self.release(None),
+                Action::ReleaseServer { failed } => self.release(failed.then_some(Failure::Reset)),
+                // An address of a datagram is anybody's to write: it would be somebody else who pays.
+                Action::Strike => {}
                 Action::StartTls(_) => return End::Fault(sekisho_api::Blame::Gateway, "tls-over-datagrams"),
                 Action::Relay { to_server, .. } => {
                     if !to_server.is_empty() {

@@ -7,6 +7,7 @@ use sekisho_api::Key;
 use siphasher::sip::SipHasher13;
 
 use crate::field::Field;
+use crate::server::ServerState;
 
 /// The hash that stands for a client, by key or address. Equal on all nodes with the same seed; the seed also keeps
 /// clients from knowing where they will land.
@@ -37,6 +38,17 @@ pub(super) fn modulo(field: &Field<'_>, hash: u64) -> Option<usize> {
         last = Some(index);
     }
     last
+}
+
+/// The place on which the hash falls, modulo the weights of all servers that `counts`, usable or not.
+pub(super) fn home(field: &Field<'_>, hash: u64, counts: impl Fn(&ServerState) -> bool) -> Option<usize> {
+    let weights = || field.all().map(|server| if counts(server) { u64::from(server.weight()) } else { 0 });
+    let mut left = hash.checked_rem(weights().sum())?;
+    weights().position(|weight| {
+        let here = left < weight;
+        left = left.saturating_sub(weight);
+        here
+    })
 }
 
 /// Sets this use of the seed apart from others.

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::random::mix;
 use crate::field::Field;
+use crate::server::ServerState;
 use crate::spec::{HashKind, PoolSpec};
 
 /// The table of a pool, over the *configured* servers by name and seed, so that every node has the same one and a
@@ -66,6 +67,26 @@ impl Maglev {
         let start = (hash % servers.max(1) as u64) as usize;
         let around = || (0..servers).map(|i| (start + i) % servers);
         around().find(|&index| fits(index)).or_else(|| around().find(|&index| field.open_weight(index) > 0))
+    }
+
+    /// The place for `hash` if every server that `counts` is usable.
+    pub(super) fn home(
+        &self,
+        field: &Field<'_>,
+        hash: u64,
+        counts: impl Fn(&ServerState) -> bool,
+    ) -> Option<usize> {
+        let table = self.current(field);
+        let step = 1 + mix(hash) % (SLOTS - 1);
+        let mut slot = hash % SLOTS;
+        for _ in 0..TRIES {
+            let index = usize::from(table.slots.get(slot as usize).copied()?);
+            if field.server(index).is_some_and(&counts) {
+                return Some(index);
+            }
+            slot = (slot + step) % SLOTS;
+        }
+        None
     }
 
     /// The table; built anew after an operator changed a weight.

@@ -11,6 +11,7 @@ mod tests;
 mod wheel;
 
 use crate::field::Field;
+use crate::server::ServerState;
 use crate::spec::{Method, PoolSpec};
 pub(crate) use hash::hash;
 use maglev::Maglev;
@@ -66,6 +67,17 @@ impl Chooser {
             Method::ConsistentHash(kind) => self.maglev.as_ref()?.pick(field, hash(), kind),
             Method::SourceHash => hash::modulo(field, hash()),
             Method::FirstAvailable => field.candidates().next().map(|(index, ..)| index),
+        }
+    }
+
+    /// Where a hashing method puts a client when every server is well; none for the other methods.
+    pub(crate) fn home(&self, field: &Field<'_>, hash: impl FnOnce() -> u64) -> Option<usize> {
+        let lowest = field.all().filter(|server| server.weight() > 0).map(ServerState::group).min()?;
+        let counts = |server: &ServerState| server.weight() > 0 && server.group() == lowest;
+        match self.method {
+            Method::ConsistentHash(_) => self.maglev.as_ref()?.home(field, hash(), counts),
+            Method::SourceHash => hash::home(field, hash(), counts),
+            _ => None,
         }
     }
 

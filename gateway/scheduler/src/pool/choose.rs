@@ -12,6 +12,7 @@ use crate::field::{Field, Terms};
 use crate::method::Mode;
 use crate::queue::{Asker, Want};
 use crate::server::ServerState;
+use crate::spec::OnDown;
 use crate::table::{Holds, Table};
 
 /// Why there is no lease, and what waiting would be for.
@@ -54,12 +55,18 @@ impl Pool {
     pub(super) fn attempt(&self, ask: &Ask<'_>, now: Moment, asker: Asker) -> Result<Lease, Refused> {
         let opened = self.opened(ask, now);
         let ask = &ask.with(opened.as_ref());
+        if self.user_is_full(ask, now) {
+            return Err(Refused::Useless(Unavailable::UserLimit));
+        }
         let field = self.field(ask, now, asker);
         let resort = field.as_ref().is_ok_and(Field::resort);
         let mut holds = Holds::default();
         let mut lost = false;
         match self.own_server(ask, now, &mut holds, resort) {
             Own::Unknown => {}
+            Own::Lost if self.spec.on_down == OnDown::Fail => {
+                return Err(Refused::Useless(Unavailable::OwnDown));
+            }
             Own::Lost => lost = true,
             Own::Known(place, why) => {
                 if let Some(server) = self.servers.get(place) {
@@ -83,6 +90,16 @@ impl Pool {
             (false, true) => Why::Moved(method),
             (false, false) => Why::Method(method),
         };
+        if self.spec.on_down == OnDown::Fail
+            && let Some(home) = self.chooser.home(&field, || self.client_hash(ask))
+        {
+            let server = self.servers.get(home).filter(|server| field.weight(server) > 0);
+            let server = server.ok_or(Refused::Useless(Unavailable::OwnDown))?;
+            if field.room(server) && server.take(now, resort) {
+                return Ok(self.lease(ask, server, why, now, holds));
+            }
+            return Err(Refused::Full(Want::Only(server.id())));
+        }
         // Each turn that takes nothing means that somebody else took the last place of a server just now.
         for _ in 0..=self.servers.len() {
             let Some(place) = self.chooser.pick(&field, || self.client_hash(ask), Mode::Commit) else {

@@ -36,6 +36,8 @@ pub struct Ask<'a> {
     pub persist: &'a [Persist],
     /// The table of the VIP's persistence domain.
     pub table: &'a Arc<Table>,
+    /// The most connections of one user, over all that share the table; none: no limit.
+    pub user_limit: Option<u32>,
 }
 
 /// A pool of one configuration. A reload builds another; servers and the queue are handed on to it.

@@ -7,6 +7,7 @@ use sekisho_api::{Key, KeyKind, Persist, Prefer, Server, Why};
 use super::{Ask, Pool};
 use crate::clock::Moment;
 use crate::server::ServerState;
+use crate::spec::OnDown;
 use crate::table::{Found, Holds};
 
 /// What is known of a client's own server.
@@ -21,6 +22,12 @@ pub(super) enum Own {
 }
 
 impl Pool {
+    /// Whether the client's user has as many connections as a user may have.
+    pub(super) fn user_is_full(&self, ask: &Ask<'_>, now: Moment) -> bool {
+        let (Some(limit), Some(key)) = (ask.user_limit, ask.route.key(KeyKind::USER)) else { return false };
+        ask.table.open(key, self.name(), now) >= limit
+    }
+
     /// Walks the persistence list; entries found are held. A server named by what the gateway or the operator wrote
     /// comes before the list; a token from a cookie and an address from a protocol's token count where the list has
     /// their kind.
@@ -68,7 +75,7 @@ impl Pool {
             }
             let keep = |name: &str| {
                 let place = *self.by_name.get(name)?;
-                Some(self.takes_back(place, ask, false))
+                Some(self.spec.on_down == OnDown::Temporary || self.takes_back(place, ask, false))
             };
             if let Some(held) = ask.table.bind(&key, self.name(), server.name(), now, keep) {
                 holds.push(held);

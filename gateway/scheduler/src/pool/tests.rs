@@ -1,5 +1,6 @@
 mod health;
 mod leases;
+mod own;
 mod persistence;
 mod queue;
 mod reload;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 use sekisho_api::Failure;
@@ -57,6 +57,8 @@ struct Guarded {
     configured: ServerSpec,
     last: Option<LastProbe>,
     unreported: VecDeque<Change>,
+    notes: Vec<(&'static str, String)>,
+    certificate: Option<SystemTime>,
 }
 
 impl ServerState {
@@ -83,6 +85,8 @@ impl ServerState {
                 configured: spec.clone(),
                 last: None,
                 unreported: VecDeque::new(),
+                notes: Vec::new(),
+                certificate: None,
             }),
         }
     }
@@ -262,6 +266,31 @@ impl ServerState {
         self.guarded.lock().last.clone()
     }
 
+    /// Remembers what a probe found out about it, until another finds out something else under the same name.
+    pub fn note(&self, name: &'static str, text: String) {
+        let mut guarded = self.guarded.lock();
+        if let Some((_, known)) = guarded.notes.iter_mut().find(|(known, _)| *known == name) {
+            *known = text;
+        } else if guarded.notes.len() < NOTES {
+            guarded.notes.push((name, text));
+        }
+    }
+
+    /// What probes found out about it, by name.
+    pub fn notes(&self) -> Vec<(&'static str, String)> {
+        self.guarded.lock().notes.clone()
+    }
+
+    /// Remembers until when the certificate that it showed to a probe holds.
+    pub fn set_certificate_expiry(&self, at: SystemTime) {
+        self.guarded.lock().certificate = Some(at);
+    }
+
+    /// Until when the certificate that it showed to a probe holds; none before it showed one.
+    pub fn certificate_expiry(&self) -> Option<SystemTime> {
+        self.guarded.lock().certificate
+    }
+
     /// The oldest change of health that traffic made and nobody has asked for yet; at most 16 are kept.
     pub fn unreported(&self) -> Option<Change> {
         self.guarded.lock().unreported.pop_front()
@@ -299,6 +328,9 @@ impl fmt::Debug for ServerState {
             .finish_non_exhaustive()
     }
 }
+
+/// The most notes kept: a probe makes a handful.
+const NOTES: usize = 16;
 
 // The one thing of this crate that is shared by a whole process: ids are never used twice.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);

@@ -3,6 +3,7 @@
 mod entry;
 mod file;
 mod operator;
+mod rebind;
 mod record;
 mod shard;
 mod slab;
@@ -177,6 +178,19 @@ impl Table {
             let slot = shard.peek(hash, key, scope).filter(|&slot| !shard.expired(slot, now))?;
             member(shard.server(slot)?)
         })
+    }
+
+    /// How many leases hold the entry that concerns `pool`: that of every pool, or its own.
+    pub(crate) fn open(&self, key: &Key, pool: &Arc<str>, now: Moment) -> u32 {
+        [None, Some(pool)]
+            .into_iter()
+            .map(|scope| {
+                let hash = self.hasher.hash(key, scope);
+                let shard = self.home(hash).shard.lock();
+                let slot = shard.peek(hash, key, scope).filter(|&slot| !shard.expired(slot, now));
+                slot.and_then(|slot| shard.slab.get(slot)).map_or(0, |node| node.open)
+            })
+            .sum()
     }
 
     /// Binds the key to `server` for `pool` and holds the entry. `keep` says of the server that the key is bound to

@@ -49,6 +49,7 @@ impl Ended<'_> {
             took: now.saturating_duration_since(self.began),
             received,
             sent,
+            known_by: None,
             attempts: self.attempts,
             end: self.end,
             request: described.as_ref().map(|described| RequestLine {
@@ -79,6 +80,7 @@ pub(crate) fn broken(core: &dyn Core, facts: &Facts, began: Instant, now: Instan
         took: now.saturating_duration_since(began),
         received: 0,
         sent: 0,
+        known_by: None,
         attempts: 0,
         end,
         request: None,

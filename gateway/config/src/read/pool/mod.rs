@@ -10,7 +10,7 @@ mod tls;
 use std::sync::Arc;
 
 use sekisho_api::settings::{Section, Span};
-use sekisho_scheduler::{AllDown, PoolSpec, QueueSpec};
+use sekisho_scheduler::{AllDown, OnDown, PoolSpec, QueueSpec};
 
 use super::context::{Context, Name};
 use crate::defaults;
@@ -37,6 +37,8 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
     let servers = server::read(&mut section, context);
     let (probe, health) = health::read(&mut section, context);
     let all_down = section.word("all-down", &[("refuse", AllDown::Refuse), ("use-all", AllDown::UseAll)]);
+    let words = [("next", OnDown::Next), ("temporary", OnDown::Temporary), ("fail", OnDown::Fail)];
+    let on_down = section.word("on-down", &words);
     let queue = queue(&mut section);
     let tls = tls::read(&mut section, &servers, context);
     let streams_only = reach::streams_only(&mut section, tls.is_some(), context);
@@ -46,6 +48,7 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
         method,
         servers: servers.into_iter().map(|server| server.spec).collect(),
         all_down: all_down.unwrap_or_default(),
+        on_down: on_down.unwrap_or_default(),
         queue,
         slow_start: section.duration("slow-start", std::time::Duration::ZERO, defaults::DEADLINE_OR_ZERO),
         health,

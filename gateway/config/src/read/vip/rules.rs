@@ -21,9 +21,14 @@ pub(super) fn limits(vip: &mut Section<'_>, gateway: &Gateway) -> Limits {
     }
     // One address may be a whole office behind a NAT: there is no limit that fits all.
     let per_client = section.optional_integer("max-connections-per-client", defaults::CONNECTIONS);
+    let per_user = section.optional_integer("max-connections-per-user", defaults::CONNECTIONS);
+    let strikes = section.optional_integer("max-strikes", defaults::STRIKES);
     let limits = Limits {
         max_connections: connections.map(|n| n as usize),
         max_connections_per_client: per_client.map(|n| n as usize),
+        max_connections_per_user: per_user.and_then(|n| n.try_into().ok()),
+        max_strikes: strikes.and_then(|n| n.try_into().ok()),
+        strike_memory: section.duration("strike-memory", defaults::STRIKE_MEMORY, defaults::DEADLINE),
         buffer: section.size("buffer", defaults::BUFFER, defaults::BUFFERS) as usize,
         attempts: section.integer("attempts", defaults::ATTEMPTS, defaults::ATTEMPTS_ALLOWED) as u32,
     };
@@ -37,6 +42,7 @@ pub(super) fn timeouts(vip: &mut Section<'_>, protocol: Patience) -> Timeouts {
         handshake: section.duration("handshake", defaults::HANDSHAKE, defaults::DEADLINE),
         head: section.duration("head", protocol.head.unwrap_or(defaults::HEAD), defaults::DEADLINE),
         connect: section.duration("connect", defaults::CONNECT, defaults::DEADLINE),
+        greeting: section.optional_duration("greeting", defaults::DEADLINE).or(protocol.greeting),
         response: section.optional_duration("response", defaults::DEADLINE).or(protocol.response),
         idle: section.duration("idle", protocol.idle.unwrap_or(defaults::IDLE), defaults::DEADLINE),
         half_closed: section.duration("half-closed", defaults::HALF_CLOSED, defaults::DEADLINE),

@@ -71,6 +71,7 @@ fn blank<'a>(facts: &'a Facts, request: &[u8], answer: &[u8], end: End, now: Ins
         server: None,
         why: None,
         key: None,
+        known_by: None,
         began: now,
         answered: None,
         took: Duration::ZERO,
