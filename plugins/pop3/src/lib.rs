@@ -1,0 +1,11 @@
+//! POP3 (RFC 1939): the same user always on the same server, the one of IMAP if both share a persistence domain.
+//!
+//! What happens is that of all siblings of IMAP and stands in `sekisho-mail`; here is how POP3 says it.
+
+mod dialect;
+mod protocol;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+pub use protocol::Pop3;

@@ -1,0 +1,120 @@
+use std::sync::Arc;
+
+use sekisho_api::settings::{Node, Problems, Section, Table, Value};
+use sekisho_api::{Converse, Facts, Handler, IdentityRules, Networks, Protocol, VipContext};
+
+use crate::Pop3;
+
+/// A VIP without TLS, or one where clients start it.
+fn vip(start_tls: bool, entries: &[(&str, &[&str])]) -> Arc<dyn Converse> {
+    let text = |text: &&str| Node { span: 0..0, value: Value::Text((*text).to_owned()) };
+    let list = |texts: &[&str]| Node { span: 0..0, value: Value::List(texts.iter().map(text).collect()) };
+    let node = |texts: &[&str]| if let [one] = texts { text(one) } else { list(texts) };
+    let entries = entries.iter().map(|(key, texts)| ((*key).to_owned(), 0..0, node(texts)));
+    let (table, problems) = (Table { entries: entries.collect() }, Problems::new());
+    let (identity, trusted) = (IdentityRules::default(), Networks::default());
+    let vip = VipContext {
+        name: "v",
+        persist: &[],
+        identity: &identity,
+        tls: false,
+        start_tls,
+        pools: &["p".into()],
+        pool_settings: &[],
+        trusted: &trusted,
+    };
+    let handler = Pop3.configure(&mut Section::new(&table, 0..0, &problems), &vip);
+    assert!(problems.is_empty(), "{:?}", problems.into_vec());
+    let Some(Handler::Conversation(converse)) = handler else { panic!() };
+    converse
+}
+
+fn facts() -> Facts {
+    Facts::plain(([192, 0, 2, 1], 50_000).into(), ([192, 0, 2, 80], 110).into())
+}
+
+/// The laws over fixtures.
+fn laws(converse: Arc<dyn Converse>, fixtures: &[(&str, &str)]) {
+    let mut tests = sekisho_testkit::conversation(move || converse.open(&facts()));
+    for (name, text) in fixtures {
+        tests = tests.fixture(name, text);
+    }
+    tests.laws();
+}
+
+/// Fixtures by the names of their files.
+macro_rules! fixtures {
+    ($($name:literal),+) => { &[$(($name, include_str!(concat!("../tests/", $name, ".txt")))),+] };
+}
+
+#[test]
+fn user_reaches_the_server_however_it_logs_in() {
+    let mechanisms: &[_] = &[("mechanisms", &["plain", "login", "xoauth2"][..])];
+    laws(vip(false, mechanisms), fixtures!["login", "sasl", "tokens"]);
+}
+
+#[test]
+fn every_login_is_routed_anew_and_refusals_are_the_servers_own() {
+    laws(vip(false, &[]), fixtures!["refused", "old"]);
+}
+
+#[test]
+fn server_is_replaced_until_it_is_told_the_password_and_never_after() {
+    laws(vip(false, &[]), fixtures!["failover"]);
+}
+
+#[test]
+fn server_that_trusts_the_gateway_is_told_the_clients_address() {
+    laws(vip(false, &[]), fixtures!["xclient"]);
+}
+
+#[test]
+fn nobody_logs_in_in_clear_where_tls_is_required_and_nothing_said_in_clear_counts_after_it() {
+    laws(vip(true, &[("banner", &["hi"])]), fixtures!["stls"]);
+}
+
+#[test]
+fn what_cannot_be_obeyed_is_bounded() {
+    laws(vip(false, &[]), fixtures!["mistakes", "draining", "quit"]);
+}
+
+#[test]
+fn operator_who_logs_in_as_a_user_goes_to_the_users_server() {
+    laws(vip(false, &[("master-separator", &["*"])]), fixtures!["master"]);
+}
+
+#[test]
+fn any_script_is_survived() {
+    let words: [&[u8]; 9] = [
+        b"USER anna\r\nPASS pw\r\n",
+        b"AUTH PLAIN AGFubmEAcHc=\r\n",
+        b"AUTH LOGIN\r\n",
+        b"STLS\r\n",
+        b"CAPA\r\n",
+        b"+OK\r\n",
+        b"+OK\r\nSASL PLAIN\r\n.\r\n",
+        b"-ERR\r\n",
+        b"+ \r\n",
+    ];
+    for start_tls in [false, true] {
+        let converse = vip(start_tls, &[]);
+        sekisho_testkit::seeded(2000, &words, |data| {
+            sekisho_testkit::oracle(|| converse.open(&facts()), data);
+        });
+    }
+}
+
+#[test]
+fn server_that_greets_and_says_what_it_can_is_well() {
+    let open = || {
+        let probe = Pop3.probes()[0].configure(&mut Section::absent(0..0, &Problems::new())).unwrap();
+        probe.open("one", ([192, 0, 2, 11], 110).into(), 0)
+    };
+    sekisho_testkit::probe(open)
+        .up("+OK ready\r\n+OK\r\nUSER\r\n.\r\n+OK bye\r\n")
+        .up("+OK ready\r\n-ERR what?\r\n")
+        .down("+OK ready\r\n")
+        .down("-ERR too many\r\n")
+        .down("* OK ready\r\n")
+        .laws();
+}

@@ -1,0 +1,186 @@
+//! One client, from the greeting to the moment when its server has accepted it.
+
+mod attempt;
+mod client;
+mod server;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sekisho_api::{Conversation, Converse, Deadline, Facts, Fault, Input, Side, Step};
+
+use crate::exchange::Exchange;
+use crate::options::Options;
+use crate::{Asked, Dialect, Offer, Secret, Word};
+use attempt::Attempt;
+
+/// Opens the conversations of a VIP.
+#[derive(Debug)]
+pub(crate) struct Desk<D> {
+    pub(crate) dialect: D,
+    pub(crate) options: Arc<Options>,
+}
+
+impl<D: Dialect> Converse for Desk<D> {
+    fn open(&self, facts: &Facts) -> Box<dyn Conversation> {
+        Box::new(Visit {
+            dialect: self.dialect,
+            options: self.options.clone(),
+            client: facts.client,
+            id: facts.id,
+            secured: facts.tls.is_some(),
+            stage: Stage::Talking,
+            name: None,
+            user: None,
+            attempt: None,
+            commands: 0,
+            mistakes: 0,
+            refusals: 0,
+            draining: false,
+        })
+    }
+}
+
+/// Commands before login, before the connection ends.
+const COMMANDS: u8 = 100;
+/// Those among them that make no sense.
+const MISTAKES: u8 = 5;
+/// Logins that fail, before the connection ends.
+const REFUSALS: u8 = 6;
+
+/// What a client is told where the fault is not its own.
+const FAILURE: &str = "Temporary failure, try again";
+const STOPPING: &str = "Shutting down";
+
+struct Visit<D> {
+    dialect: D,
+    options: Arc<Options>,
+    client: SocketAddr,
+    /// The connection's number.
+    id: u64,
+    /// TLS to the client is up.
+    secured: bool,
+    stage: Stage,
+    /// What the client calls itself.
+    name: Option<Box<[u8]>>,
+    /// Whose password is awaited.
+    user: Option<Secret>,
+    /// A login under way.
+    attempt: Option<Box<Attempt>>,
+    commands: u8,
+    mistakes: u8,
+    refusals: u8,
+    draining: bool,
+}
+
+/// Where a conversation stands.
+enum Stage {
+    /// The client says commands.
+    Talking,
+    /// It asked for TLS and was told to begin.
+    Securing,
+    /// A mechanism is under way.
+    Asking(Exchange),
+    /// A server was asked for.
+    Routing,
+    /// The server has not answered yet.
+    Awaiting(Asked),
+    /// It took the client's address, or did not.
+    Identified,
+    /// How the user is logged in is known. From here on no other server hears the password.
+    Committing,
+    Saying,
+    /// The server decides.
+    Judging,
+    /// It wants another word of the client.
+    Challenged,
+    Accepted,
+    /// It said no, and whether the client is to blame.
+    Refused {
+        blamed: bool,
+    },
+    /// It failed.
+    Failed,
+    /// A wrong password is to be counted.
+    Striking,
+    Leaving,
+}
+
+impl<D: Dialect> Conversation for Visit<D> {
+    fn step(&mut self, input: Input<'_>) -> Result<Step, Fault> {
+        match (&self.stage, input) {
+            (Stage::Leaving, _) | (_, Input::Ended(Side::Client)) => Ok(Step::Close),
+            (_, Input::Open(_)) => Ok(self.say(0, |dialect, offer| dialect.greeting(offer, false))),
+            (_, Input::Barred) => Ok(self.leave(0, "Too many failed logins")),
+            (_, Input::Expired(deadline)) => Ok(self.leave(
+                0,
+                match deadline {
+                    Deadline::Drain => STOPPING,
+                    Deadline::Idle => "Idle for too long",
+                    _ => "Too slow",
+                },
+            )),
+            (_, Input::Secured(Side::Client, _)) => {
+                // What was said in clear counts no more.
+                (self.secured, self.name, self.user) = (true, None, None);
+                self.stage = Stage::Talking;
+                Ok(self.say(0, |dialect, offer| dialect.greeting(offer, true)))
+            }
+            (Stage::Securing, _) => Ok(Step::StartTls(0)),
+            (Stage::Talking | Stage::Asking(_) | Stage::Striking, Input::Draining) => {
+                Ok(self.leave(0, STOPPING))
+            }
+            (_, Input::Draining) => {
+                self.draining = true;
+                Ok(Step::Wait)
+            }
+            (Stage::Striking, Input::Client(_)) => {
+                self.stage = Stage::Talking;
+                Ok(Step::Strike(0))
+            }
+            (Stage::Talking, Input::Client(_)) if self.draining => Ok(self.leave(0, STOPPING)),
+            (Stage::Talking, Input::Client(_)) if self.refusals >= REFUSALS => {
+                Ok(self.leave(0, "Too many failed logins"))
+            }
+            (Stage::Talking, Input::Client(bytes)) => self.command(bytes),
+            (Stage::Asking(_), Input::Client(bytes)) => self.response(bytes),
+            (Stage::Challenged, Input::Client(bytes)) => self.pass_response(bytes),
+            (Stage::Talking | Stage::Asking(_) | Stage::Striking, _) | (_, Input::Client(_)) => {
+                Ok(Step::Wait)
+            }
+            (_, input) => self.serve(input),
+        }
+    }
+}
+
+impl<D: Dialect> Visit<D> {
+    fn offer(&self) -> Offer<'_> {
+        Offer { options: &self.options, secured: self.secured, name: self.name.as_deref() }
+    }
+
+    /// Consumes and says to the client what depends on what is offered.
+    fn say(&self, consumed: usize, text: impl FnOnce(D, &Offer<'_>) -> String) -> Step {
+        match text(self.dialect, &self.offer()) {
+            // Nothing is no answer, and more may have come.
+            text if text.is_empty() && consumed == 0 => Step::NeedMore,
+            text => Step::Reply(consumed, text.into()),
+        }
+    }
+
+    fn word(&self, consumed: usize, word: Word<'_>) -> Step {
+        Step::Reply(consumed, self.dialect.word(word).into())
+    }
+
+    /// Says good-bye and closes.
+    fn leave(&mut self, consumed: usize, why: &str) -> Step {
+        self.stage = Stage::Leaving;
+        self.word(consumed, Word::Leave(why))
+    }
+}
+
+impl<D: Dialect> fmt::Debug for Visit<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").field("secured", &self.secured).finish_non_exhaustive()
+    }
+}

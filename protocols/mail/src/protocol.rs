@@ -1,0 +1,28 @@
+//! What the protocol of a dialect is made of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sekisho_api::settings::Section;
+use sekisho_api::{Handler, Patience, VipContext};
+
+use crate::Dialect;
+use crate::conversation::Desk;
+use crate::options::Options;
+
+/// Deadlines of the siblings of IMAP, equal to its own.
+pub const PATIENCE: Patience = Patience {
+    // For a person who types a password.
+    head: Some(Duration::from_secs(60)),
+    greeting: Some(Duration::from_secs(10)),
+    // Servers delay the answer to a wrong password, Dovecot by up to 17 seconds.
+    response: Some(Duration::from_secs(60)),
+    // Longer than any server's own, so that it is they who say good-bye.
+    idle: Some(Duration::from_secs(35 * 60)),
+};
+
+/// Reads a VIP's keys and makes its handler.
+pub fn handler<D: Dialect>(dialect: D, section: &mut Section<'_>, vip: &VipContext<'_>) -> Handler {
+    let options = Arc::new(Options::read::<D>(section, vip));
+    Handler::Conversation(Arc::new(Desk { dialect, options }))
+}
