@@ -17,7 +17,8 @@ pub(crate) fn license_valid_client() -> Vec<u8> {
 /// Sends the client back to the address that it came to, with `line` in place of its cookie (MS-RDPBCGR, sections
 /// 2.2.13.1 and 2.2.13.3.1). The line comes without its CR LF, and fits into a first packet.
 pub(crate) fn redirection(line: &[u8]) -> Vec<u8> {
-    const TYPE: u16 = 0x1a;
+    /// Of protocol version 0, unlike every other packet behind such a header.
+    const TYPE: u16 = 0x0a;
     const SECURITY_SERVER_REDIRECTION: u16 = 0x0400;
     const LOAD_BALANCE_INFO: u32 = 2;
     let line = [line, b"\r\n"].concat();

@@ -44,7 +44,7 @@ pub(super) const IO_CHANNEL: u16 = 1003;
 /// Identifiers of the client's side beside those of the server's.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
-    /// Channels: the client's, the server's.
+    /// Channels that both have: the client's, the server's.
     channels: SmallVec<[(u16, u16); CHANNELS_MAX + 2]>,
     users: (u16, u16),
     identity: bool,
@@ -66,11 +66,10 @@ impl Ids {
             return Err(Malformed::Channels);
         }
         let own = [(client.io, server.io), (client_user, server_user)];
-        let channels: SmallVec<_> = own
-            .into_iter()
-            .chain(client.channels.iter().copied().zip(server.channels.iter().copied()))
-            .collect();
-        let identity = channels.iter().all(|(client, server)| client == server);
+        let granted = client.channels.iter().copied().zip(server.channels.iter().copied());
+        let pairs = own.into_iter().chain(granted);
+        let identity = pairs.clone().all(|(client, server)| client == server);
+        let channels = pairs.filter(|&(client, server)| client != 0 && server != 0).collect();
         Ok(Self { channels, users: (client_user, server_user), identity })
     }
 
@@ -105,9 +104,7 @@ fn translate(packet: &mut [u8], kind: u8, users: (u16, u16), other: impl Fn(u16)
     if *first >> 2 != kind {
         return true;
     }
-    let Some(channel) = other(u16::from_be_bytes([*to_high, *to_low])).filter(|&channel| channel != 0) else {
-        return false;
-    };
+    let Some(channel) = other(u16::from_be_bytes([*to_high, *to_low])) else { return false };
     [*to_high, *to_low] = channel.to_be_bytes();
     // A server speaks for itself, too, by another user than the client's.
     if [*from_high, *from_low] == distance(users.0) {
