@@ -108,24 +108,6 @@ impl Table {
         }
     }
 
-    /// Binds everything that is bound to one server to another; says how many entries that were. Clients that are
-    /// connected stay where they are until they come back.
-    pub fn move_all(&self, from: &str, to: &Arc<str>) -> usize {
-        let _whole = self.whole.lock();
-        let mut moved = 0;
-        for home in &self.shards {
-            let mut shard = home.shard.lock();
-            let slots: Vec<u32> = (0..shard.slab.places())
-                .filter(|&slot| shard.slab.get(slot).is_some_and(|node| *node.server == *from))
-                .collect();
-            moved += slots.len();
-            for slot in slots {
-                shard.assign(slot, to, self.version());
-            }
-        }
-        moved
-    }
-
     /// Removes all entries; says how many there were.
     pub fn clear(&self) -> usize {
         let _whole = self.whole.lock();
