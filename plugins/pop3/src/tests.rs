@@ -1,32 +1,12 @@
 use std::sync::Arc;
 
-use sekisho_api::settings::{Node, Problems, Section, Table, Value};
-use sekisho_api::{Converse, Facts, Handler, IdentityRules, Networks, Protocol, VipContext};
+use sekisho_api::settings::{Problems, Section};
+use sekisho_api::{Converse, Facts, Protocol};
 
 use crate::Pop3;
 
-/// A VIP without TLS, or one where clients start it.
-fn vip(start_tls: bool, entries: &[(&str, &[&str])]) -> Arc<dyn Converse> {
-    let text = |text: &&str| Node { span: 0..0, value: Value::Text((*text).to_owned()) };
-    let list = |texts: &[&str]| Node { span: 0..0, value: Value::List(texts.iter().map(text).collect()) };
-    let node = |texts: &[&str]| if let [one] = texts { text(one) } else { list(texts) };
-    let entries = entries.iter().map(|(key, texts)| ((*key).to_owned(), 0..0, node(texts)));
-    let (table, problems) = (Table { entries: entries.collect() }, Problems::new());
-    let (identity, trusted) = (IdentityRules::default(), Networks::default());
-    let vip = VipContext {
-        name: "v",
-        persist: &[],
-        identity: &identity,
-        tls: false,
-        start_tls,
-        pools: &["p".into()],
-        pool_settings: &[],
-        trusted: &trusted,
-    };
-    let handler = Pop3.configure(&mut Section::new(&table, 0..0, &problems), &vip);
-    assert!(problems.is_empty(), "{:?}", problems.into_vec());
-    let Some(Handler::Conversation(converse)) = handler else { panic!() };
-    converse
+fn vip(start_tls: bool, keys: &[(&str, &[&str])]) -> Arc<dyn Converse> {
+    sekisho_testkit::configured(&Pop3, start_tls, keys)
 }
 
 fn facts() -> Facts {

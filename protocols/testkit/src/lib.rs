@@ -26,6 +26,7 @@
 //! over the production engine as it stands, then bends it: [`Conversation::laws`] names each law and how it is
 //! checked. [`oracle`] is the same machinery driven by arbitrary bytes, for libFuzzer and for ordinary tests.
 
+mod configured;
 mod conversation;
 mod effects;
 mod exchange;
@@ -38,6 +39,7 @@ mod rig;
 mod scripted;
 mod transcript;
 
+pub use configured::configured;
 pub use conversation::{Conversation, conversation, converse, head};
 pub use exchange::{Exchange, exchange};
 pub use memory::allocations;
