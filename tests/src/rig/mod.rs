@@ -7,6 +7,7 @@ mod http_server;
 mod imap_server;
 mod line_server;
 mod listener;
+mod login_desktop;
 mod tls;
 mod until;
 
@@ -19,5 +20,8 @@ pub use gateway::Rig;
 pub use http_server::{HttpServer, Seen};
 pub use imap_server::{ImapServer, ImapTalk};
 pub use line_server::LineServer;
+pub use login_desktop::{
+    DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop,
+};
 pub use tls::{Authority, tls_client};
 pub use until::until;
