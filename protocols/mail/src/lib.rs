@@ -20,4 +20,6 @@ pub use line::{line_end, split_word, trimmed};
 pub use options::{Offer, pool};
 pub use probe::probe;
 pub use protocol::{PATIENCE, handler};
-pub use sasl::{Credentials, LoginExchange, LoginStep, Mechanism, Proof, Secret, decode, encode, is_name};
+pub use sasl::{
+    Credentials, LoginExchange, LoginStep, Mechanism, MechanismSet, Proof, Secret, decode, encode, encode_to, is_name,
+};

@@ -51,7 +51,7 @@ pub(crate) fn login(tag: &str, credentials: &Credentials, server: Capabilities) 
             let has = match mechanism {
                 Mechanism::XOAuth2 => server.xoauth2,
                 Mechanism::OAuthBearer => server.oauthbearer,
-                Mechanism::Plain | Mechanism::Login => false,
+                _ => false,
             };
             if has { Ok(authenticate(tag, *mechanism, response, server)) } else { Err(Cannot::NoMechanism) }
         }

@@ -1,7 +1,10 @@
 //! What SASL mechanisms say of who somebody is (RFC 4422). What they prove is for the server to judge.
 
 mod login;
+mod name;
 mod plain;
+mod scram;
+mod set;
 mod token;
 
 use std::fmt;
@@ -11,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 pub use login::{LoginExchange, LoginStep};
+pub use set::MechanismSet;
 
 /// Bytes that never print and are wiped when they are dropped.
 pub type Secret = Zeroizing<Vec<u8>>;
@@ -26,11 +30,18 @@ pub enum Mechanism {
     XOAuth2,
     /// RFC 7628.
     OAuthBearer,
+    /// RFC 7677. Never with `-PLUS`: that is bound to a TLS channel, which ends at the gateway.
+    ScramSha256,
+    /// RFC 5802.
+    ScramSha1,
+    /// The certificate that the client has shown is the proof (RFC 4422, appendix A).
+    External,
 }
 
 impl Mechanism {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Login, Self::XOAuth2, Self::OAuthBearer];
+    /// All but EXTERNAL, which rests on what the gateway alone has seen: a protocol that has it must vouch for it.
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::Login, Self::XOAuth2, Self::OAuthBearer, Self::ScramSha256, Self::ScramSha1];
 
     /// Its name as it travels.
     pub const fn name(self) -> &'static str {
@@ -39,10 +50,26 @@ impl Mechanism {
             Self::Login => "LOGIN",
             Self::XOAuth2 => "XOAUTH2",
             Self::OAuthBearer => "OAUTHBEARER",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::External => "EXTERNAL",
         }
     }
 
-    /// The mechanism of this name, in any case.
+    /// How a client that it names became known: the word for logs and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Login => "login",
+            Self::XOAuth2 => "xoauth2",
+            Self::OAuthBearer => "oauthbearer",
+            Self::ScramSha256 => "scram-sha-256",
+            Self::ScramSha1 => "scram-sha-1",
+            Self::External => "external",
+        }
+    }
+
+    /// The one of [`Mechanism::ALL`] with this name, in any case.
     pub fn named(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|mechanism| name.eq_ignore_ascii_case(mechanism.name().as_bytes()))
     }
@@ -76,10 +103,19 @@ impl Credentials {
     pub fn read(mechanism: Mechanism, response: Secret) -> Option<Self> {
         match mechanism {
             Mechanism::Plain => plain::read(&response),
-            Mechanism::Login => None,
+            Mechanism::Login | Mechanism::External => None,
+            Mechanism::ScramSha256 | Mechanism::ScramSha1 => scram::read(mechanism, response),
             Mechanism::XOAuth2 => token::xoauth2(response),
             Mechanism::OAuthBearer => token::oauthbearer(response),
         }
+    }
+
+    /// Credentials of somebody whose certificate is the proof: on behalf of `authzid`, or of nobody else than `subject`,
+    /// the certificate's own identity; none if neither is a name.
+    pub fn external(authzid: Secret, subject: &[u8]) -> Option<Self> {
+        let user: &[u8] = if authzid.is_empty() { subject } else { &authzid };
+        let user = is_name(user).then(|| user.to_vec().into())?;
+        Some(Self { authzid: None, user, proof: Proof::Response(Mechanism::External, authzid) })
     }
 
     /// Whose mail is meant: the identity acted for, else the one that logs in. Where operators log in as users by
@@ -124,6 +160,14 @@ pub fn decode(text: &[u8]) -> Option<Secret> {
 /// Encodes a response.
 pub fn encode(response: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD.encode(response))
+}
+
+/// Appends a response as [`encode`] writes it.
+pub fn encode_to(response: &[u8], out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.resize(begin + response.len().div_ceil(3) * 4, 0);
+    let written = out.get_mut(begin..).and_then(|room| STANDARD.encode_slice(response, room).ok());
+    out.truncate(begin + written.unwrap_or(0));
 }
 
 /// Whether it can be a name: not empty, no control characters.

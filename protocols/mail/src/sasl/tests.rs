@@ -48,6 +48,52 @@ fn token_mechanisms_name_the_user_beside_the_token() {
 }
 
 #[test]
+fn scram_names_the_user_in_its_first_message_and_binds_to_no_channel() {
+    for mechanism in [Mechanism::ScramSha256, Mechanism::ScramSha1] {
+        assert_eq!(read(mechanism, b"n,,n=anna,r=abc"), named("anna", false));
+        assert_eq!(read(mechanism, b"y,,n=an=2Cna=3D,r=abc"), named("an,na=", false));
+        assert_eq!(read(mechanism, b"n,a=ben,n=anna,r=abc,x=y"), named("ben", true));
+        for response in [
+            &b"p=tls-exporter,,n=anna,r=abc"[..],
+            b"",
+            b"n,,n=anna",
+            b"n,,n=anna,r=",
+            b"n,,n=,r=abc",
+            b"n,,r=abc,n=anna",
+            b"n,a=,n=anna,r=abc",
+            b"n,,n=an=na,r=abc",
+            b"n,,n=an\x07na,r=abc",
+            b"n,b,n=anna,r=abc",
+            b"n,,m=ext,n=anna,r=abc",
+        ] {
+            assert_eq!(read(mechanism, response), None, "{response:?}");
+        }
+    }
+}
+
+#[test]
+fn certificate_names_the_user_unless_the_client_acts_for_somebody() {
+    let mailbox = |authzid: &[u8], subject: &[u8]| {
+        Credentials::external(authzid.to_vec().into(), subject).map(|found| found.mailbox(None).to_vec())
+    };
+    assert_eq!(mailbox(b"", b"anna"), Some(b"anna".to_vec()));
+    assert_eq!(mailbox(b"ben", b"anna"), Some(b"ben".to_vec()));
+    assert_eq!(mailbox(b"", b""), None);
+    assert_eq!(mailbox(b"b\0en", b"anna"), None);
+    assert_eq!(read(Mechanism::External, b"anna"), None);
+    assert_eq!(Mechanism::named(b"external"), None);
+}
+
+#[test]
+fn set_holds_what_was_put_into_it_and_nothing_else() {
+    for mechanism in Mechanism::ALL {
+        let set: MechanismSet = [mechanism].into_iter().collect();
+        assert!(Mechanism::ALL.into_iter().all(|other| set.contains(other) == (other == mechanism)));
+        assert!(!set.contains(Mechanism::External) && !set.is_empty());
+    }
+}
+
+#[test]
 fn login_asks_twice_or_once_if_the_name_comes_first() {
     let mut exchange = LoginExchange::default();
     assert!(matches!(exchange.step(None), LoginStep::Ask("VXNlcm5hbWU6")));
@@ -61,6 +107,11 @@ fn login_asks_twice_or_once_if_the_name_comes_first() {
 fn base64_is_taken_in_its_one_form_only() {
     assert_eq!(decode(b"AGEAYg==").unwrap().as_slice(), b"\0a\0b");
     assert_eq!(decode(b"=").unwrap().as_slice(), b"");
+    for response in [&b""[..], b"a", b"ab", b"abc", b"abcd"] {
+        let mut text = b"x ".to_vec();
+        encode_to(response, &mut text);
+        assert_eq!(text, [b"x ", encode(response).as_bytes()].concat());
+    }
     for text in [&b"AGEAYg"[..], b"AGEAYg=", b"AGEAYh==", b"AGEA Yg==", b"*", b"AGE-Yg=="] {
         assert!(decode(text).is_none(), "{text:?}");
     }

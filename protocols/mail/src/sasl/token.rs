@@ -1,5 +1,6 @@
 //! Bearer tokens: who the token is for is said beside it.
 
+use super::name::unescape;
 use super::{Credentials, Mechanism, Proof, Secret, is_name};
 
 /// Ends each field.
@@ -20,28 +21,4 @@ pub(super) fn oauthbearer(response: Secret) -> Option<Credentials> {
     let name = rest.strip_suffix(b",")?.strip_prefix(b"a=")?;
     let user = unescape(name).filter(|user| is_name(user))?.into();
     Some(Credentials { authzid: None, user, proof: Proof::Response(Mechanism::OAuthBearer, response) })
-}
-
-/// `=2C` is a comma and `=3D` an equals sign; neither stands by itself.
-fn unescape(name: &[u8]) -> Option<Vec<u8>> {
-    let mut text = Vec::with_capacity(name.len());
-    let mut rest = name;
-    loop {
-        match rest {
-            [] => return Some(text),
-            [b'=', b'2', b'C', after @ ..] => {
-                text.push(b',');
-                rest = after;
-            }
-            [b'=', b'3', b'D', after @ ..] => {
-                text.push(b'=');
-                rest = after;
-            }
-            [b'=' | b',', ..] => return None,
-            [byte, after @ ..] => {
-                text.push(*byte);
-                rest = after;
-            }
-        }
-    }
 }
