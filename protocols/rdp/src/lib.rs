@@ -19,4 +19,4 @@ pub use key::token_line;
 pub use protocol::Rdp;
 
 #[doc(hidden)]
-pub use deep::oracle as deep_oracle;
+pub use deep::oracle as wire_oracle;

@@ -45,6 +45,12 @@ fn any_bytes_are_survived() {
 }
 
 #[test]
+fn crashes_that_were_found_stay_fixed() {
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/fuzz/rdp");
+    assert!(sekisho_testkit::regressions(found, oracle) > 0);
+}
+
+#[test]
 fn end_of_a_packet_is_told_as_soon_as_it_stands_there() {
     let cases = [
         ("03 00 01 ca 02", Ok(Some(Packet::Tpkt(458)))),
