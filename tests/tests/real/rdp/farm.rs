@@ -14,6 +14,8 @@ use super::machine::{Machine, Program};
 pub(super) const VIP: &str = "10.99.0.1:3389";
 /// Where the gateway's metrics are.
 const METRICS: &str = "10.99.0.1:9100";
+/// How many connections each server gets at once. xrdp starts a process for each, and lets no more than two wait for it.
+pub(super) const EACH: usize = 8;
 
 /// The gateway's machine, with wires to servers and to two machines for clients, which share a screen.
 pub(super) struct Farm {
@@ -39,8 +41,7 @@ impl Farm {
             let (here, there) = (format!("10.99.{number}.1/24"), format!("10.99.{number}.2/24"));
             machine.wire(&format!("to{number}"), &here, other, &there);
         }
-        let list: Vec<String> =
-            (1..=servers.len()).map(|number| format!("s{number} = '10.99.{number}.2:3389'")).collect();
+        let list: Vec<String> = (1..=servers.len()).map(server).collect();
         let file = folder.write(
             "gateway.toml",
             &format!(
@@ -108,6 +109,10 @@ impl Farm {
         let screen = self.folder.path().join("tmp/Xvfb_screen0");
         std::fs::copy(screen, PathBuf::from(folder).join(name).with_extension("xwd")).unwrap();
     }
+}
+
+fn server(number: usize) -> String {
+    format!("s{number} = {{ address = '10.99.{number}.2:3389', max-connections = {EACH} }}")
 }
 
 /// A client that was started.

@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, getuid, kill_process_group};
+use rustix::process::{Pid, Signal, getuid, kill_process, kill_process_group};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use sekisho_tests::program;
+use sekisho_tests::{program, until};
 
 /// A machine: what runs in it sees files, a network and processes of its own, and ends with it.
 ///
@@ -58,12 +57,12 @@ impl Machine {
 
     /// Starts a program on it, with its output in `log`.
     pub(super) fn run(&self, log: &Path, words: &[&str]) -> Program {
-        Program::start(self.enter(&["--mount", "--net", "--pid"]).args(words), log)
+        Program::start(self.enter(&["--mount", "--net", "--pid"]).arg("setsid").args(words), log)
     }
 
     /// Starts a program in its network alone, with the files of this process.
     pub(super) fn run_beside(&self, log: &Path, words: &[&str]) -> Program {
-        Program::start(self.enter(&["--net", "--pid"]).args(words), log)
+        Program::start(self.enter(&["--net", "--pid"]).arg("setsid").args(words), log)
     }
 
     /// Does something in its network: a socket stays there.
@@ -100,28 +99,48 @@ read -r end
 "#;
 
 /// A program on a machine, with what it started and did not send away. Dropping it ends it.
-pub(super) struct Program(Child);
+pub(super) struct Program {
+    /// `nsenter`, which stops and ends with the program, and is the one that has to notice its end.
+    door: Child,
+    /// The program's group; none if it ended at once.
+    group: Option<Pid>,
+}
 
 impl Program {
     fn start(command: &mut Command, log: &Path) -> Self {
         let log = File::create(log).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        Self(command.process_group(0).spawn().unwrap())
+        let mut door = command.spawn().unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", door.id());
+        let group = until("a program runs", || {
+            let child = std::fs::read_to_string(&children).unwrap().trim().parse().ok();
+            child.map(Pid::from_raw).or_else(|| door.try_wait().unwrap().map(|_| None))
+        });
+        Self { door, group }
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        let _ = kill_process_group(Pid::from_child(&self.0), signal);
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, signal);
+            // It may not have a group of its own yet.
+            let _ = kill_process(group, signal);
+        }
+        if matches!(signal, Signal::CONT | Signal::KILL) {
+            let _ = kill_process(Pid::from_child(&self.door), Signal::CONT);
+        }
     }
 
     /// How it ended; none while it runs.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.0.try_wait().unwrap()
+        self.door.try_wait().unwrap()
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
-        let _ = self.0.wait();
+        if self.ended().is_none() {
+            self.signal(Signal::KILL);
+            let _ = self.door.wait();
+        }
     }
 }

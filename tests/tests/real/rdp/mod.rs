@@ -4,7 +4,9 @@
 //! touched.
 
 mod desktops;
+mod failing;
 mod farm;
+mod hostile;
 mod machine;
 mod returning;
 mod xrdp;

@@ -36,9 +36,10 @@ pub(super) struct Entered {
 /// The server.
 pub(super) struct Xrdp {
     pub(super) name: &'static str,
+    // Before the machine, which does not end before they have.
+    programs: Option<[Program; 2]>,
     pub(super) machine: Machine,
     folder: Folder,
-    programs: Option<[Program; 2]>,
 }
 
 impl Xrdp {
