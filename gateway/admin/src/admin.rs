@@ -1,8 +1,8 @@
-//! The listener's life: started, moved by a reload, stopped.
+//! The life of the doors: opened, moved by a reload, closed.
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -10,126 +10,137 @@ use sekisho_config::Registry;
 use sekisho_runtime::View;
 use tokio::sync::oneshot;
 
-use crate::endpoint;
+use crate::api::Api;
+use crate::doors::{AdminError, Bound, BoundMetrics, Doors};
+use crate::endpoint::{self, Content, Listener};
 use crate::metrics::Source;
+use crate::socket::{Place, Socket};
 
-/// Why metrics cannot be read. The operator's or the system's fault.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AdminError {
-    /// The address cannot be listened on: in use, not of this machine, or below 1024 without the right to it.
-    #[error("metrics cannot be read at {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the kernel says.
-        source: io::Error,
-    },
-    /// A thread or its event loop cannot be had.
-    #[error("no thread for metrics: {0}")]
-    Thread(#[from] io::Error),
-}
-
-/// An address that is listened on, and that nobody serves yet.
+/// What a reload changes: made before it, carried out after it. None: a door stays as it is.
 #[derive(Debug)]
-pub struct Bound {
-    /// As it was asked for; with port 0 the kernel has chosen another.
-    wanted: SocketAddr,
-    listener: TcpListener,
+pub struct Change {
+    metrics: Option<Option<BoundMetrics>>,
+    admin: Option<Option<Socket>>,
 }
 
-/// Listens on the address of `metrics` in the configuration. Done before anything is started or changed, so that an
-/// address that cannot be had stops neither half-way.
-///
-/// # Errors
-/// [`AdminError::Listen`].
-pub fn bind(address: SocketAddr) -> Result<Bound, AdminError> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(Bound { wanted: address, listener })
-    });
-    bound.map_err(|source| AdminError::Listen { address, source })
-}
-
-/// What a reload changes: made before it, carried out after it.
-#[derive(Debug)]
-pub struct Change(Option<Option<Bound>>);
-
-/// Shows what a gateway counts to whoever asks, from a thread of its own. Dropping it stops that.
+/// Answers whoever operates a gateway, from threads of its own. Dropping it stops that.
 #[derive(Debug)]
 pub struct Admin {
     source: Arc<Source>,
-    running: Option<Running>,
+    view: View,
+    metrics: Option<Metrics>,
+    admin: Option<Operator>,
+}
+
+#[derive(Debug)]
+struct Metrics {
+    wanted: SocketAddr,
+    address: SocketAddr,
+    _thread: Thread,
+}
+
+#[derive(Debug)]
+struct Operator {
+    // Before the file: nobody is let in to be cut.
+    _thread: Thread,
+    file: Place,
 }
 
 impl Admin {
-    /// Shows the gateway behind `view` at `bound`; nowhere, without it. `registry` has the gateway's protocols, which
+    /// Answers for the gateway behind `view` at the doors that are bound. `registry` has the gateway's protocols, which
     /// count some things themselves.
     ///
     /// # Errors
     /// [`AdminError::Thread`].
-    pub fn start(view: View, registry: Registry, bound: Option<Bound>) -> Result<Self, AdminError> {
-        let source = Arc::new(Source::new(view, registry));
-        let running = bound.map(|bound| Running::start(bound, &source)).transpose()?;
-        Ok(Self { source, running })
+    pub fn start(view: View, registry: Registry, bound: Bound) -> Result<Self, AdminError> {
+        let source = Arc::new(Source::new(view.clone(), registry));
+        let mut this = Self { source, view, metrics: None, admin: None };
+        this.change(Change { metrics: Some(bound.metrics), admin: Some(bound.admin) })?;
+        Ok(this)
     }
 
-    /// Where it listens, with the port that the kernel chose.
+    /// Where metrics are read, with the port that the kernel chose.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.running.as_ref().map(|running| running.address)
+        self.metrics.as_ref().map(|metrics| metrics.address)
     }
 
-    /// Prepares to be read at `wanted`; nothing has changed yet.
+    /// Prepares to be reached at `doors`; nothing has changed yet.
     ///
     /// # Errors
-    /// [`AdminError::Listen`].
-    pub fn prepare(&self, wanted: Option<SocketAddr>) -> Result<Change, AdminError> {
-        if self.running.as_ref().map(|running| running.wanted) == wanted {
-            return Ok(Change(None));
-        }
-        Ok(Change(Some(wanted.map(bind).transpose()?)))
+    /// As [`bind`](crate::bind).
+    pub fn prepare(&self, doors: &Doors) -> Result<Change, AdminError> {
+        let same = self.metrics.as_ref().map(|metrics| metrics.wanted) == doors.metrics;
+        let metrics = if same { None } else { Some(doors.metrics.map(BoundMetrics::new).transpose()?) };
+        let now = self.admin.as_ref().map(|admin| &admin.file);
+        // A file that somebody removed meanwhile is made again.
+        let same = now.map(Place::path) == doors.admin.as_deref() && now.is_none_or(Place::stands);
+        let admin = if same { None } else { Some(doors.admin.as_deref().map(Socket::bind).transpose()?) };
+        Ok(Change { metrics, admin })
     }
 
-    /// Carries a change out. The address before it, if there was another, is given up.
+    /// Carries a change out. A door before it, if there was another, is closed.
     ///
     /// # Errors
-    /// [`AdminError::Thread`]; metrics are read where they were.
+    /// [`AdminError::Thread`]; the doors that could not be opened are where they were.
     pub fn change(&mut self, change: Change) -> Result<(), AdminError> {
-        if let Change(Some(bound)) = change {
-            self.running = bound.map(|bound| Running::start(bound, &self.source)).transpose()?;
+        if let Some(bound) = change.metrics {
+            self.metrics = bound.map(|bound| Metrics::start(bound, &self.source)).transpose()?;
+        }
+        if let Some(bound) = change.admin {
+            self.admin = bound.map(|bound| Operator::start(bound, &self.view)).transpose()?;
         }
         Ok(())
     }
 }
 
-/// A listener and its thread.
-struct Running {
-    wanted: SocketAddr,
-    address: SocketAddr,
+impl Metrics {
+    fn start(bound: BoundMetrics, source: &Arc<Source>) -> Result<Self, AdminError> {
+        let BoundMetrics { wanted, listener } = bound;
+        let address = listener.local_addr()?;
+        let listener = || Ok(Listener::Tcp(tokio::net::TcpListener::from_std(listener)?));
+        let thread = Thread::start("metrics", listener, Content::Metrics(source.clone()))?;
+        tracing::info!(%address, "Metrics can be read");
+        Ok(Self { wanted, address, _thread: thread })
+    }
+}
+
+impl Operator {
+    fn start(socket: Socket, view: &View) -> Result<Self, AdminError> {
+        let (listener, file) = socket.into_parts();
+        let listener = || Ok(Listener::Unix(tokio::net::UnixListener::from_std(listener)?));
+        let thread = Thread::start("admin", listener, Content::Api(Api::new(view.clone())))?;
+        tracing::info!(path = %file.path().display(), "The gateway can be operated");
+        Ok(Self { _thread: thread, file })
+    }
+}
+
+/// The thread of a door.
+struct Thread {
     /// Dropped to stop.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
-    fn start(bound: Bound, source: &Arc<Source>) -> Result<Self, AdminError> {
-        let Bound { wanted, listener } = bound;
-        let address = listener.local_addr()?;
+impl Thread {
+    /// `listener` is made where the thread's event loop is known.
+    fn start(
+        name: &str,
+        listener: impl FnOnce() -> io::Result<Listener>,
+        content: Content,
+    ) -> Result<Self, AdminError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
+            listener()?
         };
         let (stop, stopped) = oneshot::channel();
-        let source = source.clone();
-        let serve = move || runtime.block_on(endpoint::serve(listener, source, stopped));
-        let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(serve)?;
-        tracing::info!(%address, "Metrics can be read");
-        Ok(Self { wanted, address, stop: Some(stop), thread: Some(thread) })
+        let run = move || runtime.block_on(endpoint::run(listener, content, stopped));
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
-impl Drop for Running {
+impl Drop for Thread {
     fn drop(&mut self) {
         self.stop = None;
         // A thread that panicked has said so, and is gone all the same.
@@ -137,8 +148,8 @@ impl Drop for Running {
     }
 }
 
-impl fmt::Debug for Running {
+impl fmt::Debug for Thread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("address", &self.address).finish_non_exhaustive()
+        f.write_str("Thread")
     }
 }

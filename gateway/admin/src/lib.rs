@@ -1,20 +1,26 @@
-//! What an operator sees of a running gateway over HTTP: its metrics, in the form of Prometheus.
+//! What an operator sees of a running gateway over HTTP, and changes in it.
 //!
-//! [`Admin`] is a thread of its own beside the workers: whoever reads metrics never stands in a client's way. It looks
-//! at the gateway through a [`View`](sekisho_runtime::View) and can change nothing.
+//! [`Admin`] has two doors, each with a thread of its own beside the workers, so that whoever asks never stands in a
+//! client's way: an address where metrics are read, in the form of Prometheus, and where nothing can be changed; and
+//! a unix socket for the operator alone, where servers, users and connections are listed and changed.
 //!
 //! ```text
-//! metrics/snapshot  the numbers at one moment, plain values
-//! metrics/take      from a running gateway to a snapshot
-//! metrics/names     every name, with its kind, labels and meaning
-//! metrics/render    from a snapshot to text; metrics/page writes its lines
-//! request           from the head of a request to what is wanted
-//! endpoint          the listener: few connections, small heads, short deadlines
+//! doors             where it can be reached, as configured; bound before anything is started or changed
+//! socket            the operator's socket: made for its owner alone, taken from nobody, removed at the end
+//! endpoint          a door's thread: few connections, small requests, short deadlines
+//! request, answer   HTTP/1.1 as far as it is needed here
+//! metrics/          the page of numbers
+//! api/              what the operator asks, and does
 //! ```
 
 mod admin;
+mod answer;
+mod api;
+mod doors;
 mod endpoint;
 mod metrics;
 mod request;
+mod socket;
 
-pub use admin::{Admin, AdminError, Bound, Change, bind};
+pub use admin::{Admin, Change};
+pub use doors::{AdminError, Bound, Doors, bind};

@@ -1,4 +1,4 @@
-//! From the head of a request to what is wanted, and from that to an answer: HTTP/1.1 as far as it is needed here.
+//! From the bytes of a request to what it says: HTTP/1.1 as far as it is needed here.
 
 use crate::metrics::Form;
 
@@ -7,74 +7,93 @@ pub(crate) const HEAD_MAX: usize = 8 * 1024;
 /// The most fields in a head.
 const FIELDS_MAX: usize = 64;
 
-/// What a request wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// The metrics; with HEAD, all but the metrics.
-    Metrics {
-        /// In this form.
-        form: Form,
-        /// Without the text.
-        head_only: bool,
-    },
-    /// It is refused with this status.
-    Refused(Refusal),
+/// A request, read whole.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) head: Head,
+    pub(crate) body: Vec<u8>,
 }
 
-/// Why there is no page.
+/// The head of a request.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    /// Of the target, what stands before the question mark.
+    pub(crate) path: String,
+    /// And what stands behind it.
+    pub(crate) query: String,
+    /// The form in which metrics are wanted.
+    pub(crate) form: Form,
+    /// How long its body is; none if that is not said as it is understood here.
+    pub(crate) length: Option<usize>,
+    /// How long it is itself.
+    pub(crate) size: usize,
+}
+
+/// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum Method {
+    Get,
+    Head,
+    Post,
+    Other,
+}
+
+/// Why a request was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
     /// It is no request.
     Malformed,
-    /// There is nothing at this path.
-    NotFound,
-    /// The path can only be read.
-    Method,
     /// The head is too long, or has too many fields.
-    TooLarge,
+    HeadTooLarge,
+    /// How long its body is cannot be told.
+    Length,
+    /// The body is too long.
+    BodyTooLarge,
 }
 
-impl Refusal {
-    const fn status(self) -> &'static str {
-        match self {
-            Self::Malformed => "400 Bad Request",
-            Self::NotFound => "404 Not Found",
-            Self::Method => "405 Method Not Allowed\r\nAllow: GET, HEAD",
-            Self::TooLarge => "431 Request Header Fields Too Large",
-        }
-    }
-
-    const fn says(self) -> &'static str {
-        match self {
-            Self::Malformed => "This is no HTTP request.\n",
-            Self::NotFound => "There is only /metrics here.\n",
-            Self::Method => "Metrics can be read and nothing else.\n",
-            Self::TooLarge => "The head of the request is too large.\n",
-        }
+impl Head {
+    /// Reads a head; `None` while it is not complete.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Result<Self, Unread>> {
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let mut request = httparse::Request::new(&mut fields);
+        let size = match request.parse(bytes) {
+            Ok(httparse::Status::Partial) if bytes.len() < HEAD_MAX => return None,
+            Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+                return Some(Err(Unread::HeadTooLarge));
+            }
+            Err(_) => return Some(Err(Unread::Malformed)),
+            Ok(httparse::Status::Complete(size)) => size,
+        };
+        let target = request.path.unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let method = match request.method.unwrap_or_default() {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "POST" => Method::Post,
+            _ => Method::Other,
+        };
+        Some(Ok(Self {
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            form: form(request.headers),
+            length: length(request.headers),
+            size,
+        }))
     }
 }
 
-/// Reads a head; `None` while it is not complete.
-pub(crate) fn wanted(bytes: &[u8]) -> Option<Wanted> {
-    let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
-    let mut request = httparse::Request::new(&mut fields);
-    match request.parse(bytes) {
-        Ok(httparse::Status::Partial) if bytes.len() < HEAD_MAX => return None,
-        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return Some(Wanted::Refused(Refusal::TooLarge));
-        }
-        Err(_) => return Some(Wanted::Refused(Refusal::Malformed)),
-        Ok(httparse::Status::Complete(_)) => {}
+/// The length of the body: said once, as a number, or not at all. Nobody who operates a gateway has chunks to send.
+fn length(fields: &[httparse::Header<'_>]) -> Option<usize> {
+    if fields.iter().any(|field| field.name.eq_ignore_ascii_case("transfer-encoding")) {
+        return None;
     }
-    let target = request.path.unwrap_or_default();
-    let path = target.split_once('?').map_or(target, |(path, _)| path);
-    Some(match (path, request.method.unwrap_or_default()) {
-        ("/metrics", method @ ("GET" | "HEAD")) => {
-            Wanted::Metrics { form: form(request.headers), head_only: method == "HEAD" }
-        }
-        ("/metrics", _) => Wanted::Refused(Refusal::Method),
-        _ => Wanted::Refused(Refusal::NotFound),
-    })
+    let mut said = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let Some(first) = said.next() else { return Some(0) };
+    let digits = std::str::from_utf8(first.value).ok().map(str::trim);
+    let digits = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.filter(|_| said.next().is_none())?.parse().ok()
 }
 
 /// OpenMetrics to whoever names it, as Prometheus does; Prometheus' own form to everybody else.
@@ -89,72 +108,66 @@ fn form(fields: &[httparse::Header<'_>]) -> Form {
     }
 }
 
-/// The answer to a request, whole. `metrics` writes the page, and is asked only where it is wanted.
-pub(crate) fn answer(wanted: Wanted, metrics: impl FnOnce(Form) -> String) -> String {
-    let (status, kind, body, head_only) = match wanted {
-        Wanted::Metrics { form, head_only } => ("200 OK", form.content_type(), metrics(form), head_only),
-        Wanted::Refused(why) => (why.status(), "text/plain; charset=utf-8", why.says().to_owned(), false),
-    };
-    let mut answer = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\
-         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    if !head_only {
-        answer.push_str(&body);
-    }
-    answer
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLAIN: Wanted = Wanted::Metrics { form: Form::Prometheus, head_only: false };
+    fn read(text: &str) -> Option<Result<Head, Unread>> {
+        Head::read(text.as_bytes())
+    }
+
+    fn head(text: &str) -> Head {
+        read(text).unwrap().unwrap_or_else(|why| panic!("{why:?}: {text}"))
+    }
 
     #[test]
     fn every_prefix_of_a_head_is_incomplete_and_the_whole_is_understood() {
-        let head = b"GET /metrics?x=y HTTP/1.1\r\nHost: a\r\nAccept: text/plain;q=0.5, */*\r\n\r\n";
-        for end in 0..head.len() {
-            assert_eq!(wanted(&head[..end]), None, "{end}");
+        let text = "GET /metrics?x=y HTTP/1.1\r\nHost: a\r\nAccept: text/plain;q=0.5, */*\r\n\r\n";
+        for end in 0..text.len() {
+            assert!(read(&text[..end]).is_none(), "{end}");
         }
-        assert_eq!(wanted(head), Some(PLAIN));
-        assert_eq!(wanted(b"GET /metrics HTTP/1.0\r\n\r\nmore"), Some(PLAIN));
+        let whole = head(text);
+        assert_eq!((whole.method, &*whole.path, &*whole.query), (Method::Get, "/metrics", "x=y"));
+        assert_eq!((whole.form, whole.length, whole.size), (Form::Prometheus, Some(0), text.len()));
+        assert_eq!(head("GET /metrics HTTP/1.0\r\n\r\nmore").size, 25);
     }
 
     #[test]
     fn open_metrics_is_for_whoever_names_it() {
-        let form =
-            |accept: &str| wanted(format!("GET /metrics HTTP/1.1\r\naccept: {accept}\r\n\r\n").as_bytes());
-        let open = Some(Wanted::Metrics { form: Form::OpenMetrics, head_only: false });
-        assert_eq!(form("application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), open);
-        assert_eq!(form("text/plain, Application/OpenMetrics-Text"), open);
-        assert_eq!(form("text/plain"), Some(PLAIN));
-        assert_eq!(form("application/openmetrics-text-no"), Some(PLAIN));
+        let form = |accept: &str| head(&format!("GET /metrics HTTP/1.1\r\naccept: {accept}\r\n\r\n")).form;
+        assert_eq!(form("application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), Form::OpenMetrics);
+        assert_eq!(form("text/plain, Application/OpenMetrics-Text"), Form::OpenMetrics);
+        assert_eq!(form("text/plain"), Form::Prometheus);
+        assert_eq!(form("application/openmetrics-text-no"), Form::Prometheus);
     }
 
     #[test]
-    fn what_is_not_there_or_not_allowed_is_refused() {
-        let refused = |head: &str, why| {
-            assert_eq!(wanted(head.as_bytes()), Some(Wanted::Refused(why)), "{head}");
-        };
-        refused("GET / HTTP/1.1\r\n\r\n", Refusal::NotFound);
-        refused("GET /metrics/ HTTP/1.1\r\n\r\n", Refusal::NotFound);
-        refused("POST /metrics HTTP/1.1\r\n\r\n", Refusal::Method);
-        refused("\x16\x03\x01\x02\x00", Refusal::Malformed);
-        refused(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(FIELDS_MAX + 1)), Refusal::TooLarge);
-        refused(&format!("GET /metrics HTTP/1.1\r\na: {}", "b".repeat(HEAD_MAX)), Refusal::TooLarge);
+    fn length_is_said_once_and_as_a_number_or_not_at_all() {
+        let length = |fields: &str| head(&format!("POST / HTTP/1.1\r\n{fields}\r\n")).length;
+        assert_eq!(length(""), Some(0));
+        assert_eq!(length("content-length: 17\r\n"), Some(17));
+        for unclear in [
+            "Content-Length: 1\r\nContent-Length: 1\r\n",
+            "Content-Length: -1\r\n",
+            "Content-Length: +1\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 99999999999999999999999\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n",
+        ] {
+            assert_eq!(length(unclear), None, "{unclear}");
+        }
     }
 
     #[test]
-    fn answer_is_as_long_as_it_says_and_head_has_no_text() {
-        let page = |_| "line\n".to_owned();
-        let text = answer(PLAIN, page);
-        assert!(text.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"), "{text}");
-        assert!(text.contains("\r\nContent-Length: 5\r\n") && text.ends_with("\r\n\r\nline\n"), "{text}");
-        let text = answer(Wanted::Metrics { form: Form::OpenMetrics, head_only: true }, page);
-        assert!(text.contains("\r\nContent-Length: 5\r\n") && text.ends_with("\r\n\r\n"), "{text}");
-        let text = answer(Wanted::Refused(Refusal::Method), |_| unreachable!());
-        assert!(text.starts_with("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n"), "{text}");
+    fn what_is_no_head_or_too_large_is_refused() {
+        let refused =
+            |text: &str, why| assert!(read(text).unwrap().is_err_and(|found| found == why), "{text}");
+        refused("\x16\x03\x01\x02\x00", Unread::Malformed);
+        refused(
+            &format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(FIELDS_MAX + 1)),
+            Unread::HeadTooLarge,
+        );
+        refused(&format!("GET /metrics HTTP/1.1\r\na: {}", "b".repeat(HEAD_MAX)), Unread::HeadTooLarge);
     }
 }

@@ -18,6 +18,9 @@ pub(crate) const LOG: &str = "info";
 /// A key of 128 bits: fewer can be guessed.
 pub(crate) const SECRET_MIN: usize = 16;
 
+/// What an address of a unix socket has room for (unix(7)), without the zero at its end.
+pub(crate) const SOCKET_PATH_MAX: usize = 107;
+
 /// Three round trips on a bad mobile network.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// As the handshake: a client that has not said what it wants by then does not mean to.

@@ -46,6 +46,8 @@ pub struct Gateway {
     pub access_log: Option<AccessLog>,
     /// Where metrics are read over HTTP; none: nowhere.
     pub metrics: Option<SocketAddr>,
+    /// The unix socket at which the operator lists and changes things; none: nowhere.
+    pub admin: Option<PathBuf>,
     /// Networks whose word is taken for a client's address: one list for all protocols.
     pub trusted: Networks,
 }

@@ -102,7 +102,8 @@ async fn relate(
     };
     let streams = (related.client, related.server);
     let first = (related.to_server, related.to_client);
-    let outcome = Relay::new(worker.shared.clone(), streams, first, lease.server().clone(), patience).await;
+    let relay = Relay::new(worker.shared.clone(), streams, first, lease.server().clone(), patience);
+    let outcome = relay.listed(related.listed).await;
     ended.end = outcome.end;
     ended.received += outcome.received;
     ended.sent += outcome.sent;

@@ -73,7 +73,11 @@ impl Control {
                 end.clone(),
             )?);
         }
-        let board = Board { live: ArcSwap::new(live), addresses: ArcSwap::new(addresses) };
+        let board = Board {
+            live: ArcSwap::new(live),
+            addresses: ArcSwap::new(addresses),
+            workers: workers.iter().map(|worker| worker.orders.downgrade()).collect(),
+        };
         Ok(Self { board: Arc::new(board), workers, ended, access, store })
     }
 

@@ -17,6 +17,7 @@ use crate::sockets::Addresses;
 use crate::tls::CertificateExpiry;
 use crate::totals::{Ends, ExchangeTotals, Tallies, Totals};
 use crate::view::{self, View};
+use crate::worker::Order;
 
 /// What the program may ask for beside the configuration.
 #[derive(Debug, Default)]
@@ -88,6 +89,8 @@ impl fmt::Display for ReloadSummary {
 pub(crate) struct Board {
     pub(crate) live: ArcSwap<Live>,
     pub(crate) addresses: ArcSwap<Addresses>,
+    /// The workers; weakly, so that they end when the control thread does.
+    pub(crate) workers: Vec<mpsc::WeakUnboundedSender<Order>>,
 }
 
 /// A running gateway.

@@ -21,6 +21,7 @@ mod names;
 mod plain;
 mod proxy_header;
 mod relay;
+mod roster;
 #[cfg(test)]
 mod scratch;
 mod slot;
@@ -36,6 +37,7 @@ mod vip;
 mod worker;
 
 pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};
+pub use roster::{Connection, Unanswered, Which};
 pub use tls::CertificateExpiry;
 pub use totals::{Ends, ExchangeTotals, Totals};
 pub use view::{Status, View, VipStatus};

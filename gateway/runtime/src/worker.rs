@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 use crate::access::AccessWriter;
 use crate::live::{Live, LiveVip};
 use crate::relay::{Buffers, Pipes, Shared};
+use crate::roster::{Roster, Visit};
 use crate::slot::{Drain, Serving, Slot};
 use crate::sockets::Addresses;
 use crate::ticker::{TICK, Ticker};
@@ -24,6 +25,8 @@ pub(crate) enum Order {
     /// Serve from this configuration from now on. New sockets come along; those of addresses that are no longer in
     /// it close, and those that belong to another VIP in it serve that one.
     Adopt(Arc<Live>, Arc<Addresses>, Vec<NewSocket>),
+    /// Tell an operator about the clients, or end some.
+    Visit(Visit),
     /// Close the listeners and ask every conversation to end.
     Drain,
     /// End now.
@@ -57,6 +60,7 @@ pub(crate) struct Worker {
     live: RefCell<Arc<Live>>,
     pub(crate) shared: Rc<Shared>,
     pub(crate) access: RefCell<AccessWriter>,
+    pub(crate) roster: Rc<Roster>,
     /// What batches of datagrams are worked on with.
     pub(crate) workbench: RefCell<Workbench>,
     pub(crate) meter: RefCell<Meter>,
@@ -143,6 +147,7 @@ pub(crate) fn run(
             pipes: Pipes::default(),
         }),
         access: RefCell::new(access),
+        roster: Roster::new(Instant::now()),
         workbench: RefCell::new(Workbench::new()?),
         meter: RefCell::new(Meter::new(Instant::now())),
         tasks: Cell::new(0),
@@ -181,6 +186,7 @@ async fn main_loop(worker: Rc<Worker>, loads: &Loads, mut orders: mpsc::Unbounde
                 Some(Order::Adopt(live, addresses, sockets)) => {
                     adopt(&worker, (&mut slots, &mut drains), &live, &addresses, sockets);
                 }
+                Some(Order::Visit(visit)) => worker.roster.visit(visit),
                 Some(Order::Drain) => {
                     draining = true;
                     slots.drain(..).for_each(|slot| slot.close());

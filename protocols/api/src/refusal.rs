@@ -108,6 +108,8 @@ pub enum End {
     Limited(&'static str),
     /// The gateway is draining and asked both sides to finish.
     Drained,
+    /// The operator ended it.
+    Kicked,
 }
 
 impl End {
@@ -121,12 +123,13 @@ impl End {
             Self::Expired(deadline) => deadline.name(),
             Self::Fault(_, label) | Self::Limited(label) => label,
             Self::Drained => "drained",
+            Self::Kicked => "kicked",
         }
     }
 
     /// The names that ends are counted under: their own, but one for all faults of a side and one for all limits, whose
     /// labels are as many as protocols make up.
-    pub const KINDS: [&'static str; 20] = [
+    pub const KINDS: [&'static str; 21] = [
         "done",
         "client-left",
         "server-left",
@@ -147,6 +150,7 @@ impl End {
         "drained",
         "own-down",
         "user-limit",
+        "kicked",
     ];
 
     /// Under which of [`End::KINDS`] it is counted.
@@ -172,6 +176,7 @@ impl End {
             Self::Drained => 17,
             Self::Unavailable(Unavailable::OwnDown) => 18,
             Self::Unavailable(Unavailable::UserLimit) => 19,
+            Self::Kicked => 20,
         }
     }
 }
@@ -203,6 +208,7 @@ mod tests {
             End::Drained,
             End::Unavailable(Unavailable::OwnDown),
             End::Unavailable(Unavailable::UserLimit),
+            End::Kicked,
         ];
         for (place, end) in ends.into_iter().enumerate() {
             assert_eq!((end.place(), End::KINDS[place]), (place, end.name()));

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::key::KeyKind;
+use crate::key::{Key, KeyKind};
 
 /// Length of a server's opaque token, in bytes: 128 bits in URL-safe base64 without padding.
 pub const TOKEN_LEN: usize = 22;
@@ -130,6 +130,12 @@ impl Why {
 pub trait Hold: fmt::Debug + Send + Sync {
     /// The client left; expiry counts from here. `None`: the time of the scheduler's last choice.
     fn released(&self, now: Option<Instant>);
+
+    /// The key of this kind that the client is kept by, if there is one.
+    fn key(&self, kind: KeyKind) -> Option<&Key> {
+        let _ = kind;
+        None
+    }
 }
 
 /// The scheduler's answer, held while the connection or request lives. Dropping it settles all counts; nothing
@@ -155,6 +161,11 @@ impl Lease {
     /// Why this server.
     pub fn why(&self) -> Why {
         self.why
+    }
+
+    /// The key of this kind that the client is kept by: what it said, or what a token of the gateway's stood for.
+    pub fn key(&self, kind: KeyKind) -> Option<&Key> {
+        self.hold.as_ref()?.key(kind)
     }
 
     /// Settles the lease at a known time. Dropping settles it as well, at the time of the scheduler's last choice.

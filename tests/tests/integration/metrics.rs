@@ -5,14 +5,19 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use sekisho_admin::{Admin, AdminError, bind};
+use sekisho_admin::{Admin, AdminError, Bound, Doors, bind};
 use sekisho_tests::{Authority, DnsServer, HttpServer, LineServer, Rig, dns_query, loopback, root, until};
 
 use super::{connect_from, echo, greeting, https, lines, request};
 
 fn admin(rig: &Rig, address: &str) -> Admin {
-    let bound = bind(address.parse().unwrap()).unwrap();
-    Admin::start(rig.gateway().view(), sekisho::builtin(), Some(bound)).unwrap()
+    let bound = bind(&at(address.parse().unwrap())).unwrap();
+    Admin::start(rig.gateway().view(), sekisho::builtin(), bound).unwrap()
+}
+
+/// Metrics at this address, and nothing else.
+fn at(address: SocketAddr) -> Doors {
+    Doors { metrics: Some(address), ..Doors::default() }
 }
 
 /// What comes back to these bytes, until the end.
@@ -185,25 +190,25 @@ fn whatever_else_is_asked_is_refused_in_http_and_nobody_is_kept_out_by_idle_conn
 #[test]
 fn address_follows_a_change_and_one_that_cannot_be_had_changes_nothing() {
     let rig = Rig::start("[gateway]\nworkers = 1\n");
-    let mut admin = Admin::start(rig.gateway().view(), sekisho::builtin(), None).unwrap();
+    let mut admin = Admin::start(rig.gateway().view(), sekisho::builtin(), Bound::default()).unwrap();
     assert_eq!(admin.address(), None);
     let (one, two) = (loopback(), loopback());
-    let change = admin.prepare(Some(one)).unwrap();
+    let change = admin.prepare(&at(one)).unwrap();
     assert_eq!(admin.address(), None, "prepared is not done");
     admin.change(change).unwrap();
     assert_eq!(numbers(one)["sekisho_connections"], 0.0);
-    let same = admin.prepare(Some(one)).unwrap();
+    let same = admin.prepare(&at(one)).unwrap();
     admin.change(same).unwrap();
     assert_eq!(admin.address(), Some(one));
     let taken = TcpListener::bind(two).unwrap();
-    assert!(matches!(admin.prepare(Some(two)), Err(AdminError::Listen { address, .. }) if address == two));
+    assert!(matches!(admin.prepare(&at(two)), Err(AdminError::Listen { address, .. }) if address == two));
     assert_eq!(numbers(one)["sekisho_connections"], 0.0);
     drop(taken);
-    let change = admin.prepare(Some(two)).unwrap();
+    let change = admin.prepare(&at(two)).unwrap();
     admin.change(change).unwrap();
     assert_eq!(numbers(two)["sekisho_connections"], 0.0);
     assert!(TcpStream::connect(one).is_err(), "the address before was given up");
-    let off = admin.prepare(None).unwrap();
+    let off = admin.prepare(&Doors::default()).unwrap();
     admin.change(off).unwrap();
     assert!(TcpStream::connect(two).is_err() && admin.address().is_none());
 }

@@ -3,6 +3,7 @@
 pub(crate) mod names;
 mod page;
 mod render;
+pub(crate) mod serve;
 mod snapshot;
 mod take;
 #[cfg(test)]

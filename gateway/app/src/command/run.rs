@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime};
 
-use sekisho_admin::Admin;
+use sekisho_admin::{Admin, Doors};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
 use sekisho_runtime::{Gateway, Options};
 use tracing::{error, info, warn};
@@ -27,10 +27,10 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     let (send, signals) = mpsc::channel();
     signals::listen(move |signal| send.send(signal).is_ok()).map_err(Failure::Signals)?;
     let (vips, pools) = (config.vips.len(), config.pools.len());
-    // Before the gateway as well: no client is let in and dropped because the metrics cannot be read.
-    let metrics = config.gateway.metrics.map(sekisho_admin::bind).transpose()?;
+    // Before the gateway as well: no client is let in and dropped because nobody could operate it.
+    let doors = sekisho_admin::bind(&Doors::of(&config.gateway))?;
     let gateway = sekisho_runtime::start(config, Options::default())?;
-    let admin = Admin::start(gateway.view(), registry.clone(), metrics)?;
+    let admin = Admin::start(gateway.view(), registry.clone(), doors)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
     let mut running = Running { file: &options.file, registry, gateway, admin };
     let asked = running.serve(&signals);
@@ -81,7 +81,7 @@ impl Running<'_> {
             }
         };
         log_warnings(&warnings);
-        let change = match self.admin.prepare(config.gateway.metrics) {
+        let change = match self.admin.prepare(&Doors::of(&config.gateway)) {
             Ok(change) => change,
             Err(error) => {
                 error!(%error, "Not reloaded, nothing has changed");
@@ -92,7 +92,7 @@ impl Running<'_> {
         if self.gateway.reload(config).is_ok()
             && let Err(error) = self.admin.change(change)
         {
-            error!(%error, "Metrics are read where they were");
+            error!(%error, "The gateway is operated where it was");
         }
     }
 }

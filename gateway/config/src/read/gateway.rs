@@ -29,6 +29,7 @@ pub(super) fn read(root: &mut Section<'_>, context: &Context<'_>) -> Gateway {
         log_format: section.word("log-format", LOG_FORMATS).unwrap_or_default(),
         access_log: access_log(&mut section, context),
         metrics: metrics(&mut section, context),
+        admin: admin(&mut section, context),
         trusted: Networks::read(&mut section, "trusted-networks").unwrap_or_default(),
     };
     section.finish();
@@ -43,6 +44,24 @@ fn state_directory(section: &mut Section<'_>, context: &Context<'_>) -> Option<P
         let problem =
             Problem::new(written.span, "`state-directory` is not a directory", "a file of this name exists");
         context.error(problem.help("name a directory that the gateway may write to"));
+    }
+    Some(path)
+}
+
+fn admin(section: &mut Section<'_>, context: &Context<'_>) -> Option<PathBuf> {
+    let written = section.text("admin")?;
+    let path = context.path(written.value);
+    let problem = |message: &str, label: &str, help: &str| {
+        context.error(Problem::new(written.span.clone(), message, label).help(help));
+    };
+    if written.value.is_empty() {
+        problem("`admin` names no path", "a socket needs a path", "write \"/run/sekisho/admin.sock\"");
+    } else if path.as_os_str().len() > defaults::SOCKET_PATH_MAX {
+        let message = format!("the path of a socket has at most {} bytes", defaults::SOCKET_PATH_MAX);
+        let label = format!("with its folder it has {}", path.as_os_str().len());
+        problem(&message, &label, "write a shorter one, such as \"/run/sekisho/admin.sock\"");
+    } else if path.is_dir() {
+        problem("`admin` is a directory", "the socket needs a name in it", "add one, such as admin.sock");
     }
     Some(path)
 }

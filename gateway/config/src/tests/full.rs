@@ -47,6 +47,7 @@ fn every_key_of_gateway_and_domain_reaches_the_model() {
             log_format: LogFormat::Json,
             access_log: Some(AccessLog { path: Some(base.join("log/access.log")), format: LogFormat::Json }),
             metrics: Some("127.0.0.1:9101".parse().unwrap()),
+            admin: Some("/run/sekisho/admin.sock".into()),
             trusted: networks.into_iter().collect(),
         }
     );

@@ -14,6 +14,7 @@ use crate::io::Io;
 impl Driver<'_> {
     /// Gives the server up; a failure is put down to it, and it is not tried again for this client.
     pub(super) fn release(&mut self, failure: Option<Failure>) {
+        self.listed = None;
         if let Some((_, lease)) = self.server.take() {
             let now = Instant::now();
             if let Some(failure) = failure {
@@ -46,6 +47,8 @@ impl Driver<'_> {
             if let Why::Persisted(kind) = lease.why() {
                 self.ended.key = Some(kind);
             }
+            self.listed =
+                Some(self.worker.roster.enter(self.serving, self.facts, self.began, &self.route, &lease));
             self.ended.attempts += 1;
             match core.dial(&lease, self.facts, None).await {
                 Ok(io) => {
@@ -59,6 +62,7 @@ impl Driver<'_> {
                     return Ok(());
                 }
                 Err(_) => {
+                    self.listed = None;
                     self.route.exclude.push(lease.server().id());
                     lease.settle(Instant::now());
                 }

@@ -15,6 +15,7 @@ use sekisho_engine::{Action, Engine, EngineLimits};
 
 use crate::connection::Ended;
 use crate::io::Io;
+use crate::roster::Listed;
 use crate::slot::Serving;
 use crate::worker::Worker;
 
@@ -36,6 +37,8 @@ pub(crate) struct Related {
     pub(crate) to_client: BytesMut,
     /// Whether the server has answered already.
     pub(crate) answered: bool,
+    /// The client's place in the roster.
+    pub(crate) listed: Option<Listed>,
 }
 
 /// Runs a conversation until it relays or ends.
@@ -54,6 +57,7 @@ pub(crate) async fn run(
         facts,
         client,
         server: None,
+        listed: None,
         engine: Engine::new(conversation, facts, limits),
         route: Route::new(),
         ended: Ended {
@@ -80,6 +84,8 @@ struct Driver<'a> {
     facts: &'a Facts,
     client: Io,
     server: Option<(Io, Lease)>,
+    /// The client's place in the roster, while it has a lease.
+    listed: Option<Listed>,
     engine: Engine,
     route: Route,
     ended: Ended,
@@ -106,7 +112,11 @@ impl Driver<'_> {
                         return self.over(end);
                     }
                 }
-                Action::Read { client, server, need } => self.read(client, server, need).await,
+                Action::Read { client, server, need } => {
+                    if let Err(end) = self.read(client, server, need).await {
+                        return self.leave(end).await;
+                    }
+                }
                 Action::Route(route) => {
                     self.release(None);
                     self.ended.attempts = 0;
@@ -136,19 +146,23 @@ impl Driver<'_> {
                             to_server,
                             to_client,
                             answered: self.heard,
+                            listed: self.listed,
                         };
                         return Front::Relay(self.ended, Box::new((related, lease)));
                     }
                     None => return self.over(End::ServerLeft),
                 },
-                Action::Close(end) => {
-                    if self.ended.sent > 0 {
-                        self.linger().await;
-                    }
-                    return self.over(end);
-                }
+                Action::Close(end) => return self.leave(end).await,
             }
         }
+    }
+
+    /// Ends a conversation once the client has heard what it was told.
+    async fn leave(mut self, end: End) -> Front {
+        if self.ended.sent > 0 {
+            self.linger().await;
+        }
+        self.over(end)
     }
 
     fn over(mut self, end: End) -> Front {

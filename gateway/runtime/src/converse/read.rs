@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use sekisho_api::{Deadline, Failure, Observation, Side, Stream};
+use sekisho_api::{Deadline, End, Failure, Observation, Side, Stream};
 use sekisho_engine::{Engine, Need};
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -17,10 +17,15 @@ use crate::vip::{Waited, wait};
 enum Came {
     Bytes,
     Failed(Side),
+    Kicked,
 }
 
 impl Driver<'_> {
-    pub(super) async fn read(&mut self, client: bool, server: bool, need: Need) {
+    /// Waits for either side.
+    ///
+    /// # Errors
+    /// That the operator ended the conversation.
+    pub(super) async fn read(&mut self, client: bool, server: bool, need: Need) -> Result<(), End> {
         let timeouts = &self.serving.live.vip.timeouts;
         if let Some((io, _)) = self.server.as_mut().filter(|_| !std::mem::replace(&mut self.kept_alive, true))
         {
@@ -43,9 +48,12 @@ impl Driver<'_> {
         let drain = self.serving.core.drain();
         let draining = async move { if told { std::future::pending().await } else { drain.begun().await } };
         let (engine, ended, owes) = (&mut self.engine, &mut self.ended, &mut self.owes);
-        let heard = &mut self.heard;
+        let (heard, listed) = (&mut self.heard, &self.listed);
         let (from_client, from_server) = (&mut self.client, &mut self.server);
         let waited = wait(self.worker, draining, deadline, |cx| {
+            if listed.as_ref().is_some_and(|listed| listed.kicked(cx)) {
+                return Poll::Ready(Came::Kicked);
+            }
             let mut came = false;
             if client {
                 match fill(cx, from_client, engine, Side::Client) {
@@ -72,6 +80,7 @@ impl Driver<'_> {
         .await;
         match waited {
             Waited::Done(Came::Bytes) => {}
+            Waited::Done(Came::Kicked) => return Err(End::Kicked),
             Waited::Done(Came::Failed(Side::Client)) => self.engine.ended(Side::Client),
             Waited::Done(Came::Failed(Side::Server)) => _ = self.engine.server_failed(),
             Waited::Draining => {
@@ -90,6 +99,7 @@ impl Driver<'_> {
                 self.engine.expired(name);
             }
         }
+        Ok(())
     }
 }
 

@@ -75,6 +75,13 @@ impl Direction {
         matches!(self.state, State::Ended)
     }
 
+    /// Nothing more is moved; `to` is told.
+    pub(crate) fn end(&mut self) {
+        if !self.ended() {
+            self.state = State::Ending;
+        }
+    }
+
     /// Moves what can be moved. `last`: the opposite direction has ended, both sockets close after this one. Ready when `from` has ended and `to` knows.
     pub(crate) fn poll(
         &mut self,

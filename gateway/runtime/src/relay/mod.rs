@@ -19,6 +19,7 @@ use sekisho_api::{Deadline, End, Failure, Observation, Server, Side, Stream};
 use socket2::SockRef;
 
 use crate::io::Io;
+use crate::roster::Listed;
 use crate::ticker::{Ticker, Until};
 use direction::{Direction, Failed};
 
@@ -46,6 +47,9 @@ pub(crate) struct Patience {
 /// Bytes that a bulk transfer moves between two reports to the scheduler.
 const REPORT: u64 = 256 * 1024;
 
+/// How long a side that does not read is given to hear that the operator has ended it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// How long a relay lives before keepalive is turned on towards its server, for which short ones have no use.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -65,6 +69,9 @@ pub(crate) struct Relay {
     answer: Answer,
     kept_alive: bool,
     half: bool,
+    listed: Option<Listed>,
+    /// The operator has ended it, and both sides are being told.
+    kicked: bool,
 }
 
 /// How long the server took for its first byte.
@@ -121,7 +128,25 @@ impl Relay {
             answer,
             kept_alive: false,
             half: false,
+            listed: None,
+            kicked: false,
         }
+    }
+
+    /// The same, which ends when its client's place in the roster says so.
+    pub(crate) fn listed(self, listed: Option<Listed>) -> Self {
+        Self { listed, ..self }
+    }
+
+    /// Whether the operator has ended it. What is held for either side is forgotten then, and both hear the end.
+    fn is_kicked(&mut self, cx: &Context<'_>) -> bool {
+        if !self.kicked && self.listed.as_ref().is_some_and(|listed| listed.kicked(cx)) {
+            self.kicked = true;
+            self.active = self.shared.ticker.coarse();
+            self.up.end();
+            self.down.end();
+        }
+        self.kicked
     }
 
     fn outcome(&mut self, end: End) -> Poll<Outcome> {
@@ -185,14 +210,19 @@ impl Future for Relay {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = self.get_mut();
+        let kicked = this.is_kicked(cx);
         let before = this.up.moved() + this.down.moved();
-        let last = this.down.ended();
+        // A client that is sent away is told so in its own words, whatever it still says.
+        let last = this.down.ended() && !kicked;
         let up = this.up.poll(cx, &mut this.client, &mut this.server, Side::Client, last, &this.shared);
-        let last = this.up.ended();
+        let last = this.up.ended() && !kicked;
         let down = this.down.poll(cx, &mut this.server, &mut this.client, Side::Server, last, &this.shared);
         this.time_answer();
         for failed in [&up, &down] {
             if let Poll::Ready(Err(failed)) = failed {
+                if kicked {
+                    return this.outcome(End::Kicked);
+                }
                 this.pass_reset_on(failed);
                 return this.outcome(match failed.side {
                     Side::Client => End::ClientLeft,
@@ -201,7 +231,7 @@ impl Future for Relay {
             }
         }
         if up.is_ready() && down.is_ready() {
-            return this.outcome(End::Done);
+            return this.outcome(if kicked { End::Kicked } else { End::Done });
         }
         if this.up.moved() + this.down.moved() != before {
             this.active = this.shared.ticker.coarse();
@@ -213,6 +243,7 @@ impl Future for Relay {
             this.active = this.shared.ticker.coarse();
         }
         let (patience, name) = match (&this.answer, this.patience.response) {
+            _ if kicked => (FAREWELL, Deadline::HalfClosed),
             (Answer::Asked { .. }, Some(response)) => (response, Deadline::Response),
             _ if up.is_ready() || down.is_ready() => (this.patience.half_closed, Deadline::HalfClosed),
             _ => (this.patience.idle, Deadline::Idle),
@@ -227,7 +258,7 @@ impl Future for Relay {
                 this.server.keep_alive(this.patience.keepalive);
             }
             if this.shared.ticker.coarse() >= at {
-                return this.outcome(End::Expired(name));
+                return this.outcome(if kicked { End::Kicked } else { End::Expired(name) });
             }
             this.deadline.reset(at);
         }

@@ -249,6 +249,7 @@ fn client_that_does_not_read_stops_the_server_and_costs_one_buffer() {
 
 #[test]
 fn idle_relay_is_small() {
-    // Two sockets, two directions, one deadline, the counts. What is more costs every connection of a mail farm.
-    assert!(size_of::<Relay>() <= 320, "{} bytes", size_of::<Relay>());
+    // Two sockets, two directions, one deadline, the counts, a place in the roster. What is more costs every
+    // connection of a mail farm.
+    assert!(size_of::<Relay>() <= 336, "{} bytes", size_of::<Relay>());
 }

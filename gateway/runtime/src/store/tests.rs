@@ -194,6 +194,7 @@ fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
         log_format: sekisho_config::LogFormat::Text,
         access_log: None,
         metrics: None,
+        admin: None,
         trusted: sekisho_api::Networks::default(),
     }
 }

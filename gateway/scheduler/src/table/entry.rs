@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use sekisho_api::{Hold, Key};
+use sekisho_api::{Hold, Key, KeyKind};
 use smallvec::SmallVec;
 
 use super::shard::Shard;
@@ -59,6 +59,10 @@ impl Hold for Entry {
             let now = home.clock.read_or_latest(now);
             home.shard.lock().close(self, now);
         }
+    }
+
+    fn key(&self, kind: KeyKind) -> Option<&Key> {
+        (self.key.kind() == kind).then_some(&self.key)
     }
 }
 
@@ -123,5 +127,9 @@ struct Several(Box<[Arc<Entry>]>);
 impl Hold for Several {
     fn released(&self, now: Option<Instant>) {
         self.0.iter().for_each(|entry| entry.released(now));
+    }
+
+    fn key(&self, kind: KeyKind) -> Option<&Key> {
+        self.0.iter().find_map(|entry| entry.key(kind))
     }
 }

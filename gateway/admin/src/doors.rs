@@ -1,0 +1,97 @@
+//! Where the gateway can be reached by whoever operates it.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use sekisho_config::Gateway;
+
+use crate::socket::Socket;
+
+/// Where it can be reached, as the configuration has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doors {
+    /// The address where metrics are read; none: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// The operator's socket; none: nowhere.
+    pub admin: Option<PathBuf>,
+}
+
+/// Why it cannot be reached there. The operator's or the system's fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// The address cannot be listened on: in use, not of this machine, or below 1024 without the right to it.
+    #[error("metrics cannot be read at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The socket cannot be made: a directory that is missing or not the gateway's to write to.
+    #[error("the admin socket {} cannot be made: {source}", path.display())]
+    Socket {
+        /// The path.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// Somebody answers at the socket: another gateway, most likely, with the same configuration.
+    #[error("the admin socket {} is in use: does another gateway run with this configuration?", path.display())]
+    InUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Something else stands there, which is not the gateway's to remove.
+    #[error("{} is no socket, and is left alone: give `admin` a path of its own", path.display())]
+    NoSocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A thread or its event loop cannot be had.
+    #[error("no thread to answer the operator: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Doors that are listened at, and that nobody serves yet.
+#[derive(Debug, Default)]
+pub struct Bound {
+    pub(crate) metrics: Option<BoundMetrics>,
+    pub(crate) admin: Option<Socket>,
+}
+
+#[derive(Debug)]
+pub(crate) struct BoundMetrics {
+    /// As it was asked for; with port 0 the kernel has chosen another.
+    pub(crate) wanted: SocketAddr,
+    pub(crate) listener: TcpListener,
+}
+
+/// Listens at these doors. Done before anything is started or changed, so that one that cannot be had stops neither
+/// half-way.
+///
+/// # Errors
+/// Any but [`AdminError::Thread`].
+pub fn bind(doors: &Doors) -> Result<Bound, AdminError> {
+    let metrics = doors.metrics.map(BoundMetrics::new).transpose()?;
+    let admin = doors.admin.as_deref().map(Socket::bind).transpose()?;
+    Ok(Bound { metrics, admin })
+}
+
+impl Doors {
+    /// Those of a configuration.
+    pub fn of(gateway: &Gateway) -> Self {
+        Self { metrics: gateway.metrics, admin: gateway.admin.clone() }
+    }
+}
+
+impl BoundMetrics {
+    pub(crate) fn new(address: SocketAddr) -> Result<Self, AdminError> {
+        let bound = TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(Self { wanted: address, listener })
+        });
+        bound.map_err(|source| AdminError::Listen { address, source })
+    }
+}

@@ -1,0 +1,223 @@
+//! The clients of one worker that have a server: what an operator lists, and ends.
+
+mod ask;
+mod which;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use sekisho_api::{Facts, Key, KeyKind, Lease, Route, Server};
+
+pub use ask::Unanswered;
+pub(crate) use ask::Visit;
+pub use which::{Connection, Which};
+
+use crate::slot::Serving;
+use ask::Page;
+
+/// The clients of one worker that have a server.
+#[derive(Debug)]
+pub(crate) struct Roster {
+    began: Instant,
+    entries: RefCell<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    places: Vec<Option<Entry>>,
+    free: Vec<u32>,
+}
+
+/// A client, as small as may be: an idle connection is little more than this and two sockets.
+struct Entry {
+    serving: Rc<Serving>,
+    server: Arc<dyn Server>,
+    user: Option<Box<[u8]>>,
+    known_by: Option<&'static str>,
+    /// Wakes whoever serves it.
+    waker: Option<Waker>,
+    id: u64,
+    /// An IPv4 address in its IPv6 form.
+    address: Ipv6Addr,
+    port: u16,
+    /// Which of the VIP's pools.
+    pool: u16,
+    /// Seconds after the worker began.
+    accepted: u32,
+    kicked: bool,
+}
+
+impl Roster {
+    /// An empty one of a worker that begins.
+    pub(crate) fn new(now: Instant) -> Rc<Self> {
+        Rc::new(Self { began: now, entries: RefCell::default() })
+    }
+
+    /// Lists a client that got a lease, from this very moment: whoever is moved and then kicked has no gap to slip
+    /// through.
+    pub(crate) fn enter(
+        self: &Rc<Self>,
+        serving: &Rc<Serving>,
+        facts: &Facts,
+        accepted: Instant,
+        route: &Route,
+        lease: &Lease,
+    ) -> Listed {
+        let user = lease.key(KeyKind::USER).or_else(|| route.key(KeyKind::USER)).map(Key::expose);
+        let accepted = accepted.saturating_duration_since(self.began).as_secs();
+        let pool = if route.pool < serving.live.pools.len() { route.pool } else { 0 };
+        let entry = Entry {
+            serving: serving.clone(),
+            server: lease.server().clone(),
+            user: user.map(Into::into),
+            known_by: route.by,
+            waker: None,
+            id: facts.id,
+            address: match facts.client.ip() {
+                std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+                std::net::IpAddr::V6(v6) => v6,
+            },
+            port: facts.client.port(),
+            pool: u16::try_from(pool).unwrap_or(u16::MAX),
+            accepted: u32::try_from(accepted).unwrap_or(u32::MAX),
+            kicked: false,
+        };
+        let mut entries = self.entries.borrow_mut();
+        let place = match entries.free.pop() {
+            Some(place) => place,
+            None => {
+                entries.places.push(None);
+                u32::try_from(entries.places.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        if let Some(free) = entries.places.get_mut(place as usize) {
+            *free = Some(entry);
+        }
+        Listed { roster: self.clone(), place }
+    }
+
+    /// Looks at the next few clients, and kicks those that are meant where that is asked for.
+    fn look(&self, visit: &ask::Asked, from: usize) -> Page {
+        let mut page = Page { connections: Vec::new(), kicked: 0, next: None };
+        let mut wakers = Vec::new();
+        let now = Instant::now();
+        let mut entries = self.entries.borrow_mut();
+        let end = from.saturating_add(TURN).min(entries.places.len());
+        if end < entries.places.len() {
+            page.next = Some(end);
+        }
+        for entry in entries.places.get_mut(from..end).into_iter().flatten().flatten() {
+            if !entry.is_meant(&visit.which) {
+                continue;
+            }
+            if visit.kick {
+                if !std::mem::replace(&mut entry.kicked, true) {
+                    page.kicked += 1;
+                    wakers.extend(entry.waker.take());
+                }
+            } else if page.connections.len() < visit.limit {
+                page.connections.push(entry.show(now.saturating_duration_since(self.began)));
+            }
+        }
+        drop(entries);
+        // Woken outside the borrow: a waker may drop a task, and with it an entry.
+        wakers.into_iter().for_each(Waker::wake);
+        page
+    }
+}
+
+impl Entry {
+    fn pool(&self) -> Option<&Arc<str>> {
+        self.serving.live.pools.get(usize::from(self.pool)).map(|pool| pool.name())
+    }
+
+    fn is_meant(&self, which: &Which) -> bool {
+        let vip = &self.serving.live.vip;
+        let server = self.server.name();
+        which.vip.as_ref().is_none_or(|name| vip.name == *name)
+            && which.domain.as_ref().is_none_or(|name| vip.domain == *name)
+            && which.server.as_ref().is_none_or(|name| server == name)
+            && which.not_server.as_ref().is_none_or(|name| server != name)
+            && which.user.as_ref().is_none_or(|user| self.user.as_deref() == Some(user.expose()))
+            && which.pools.as_ref().is_none_or(|pools| self.pool().is_some_and(|pool| pools.contains(pool)))
+    }
+
+    fn show(&self, since_began: Duration) -> Connection {
+        let address = SocketAddr::new(self.address.to_canonical(), self.port);
+        Connection {
+            id: self.id,
+            vip: self.serving.live.vip.name.clone(),
+            client: address,
+            pool: self.pool().cloned().unwrap_or_else(|| "".into()),
+            server: self.server.name().clone(),
+            user: self.user.as_deref().and_then(|user| Key::new(KeyKind::USER, user)),
+            known_by: self.known_by,
+            age: since_began.saturating_sub(Duration::from_secs(self.accepted.into())),
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .field("server", self.server.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client's place in the roster; dropping it gives the place back.
+pub(crate) struct Listed {
+    roster: Rc<Roster>,
+    place: u32,
+}
+
+impl Listed {
+    /// Whether the operator has ended it; whoever asks is woken when he does.
+    pub(crate) fn kicked(&self, cx: &Context<'_>) -> bool {
+        let mut entries = self.roster.entries.borrow_mut();
+        let Some(Some(entry)) = entries.places.get_mut(self.place as usize) else { return false };
+        if !entry.kicked && !entry.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            entry.waker = Some(cx.waker().clone());
+        }
+        entry.kicked
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut entries = self.roster.entries.borrow_mut();
+        let entry = entries.places.get_mut(self.place as usize).and_then(Option::take);
+        entries.free.push(self.place);
+        drop(entries);
+        // Outside the borrow, as it may be the last to hold what it holds.
+        drop(entry);
+    }
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listed").field("place", &self.place).finish()
+    }
+}
+
+/// Clients that are looked at in one turn, some tens of microseconds long: the worker's own come before the operator's
+/// list.
+const TURN: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listed_client_takes_little_memory() {
+        let size = size_of::<Option<Entry>>();
+        assert!(size <= 112, "an entry has {size} bytes");
+        assert!(size_of::<Option<Listed>>() <= 16);
+    }
+}
