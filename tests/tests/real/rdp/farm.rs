@@ -9,6 +9,7 @@ use sekisho_tests::{program, sekisho, until};
 
 use super::super::Folder;
 use super::machine::{Machine, Program};
+use super::screen::{pixels, screen};
 
 /// Where clients go.
 pub(super) const VIP: &str = "10.99.0.1:3389";
@@ -53,13 +54,7 @@ impl Farm {
         );
         let (binary, file) = (sekisho().display().to_string(), file.display().to_string());
         let gateway = machine.run_beside(&folder.path().join("log"), &[&binary, "run", &file]);
-        let xvfb = program("Xvfb").display().to_string();
-        let screen = ["0", "1024x768x24", "-nolisten", "tcp", "-fbdir", "/tmp"];
-        let screen = near.run(
-            &folder.path().join("screen.log"),
-            &[&[xvfb.as_str(), ":1", "-screen"], &screen[..]].concat(),
-        );
-        until("a screen", || tmp.join(".X11-unix/X1").exists().then_some(()));
+        let screen = screen(&near, folder.path(), 1, "1024x768x24");
         let farm = Self { _gateway: gateway, _screen: screen, machine, near, far, folder };
         until("the gateway serves", || farm.log().contains("Serving").then_some(()));
         farm
@@ -71,7 +66,7 @@ impl Farm {
         let log = self.folder.path().join(format!("client{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         program(words[0]);
         // rdesktop asks whether it may trust the certificate.
-        let shell = ["env", "HOME=/tmp", "DISPLAY=:1", "sh", "-c", "echo yes | \"$@\"", "client"];
+        let shell = ["env", "HOME=/tmp", "DISPLAY=:1", "sh", "-c", "echo yes | stdbuf -oL \"$@\"", "client"];
         Client { program: machine.run(&log, &[&shell, words].concat()), log }
     }
 
@@ -106,8 +101,8 @@ impl Farm {
         let Some(folder) = std::env::var_os("SEKISHO_PICTURES") else { return };
         // What was just entered is painted in its time.
         std::thread::sleep(std::time::Duration::from_secs(1));
-        let screen = self.folder.path().join("tmp/Xvfb_screen0");
-        std::fs::copy(screen, PathBuf::from(folder).join(name).with_extension("xwd")).unwrap();
+        std::fs::copy(pixels(self.folder.path()), PathBuf::from(folder).join(name).with_extension("xwd"))
+            .unwrap();
     }
 }
 

@@ -8,7 +8,10 @@ mod failing;
 mod farm;
 mod hostile;
 mod machine;
+mod nla;
 mod returning;
+mod screen;
+mod shadow;
 mod xrdp;
 
 /// xfreerdp's options that are the same for everybody.
