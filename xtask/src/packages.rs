@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 29] = [
+const NEEDED: [Package; 35] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -42,11 +42,18 @@ const NEEDED: [Package; 29] = [
     // Real DNS clients: dig and nsupdate, kdig.
     Package { program: "nsupdate", package: "bind9-dnsutils" },
     Package { program: "kdig", package: "knot-dnsutils" },
-    // Real mail servers behind the gateway, a peer of the benchmark, and clients: imaplib, mbsync.
+    // Real mail servers behind the gateway, a peer of the benchmark, and clients.
     Package { program: "dovecot", package: "dovecot-core" },
     Package { program: "/usr/lib/dovecot/imap-login", package: "dovecot-imapd" },
     Package { program: "python3", package: "python3" },
     Package { program: "mbsync", package: "isync" },
+    Package { program: "mutt", package: "mutt" },
+    Package { program: "offlineimap", package: "offlineimap3" },
+    // The siblings of IMAP, and a client of submission.
+    Package { program: "/usr/lib/dovecot/pop3-login", package: "dovecot-pop3d" },
+    Package { program: "/usr/lib/dovecot/managesieve-login", package: "dovecot-managesieved" },
+    Package { program: "/usr/lib/dovecot/submission-login", package: "dovecot-submissiond" },
+    Package { program: "swaks", package: "swaks" },
     // Real Remote Desktop servers behind the gateway, what their desktops are made of, and clients with a screen.
     Package { program: "xrdp", package: "xrdp" },
     Package { program: "Xvnc", package: "tigervnc-standalone-server" },
