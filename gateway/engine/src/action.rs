@@ -23,6 +23,8 @@ pub enum Action {
     Write(Side, Bytes),
     /// Choose a server and connect to it; answer with `connected` or `unavailable`.
     Route(Box<Route>),
+    /// Choose a server without connecting to it; answer with `issued` or `unavailable`.
+    Issue(Box<Route>),
     /// The server failed the conversation before anything was committed: settle its lease as failed and try another;
     /// answer with `connected` or `unavailable`.
     Retry,
@@ -75,6 +77,7 @@ impl fmt::Debug for Action {
             }
             Self::Write(side, bytes) => write!(f, "Write({side:?}, {} bytes)", bytes.len()),
             Self::Route(route) => write!(f, "Route({route:?})"),
+            Self::Issue(route) => write!(f, "Issue({route:?})"),
             Self::Retry => f.write_str("Retry"),
             Self::ReleaseServer { failed } => write!(f, "ReleaseServer {{ failed: {failed} }}"),
             Self::Strike => f.write_str("Strike"),

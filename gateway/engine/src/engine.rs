@@ -73,6 +73,8 @@ pub(crate) enum Link {
     Failed,
     /// A server was asked for.
     Routing,
+    /// A token was asked for.
+    Issuing,
     /// It is connected and the conversation has not heard so yet.
     Answered,
     /// There is none and the conversation has not heard so yet.
@@ -86,6 +88,7 @@ pub(crate) enum Event {
     Open(Box<Facts>),
     Connected(Box<Connected>),
     Unavailable(Unavailable),
+    Issued(Box<str>),
     Secured(Side, Arc<TlsFacts>),
     Draining,
 }
@@ -164,9 +167,17 @@ impl Engine {
         }
     }
 
+    /// The token that was asked for. Without effect if none is.
+    pub fn issued(&mut self, token: &str) {
+        if self.link == Link::Issuing {
+            self.link = Link::None;
+            self.arrived(Event::Issued(token.into()));
+        }
+    }
+
     /// There is no server for what was asked. Without effect if none is asked for any more.
     pub fn unavailable(&mut self, why: Unavailable) {
-        if self.link == Link::Routing {
+        if matches!(self.link, Link::Routing | Link::Issuing) {
             self.link = Link::Refused;
             self.arrived(Event::Unavailable(why));
         }
@@ -266,7 +277,7 @@ impl Engine {
         }
         let client = self.room(Side::Client) > 0;
         let server = self.room(Side::Server) > 0;
-        let pending = matches!(self.link, Link::Routing | Link::Answered)
+        let pending = matches!(self.link, Link::Routing | Link::Issuing | Link::Answered)
             || [&self.client, &self.server].iter().any(|half| half.tls == Tls::Starting || half.held);
         if !client && !server && !pending {
             return self.stuck();
@@ -354,4 +365,5 @@ pub const BREACHES: &[&str] = &[
     "commit-without-server",
     "tls-without-server",
     "tls-twice",
+    "issue-with-server",
 ];

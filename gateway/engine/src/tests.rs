@@ -359,6 +359,31 @@ fn strike_is_counted_before_the_conversation_goes_on() {
 }
 
 #[test]
+fn a_token_is_asked_for_without_a_server_and_the_conversation_goes_on_with_it_or_without() {
+    let engine = || {
+        let mut engine = engine(|input| {
+            Ok(match input {
+                Input::Client(b"go") => Step::Issue(2, Box::default()),
+                Input::Issued(token) => Step::Reply(0, Bytes::from(token.to_owned())),
+                Input::Unavailable(_) => Step::Close,
+                _ => Step::NeedMore,
+            })
+        });
+        run(&mut engine);
+        engine.offer(Side::Client, b"go");
+        assert!(run(&mut engine).starts_with("issue(route"));
+        engine.connected(server(1));
+        engine
+    };
+    let mut answered = engine();
+    answered.issued("AQEA");
+    assert_eq!(run(&mut answered), "Client<AQEA; read c- NeedMore");
+    let mut refused = engine();
+    refused.unavailable(Unavailable::AllDown);
+    assert_eq!(run(&mut refused), "close all-down");
+}
+
+#[test]
 fn a_held_side_is_not_offered_and_the_other_goes_on() {
     let mut engine = routed(|input| {
         Ok(if input.bytes().is_empty() { Step::Wait } else { Step::Pass(input.bytes().len()) })

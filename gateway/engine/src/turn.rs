@@ -75,6 +75,7 @@ impl Engine {
                 self.cause = End::Unavailable(why);
                 (Side::Client, self.conversation.step(Input::Unavailable(why)))
             }
+            Event::Issued(token) => (Side::Client, self.conversation.step(Input::Issued(&token))),
             Event::Secured(side, facts) => (side, self.conversation.step(Input::Secured(side, &facts))),
             Event::Draining => {
                 self.cause = End::Drained;
@@ -122,6 +123,13 @@ impl Engine {
                 }
                 self.link = Link::Routing;
                 Some(Action::Route(route))
+            }
+            Step::Issue(..) if self.link != Link::None => {
+                Some(self.fail(&Fault::gateway("issue-with-server")))
+            }
+            Step::Issue(_, route) => {
+                self.link = Link::Issuing;
+                Some(Action::Issue(route))
             }
             Step::Release(_) => self.release(false),
             Step::Fail(_) => self.release(true),
@@ -272,6 +280,7 @@ const fn measure(step: &Step) -> (usize, usize) {
         Step::Pass(n)
         | Step::Drop(n)
         | Step::Route(n, _)
+        | Step::Issue(n, _)
         | Step::Release(n)
         | Step::Fail(n)
         | Step::Strike(n)

@@ -82,6 +82,19 @@ impl VipCore {
         }
     }
 
+    /// A token that leads the client of the lease, which was chosen for this route, back to its server.
+    pub(crate) fn issue(
+        &self,
+        route: &Route,
+        facts: &Facts,
+        lease: &Lease,
+        life: Duration,
+        now: Instant,
+    ) -> Option<String> {
+        self.with_pool(route.pool, |pool, table| pool.issue(&self.ask(route, facts, table), lease, life, now))
+            .flatten()
+    }
+
     /// How to reach the lease's server: by the configuration in force, or by that under which it was chosen.
     fn side(&self, lease: &Lease) -> Option<ServerSide> {
         self.worker.with_live(|live| live.server(lease.server().id()).cloned())

@@ -48,6 +48,9 @@ pub enum Input<'a> {
     Connected(&'a Connected),
     /// There is no server. Say so in the protocol's own words, then [`Step::Close`] or stay for another attempt.
     Unavailable(Unavailable),
+    /// The token that [`Step::Issue`] asked for, at most [`crate::Prefer::SEALED_MAX`] bytes of URL-safe base64. A client
+    /// that comes back with it ([`crate::Prefer::Sealed`]) meets the server that was chosen.
+    Issued(&'a str),
     /// TLS on this side is up. What was buffered in clear before it is gone.
     Secured(Side, &'a TlsFacts),
     /// This side will send nothing more; everything it sent has been consumed or cannot be. A server that ends before
@@ -118,6 +121,10 @@ pub enum Step {
     /// Consume `n` bytes and ask for a server. A server that the conversation already has is released first.
     /// Answered by `Connected` or `Unavailable`.
     Route(usize, Box<Route>),
+    /// Consume `n` bytes and ask for a token that leads this client to its server when it comes back within a minute: for
+    /// protocols that can send it away. A server is chosen and remembered as for `Route`, and not connected to. Answered
+    /// by `Issued` or `Unavailable`; a server that the conversation already has is a fault.
+    Issue(usize, Box<Route>),
     /// From here on a failing server is not replaced by another. Implied by the first byte of a server that reaches
     /// the client, and by `Relay`.
     Commit,

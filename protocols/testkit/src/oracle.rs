@@ -125,6 +125,7 @@ pub(crate) fn play(mut rig: Rig, mut data: &[u8], say: impl Fn(&mut Rig, Side, &
             }
             8 | 9 => Event::Connected("one".to_owned(), operation & 0x10 != 0),
             10 => Event::Unavailable(*WHYS.get(number % WHYS.len()).unwrap_or(&WHYS[0])),
+            11 if operation & 0x10 != 0 => Event::Issued("AQEAAAAA".to_owned()),
             11 => Event::Secured(side, None),
             12 => Event::Ended(side),
             13 => Event::Failed,

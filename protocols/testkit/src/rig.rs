@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sekisho_api::{Blame, Connected, Conversation, End, Facts, Side, TlsFacts};
+use sekisho_api::{Blame, Connected, Conversation, End, Facts, Route, Side, TlsFacts};
 use sekisho_engine::{Action, BREACHES, Engine, EngineLimits};
 
 use crate::effects::{Effects, route};
@@ -28,6 +28,7 @@ pub(crate) struct Rig {
 enum Phase {
     Talking,
     Routing,
+    Issuing,
     Connected,
     Relaying,
     Closed,
@@ -98,7 +99,7 @@ impl Rig {
     /// `side` says `bytes`.
     pub(crate) fn say(&mut self, side: Side, bytes: &[u8]) {
         match (self.phase, side) {
-            (Phase::Closed, _) | (Phase::Talking | Phase::Routing, Side::Server) => {}
+            (Phase::Closed, _) | (Phase::Talking | Phase::Routing | Phase::Issuing, Side::Server) => {}
             (Phase::Relaying, _) => self.effects.wrote(side.other(), bytes),
             _ if *slot(&mut self.securing, side) => {}
             _ => {
@@ -134,7 +135,11 @@ impl Rig {
                 let (start_tls, attempt) = (*start_tls, self.attempt);
                 self.engine.connected(Connected { name, tls: None, start_tls, attempt });
             }
-            Event::Unavailable(why) if self.phase == Phase::Routing => {
+            Event::Issued(token) if self.phase == Phase::Issuing => {
+                self.phase = Phase::Talking;
+                self.engine.issued(token);
+            }
+            Event::Unavailable(why) if matches!(self.phase, Phase::Routing | Phase::Issuing) => {
                 self.phase = Phase::Talking;
                 self.engine.unavailable(*why);
             }
@@ -149,7 +154,9 @@ impl Rig {
             Event::Failed => _ = self.engine.server_failed(),
             Event::Draining => self.engine.draining(),
             Event::Expired(deadline) => self.engine.expired(*deadline),
-            Event::Connected(..) | Event::Unavailable(_) | Event::Secured(..) => return false,
+            Event::Connected(..) | Event::Issued(_) | Event::Unavailable(_) | Event::Secured(..) => {
+                return false;
+            }
         }
         self.run();
         true
@@ -193,14 +200,13 @@ impl Rig {
             Action::Route(asked) => {
                 self.phase = Phase::Routing;
                 self.attempt = 0;
-                for key in &asked.keys {
-                    // Short values are words that stand in any debug output.
-                    let text = key.expose().escape_ascii().to_string();
-                    if key.expose().len() >= 4 && !self.known.contains(&text) {
-                        self.secrets.push(key.expose().to_vec());
-                    }
-                }
+                self.hide(&asked);
                 self.effects.asked(route(&asked));
+            }
+            Action::Issue(asked) => {
+                self.phase = Phase::Issuing;
+                self.hide(&asked);
+                self.effects.asked(route(&asked).replacen("route", "issue", 1));
             }
             Action::Retry => {
                 self.effects.asked("retry");
@@ -253,6 +259,17 @@ impl Rig {
             }
         }
         true
+    }
+
+    /// What a client was known by is a secret from here on.
+    fn hide(&mut self, asked: &Route) {
+        for key in &asked.keys {
+            // Short values are words that stand in any debug output.
+            let text = key.expose().escape_ascii().to_string();
+            if key.expose().len() >= 4 && !self.known.contains(&text) {
+                self.secrets.push(key.expose().to_vec());
+            }
+        }
     }
 
     /// Law 11.

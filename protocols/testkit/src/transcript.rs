@@ -10,12 +10,14 @@ use sekisho_api::{Deadline, Side, Unavailable};
 /// | `C: text\r\n`, `S: …` | the client, the server says this; escapes `\r \n \t \0 \\ \" \xNN` |
 /// | `C\| 03 00 0a # length` | the same as hexadecimal, with a comment |
 /// | `! connected NAME` | the dial succeeds; `! connected NAME starttls`: TLS is still to be started |
+/// | `! issued TOKEN` | the token that was asked for |
 /// | `! unavailable WHY` | there is no server: `all-down`, `full`, `queue-timeout`, `connect-failed` |
 /// | `! secured client`, `! secured server` | the handshake is done; a server name may follow |
 /// | `! ended client`, `! ended server` | that side sends nothing more |
 /// | `! failed` | the server is reset |
 /// | `! draining`, `! expired head` | as in `Input` |
 /// | `= route user=alice pool=1` | a server is asked for, with exactly these keys |
+/// | `= issue user=alice` | a token is asked for, with exactly these keys |
 /// | `= relay`, `= retry`, `= release`, `= starttls client`, `= close done` | the engine asks for this |
 /// | `> client "text"`, `>\| server 03 00` | what that side was told since its last `>` |
 /// | `secret: text` | never appears in the conversation's debug output |
@@ -40,6 +42,7 @@ pub(crate) enum Line {
 pub(crate) enum Event {
     /// Its name, and whether TLS is still to be started.
     Connected(String, bool),
+    Issued(String),
     Unavailable(Unavailable),
     Secured(Side, Option<String>),
     Ended(Side),
@@ -122,6 +125,7 @@ fn event(text: &str) -> Option<Event> {
             }
             Event::Connected(name.unwrap_or("one").to_owned(), start_tls.is_some())
         }
+        ("issued", Some(token)) => Event::Issued(token.to_owned()),
         ("unavailable", why) => Event::Unavailable(*WHYS.iter().find(|w| why == Some(w.name()))?),
         ("secured", Some(to)) => Event::Secured(side(to)?, words.next().map(str::to_owned)),
         ("ended", Some(to)) => Event::Ended(side(to)?),

@@ -75,7 +75,7 @@ impl Driver<'_> {
 
 /// The future's output, unless the client resets before. What it says meanwhile is kept; that it has ended is no
 /// reason to give up, for it may have said all.
-async fn unless_gone<T>(
+pub(super) async fn unless_gone<T>(
     future: impl Future<Output = T>,
     client: &mut Io,
     engine: &mut Engine,

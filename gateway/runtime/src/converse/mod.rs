@@ -1,6 +1,7 @@
 //! Carries out what a conversation decides: reading, writing, choosing, connecting, TLS.
 
 mod connect;
+mod issue;
 mod read;
 mod secure;
 mod strike;
@@ -70,6 +71,7 @@ pub(crate) async fn run(
             answered: None,
         },
         began,
+        head: began + serving.live.vip.timeouts.head,
         drain_told: false,
         kept_alive: false,
         owes: None,
@@ -90,6 +92,8 @@ struct Driver<'a> {
     route: Route,
     ended: Ended,
     began: Instant,
+    /// Until when the client has to say what a server is chosen by.
+    head: Instant,
     drain_told: bool,
     kept_alive: bool,
     /// Since when the server has been asked, or is connected, and has said nothing.
@@ -122,6 +126,11 @@ impl Driver<'_> {
                     self.ended.attempts = 0;
                     self.route = *route;
                     if let Err(end) = self.connect().await {
+                        return self.over(end);
+                    }
+                }
+                Action::Issue(route) => {
+                    if let Err(end) = self.issue(&route).await {
                         return self.over(end);
                     }
                 }

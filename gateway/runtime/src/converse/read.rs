@@ -35,7 +35,7 @@ impl Driver<'_> {
         let due = !self.engine.committed() || timeouts.response.is_some();
         let owes = self.owes.filter(|_| self.server.is_some() && due);
         let (deadline, name) = match (need, owes) {
-            (Need::NeedMore, _) if self.server.is_none() => (self.began + timeouts.head, Deadline::Head),
+            (Need::NeedMore, _) if self.server.is_none() => (self.head, Deadline::Head),
             // Whatever the client says meanwhile.
             (_, Some(since)) => {
                 let greeting = timeouts.greeting.filter(|_| !self.engine.committed());

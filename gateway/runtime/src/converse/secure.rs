@@ -1,7 +1,7 @@
 //! TLS that begins in mid-stream.
 
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{Blame, Deadline, End, Observation, Side, Stream};
 use tokio::io::AsyncWrite;
@@ -9,6 +9,9 @@ use tokio::io::AsyncWrite;
 use super::Driver;
 use crate::dial::within;
 use crate::io::Io;
+
+/// A client whose user is asked whether to trust the certificate goes on only after that.
+const PROMPT: Duration = Duration::from_secs(60);
 
 impl Driver<'_> {
     pub(super) async fn secure(&mut self, side: Side) -> Result<(), End> {
@@ -29,6 +32,7 @@ impl Driver<'_> {
                     Some(Err(error)) => return Err(error.end()),
                     None => return Err(End::Expired(Deadline::Handshake)),
                 }
+                self.head = Instant::now() + timeouts.head.max(PROMPT);
                 self.client.tls().cloned()
             }
             Side::Server => {

@@ -198,6 +198,7 @@ impl Run {
                 Action::ReleaseServer { failed } => self.release(failed.then_some(Failure::Reset)),
                 // An address of a datagram is anybody's to write: it would be somebody else who pays.
                 Action::Strike => {}
+                Action::Issue(_) => return End::Fault(sekisho_api::Blame::Gateway, "token-over-datagrams"),
                 Action::StartTls(_) => return End::Fault(sekisho_api::Blame::Gateway, "tls-over-datagrams"),
                 Action::Relay { to_server, .. } => {
                     if !to_server.is_empty() {

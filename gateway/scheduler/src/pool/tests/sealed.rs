@@ -117,3 +117,26 @@ fn an_explanation_opens_tokens_as_a_choice_does() {
     let home = name(&bench.choose(&user("alice"), 1).unwrap());
     assert_eq!(lookups(&for_user("default"))[..2], [Absent, Hit(home.into())]);
 }
+
+#[test]
+fn a_token_issued_for_a_choice_leads_there_again_by_the_user_where_that_is_known() {
+    let mut bench = bench(list());
+    for (client, said) in [(1, user("alice")), (2, Route::new())] {
+        let lease = bench.choose(&said, client).unwrap();
+        let ask = bench.ask(&said, client);
+        let token = bench.pool().issue(&ask, &lease, Duration::from_secs(60), bench.now).unwrap();
+        let back = prefers(Prefer::sealed(token.as_bytes()).unwrap());
+        let again = bench.choose(&back, client + 10).unwrap();
+        let why = if client == 1 { Why::Persisted(KeyKind::USER) } else { Why::Preferred };
+        assert_eq!((name(&again), again.why()), (name(&lease), why));
+        bench.pass(Duration::from_secs(60));
+        assert_eq!(bench.choose(&back, client + 20).unwrap().why(), Why::Method("round-robin"));
+    }
+    let without = self::bench(by_user());
+    let lease = without.choose(&user("alice"), 1).unwrap();
+    let said = user("alice");
+    assert_eq!(
+        without.pool().issue(&without.ask(&said, 1), &lease, Duration::from_secs(60), without.now),
+        None
+    );
+}
