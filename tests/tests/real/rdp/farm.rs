@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sekisho_tests::{program, sekisho, until};
+use sekisho_tests::{Authority, program, sekisho, until};
 
 use super::super::Folder;
 use super::machine::{Machine, Program};
@@ -43,6 +43,7 @@ impl Farm {
             machine.wire(&format!("to{number}"), &here, other, &there);
         }
         let list: Vec<String> = (1..=servers.len()).map(server).collect();
+        Authority::new().issue(&["desktops.example.org"], folder.path());
         let file = folder.write(
             "gateway.toml",
             &format!(

@@ -49,7 +49,7 @@ fn silence_closes_at_the_deadline_and_what_is_no_request_reaches_no_server() {
     let desktops = Desktops::start("hostile", "timeouts = { head = '1s' }", POOL);
     desktops.until_probed();
     let mut clients: Vec<(TcpStream, &str)> = Vec::new();
-    for (what, bytes, end) in BAD {
+    for (what, bytes, _) in BAD {
         let mut client = desktops.farm.connect(&desktops.farm.near);
         client.write_all(bytes).unwrap();
         clients.push((client, what));

@@ -37,6 +37,16 @@ impl Shadow {
         shadow
     }
 
+    /// How many clients it has shown its screen.
+    pub(super) fn activated(&self) -> usize {
+        self.log().matches("is activated").count()
+    }
+
+    /// How many logins it has refused.
+    pub(super) fn refused(&self) -> usize {
+        self.log().matches("client authentication failure").count()
+    }
+
     /// What it has to say.
     pub(super) fn log(&self) -> String {
         self.folder.read("log")

@@ -45,6 +45,9 @@ pub(super) struct Xrdp {
 impl Xrdp {
     /// A machine with xrdp; it listens when its network does.
     pub(super) fn start(name: &'static str) -> Self {
+        for needed in ["xrdp", "Xvnc", "xauth"] {
+            program(needed);
+        }
         let folder = Folder::new(&format!("xrdp-{name}"));
         let here = folder.path();
         for part in ["log", "run", "home", "tmp"] {
@@ -80,9 +83,6 @@ impl Xrdp {
 
     /// Starts the programs; desktops that run go on.
     pub(super) fn restart(&mut self) {
-        for name in ["Xvnc", "xauth"] {
-            program(name);
-        }
         let start = |name: &str| {
             let path = program(name).display().to_string();
             self.machine.run(&self.folder.path().join(format!("{name}.out")), &[&path, "--nodaemon"])
@@ -123,17 +123,18 @@ fn open(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The machine's accounts and those of [`USERS`], each with a home.
+/// The accounts, passwords aside, of this machine with those of [`USERS`], each with a home; and their passwords alone.
 fn accounts(here: &Path) -> [String; 2] {
-    let mut files = ["/etc/passwd", "/etc/shadow"].map(|path| std::fs::read_to_string(path).unwrap());
+    let mut passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let mut shadow = String::new();
     for (number, user) in (61_001..).zip(USERS) {
         let home = here.join("home").join(user);
         std::fs::create_dir_all(&home).unwrap();
         chown(&home, Some(number), Some(100)).unwrap();
-        files[0] += &format!("{user}:x:{number}:100::/home/{user}:/bin/sh\n");
-        files[1] += &format!("{user}:{SECRET}:19000::::::\n");
+        passwd += &format!("{user}:x:{number}:100::/home/{user}:/bin/sh\n");
+        shadow += &format!("{user}:{SECRET}:19000::::::\n");
     }
-    files
+    [passwd, shadow]
 }
 
 const PAM: &str = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n";
