@@ -1,6 +1,7 @@
 //! Who is asking: the keys and the hash of a request.
 
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use http::{HeaderName, Uri, request};
 use sekisho_api::{CookieSettings, Key, KeyKind, Persist, Prefer, Route};
@@ -13,12 +14,13 @@ use crate::options::HashOn;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
     sources: Vec<Source>,
-    cookie: Option<CookieSettings>,
+    /// The inserted cookie, one for each pool of the VIP: a server's token says nothing in another pool.
+    cookies: Vec<CookieSettings>,
 }
 
 #[derive(Clone, Debug)]
 enum Source {
-    Cookie(Box<[u8]>),
+    Cookie,
     AppCookie(Box<[u8]>),
     Header(HeaderName),
     Query(Box<[u8]>),
@@ -26,13 +28,15 @@ enum Source {
 
 impl Sources {
     /// Of a VIP's list. What HTTP does not read (the client's address, for one) is the core's.
-    pub(crate) fn new(persist: &[Persist]) -> Self {
+    pub(crate) fn new(persist: &[Persist], pools: &[Arc<str>]) -> Self {
         let mut sources = Self::default();
         for entry in persist {
             sources.sources.extend(match entry {
                 Persist::Cookie(settings) => {
-                    sources.cookie.get_or_insert_with(|| settings.clone());
-                    Some(Source::Cookie(settings.name.as_bytes().into()))
+                    if sources.cookies.is_empty() {
+                        sources.cookies = cookies(settings, pools);
+                    }
+                    Some(Source::Cookie)
                 }
                 Persist::AppCookie { name } => Some(Source::AppCookie(name.as_bytes().into())),
                 Persist::Header { name } => HeaderName::from_bytes(name.as_bytes()).ok().map(Source::Header),
@@ -43,9 +47,14 @@ impl Sources {
         sources
     }
 
-    /// The inserted cookie, if the list has one.
-    pub(crate) fn cookie(&self) -> Option<&CookieSettings> {
-        self.cookie.as_ref()
+    /// The inserted cookie of a pool, if the list has one.
+    pub(crate) fn cookie(&self, pool: usize) -> Option<&CookieSettings> {
+        self.cookies.get(pool)
+    }
+
+    /// The inserted cookies of all pools.
+    pub(crate) fn cookies(&self) -> &[CookieSettings] {
+        &self.cookies
     }
 
     /// The names of the application's cookies that the list learns.
@@ -56,15 +65,17 @@ impl Sources {
         })
     }
 
-    /// The route of a request.
-    pub(crate) fn route(&self, head: &request::Parts, hash_on: &HashOn) -> Route {
-        let mut route = Route::new();
+    /// The route of a request to a pool of the VIP.
+    pub(crate) fn route(&self, pool: usize, head: &request::Parts, hash_on: &HashOn) -> Route {
+        let mut route = Route { pool, ..Route::new() };
         for source in &self.sources {
             match source {
-                Source::Cookie(name) if route.prefer.is_none() => {
-                    route.prefer = cookie::find(&head.headers, name).and_then(Prefer::token);
+                Source::Cookie => {
+                    if let (None, Some(cookie)) = (&route.prefer, self.cookie(pool)) {
+                        let found = cookie::find(&head.headers, cookie.name.as_bytes());
+                        route.prefer = found.and_then(Prefer::token);
+                    }
                 }
-                Source::Cookie(_) => {}
                 Source::AppCookie(name) => {
                     let value = cookie::find(&head.headers, name);
                     route = route.with_key(value.and_then(|v| Key::new(KeyKind::APP_COOKIE, v)));
@@ -84,8 +95,18 @@ impl Sources {
     }
 }
 
+/// The inserted cookie of each pool: the VIP's own pool has the name as configured, the others have theirs behind it.
+fn cookies(settings: &CookieSettings, pools: &[Arc<str>]) -> Vec<CookieSettings> {
+    let name = |(index, pool): (usize, &Arc<str>)| match index {
+        0 => settings.name.clone(),
+        _ => format!("{}-{pool}", settings.name).into(),
+    };
+    let named = |name| CookieSettings { name, ..settings.clone() };
+    pools.iter().enumerate().map(name).map(named).collect()
+}
+
 /// The value of a query parameter, as it stands in the target: nothing is decoded.
-fn parameter<'u>(uri: &'u Uri, name: &[u8]) -> Option<&'u [u8]> {
+pub(crate) fn parameter<'u>(uri: &'u Uri, name: &[u8]) -> Option<&'u [u8]> {
     let mut pairs = uri.query()?.as_bytes().split(|&b| b == b'&');
     pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="))
 }
@@ -123,16 +144,20 @@ mod tests {
 
     #[test]
     fn every_listed_kind_is_found_and_a_missing_one_is_no_error() {
-        let sources = Sources::new(&[
-            Persist::Cookie(CookieSettings::default()),
-            Persist::AppCookie { name: "SID".into() },
-            Persist::Header { name: "x-user".into() },
-            Persist::Query { name: "room".into() },
-            Persist::SourceIp { v4: 32, v6: 64 },
-        ]);
+        let sources = Sources::new(
+            &[
+                Persist::Cookie(CookieSettings::default()),
+                Persist::AppCookie { name: "SID".into() },
+                Persist::Header { name: "x-user".into() },
+                Persist::Query { name: "room".into() },
+                Persist::SourceIp { v4: 32, v6: 64 },
+            ],
+            &["pool".into()],
+        );
         let token = "abcdefghijklmnopqrstuv";
         let cookies = format!("SID=one; SEKISHO={token}");
         let found = sources.route(
+            0,
             &head("/a?rooms=1&room=7", &[("cookie", &cookies), ("x-user", "alice")]),
             &HashOn::SourceIp,
         );
@@ -142,15 +167,16 @@ mod tests {
         {
             assert_eq!(found.key(kind), Key::new(kind, value).as_ref());
         }
-        let none = sources.route(&head("/", &[("cookie", "SEKISHO=short")]), &HashOn::SourceIp);
+        let none = sources.route(0, &head("/", &[("cookie", "SEKISHO=short")]), &HashOn::SourceIp);
         assert!(none.prefer.is_none() && none.keys.is_empty());
     }
 
     #[test]
     fn hash_follows_what_the_option_names_and_nothing_else() {
         let sources = Sources::default();
-        let hash =
-            |target: &str, host: &str, on: &HashOn| sources.route(&head(target, &[("host", host)]), on).hash;
+        let hash = |target: &str, host: &str, on: &HashOn| {
+            sources.route(0, &head(target, &[("host", host)]), on).hash
+        };
         assert_eq!(hash("/a?x", "h", &HashOn::Path), hash("/a?y", "i", &HashOn::Path));
         assert_ne!(hash("/a?x", "h", &HashOn::Uri), hash("/a?y", "h", &HashOn::Uri));
         assert_eq!(hash("/a", "H.example", &HashOn::Host), hash("/b", "h.Example", &HashOn::Host));

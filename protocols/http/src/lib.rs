@@ -27,6 +27,7 @@ mod probe;
 mod protocol;
 mod proxy;
 mod response;
+mod rules;
 mod target;
 mod text;
 mod worker;

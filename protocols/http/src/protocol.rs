@@ -11,6 +11,7 @@ use sekisho_api::{
 use crate::keys::Sources;
 use crate::options::Options;
 use crate::probe::HttpProbe;
+use crate::rules::Rules;
 use crate::worker::HttpWorker;
 
 /// HTTP/1.1, balanced request by request.
@@ -28,8 +29,9 @@ impl Protocol for Http {
     }
 
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
+        let rules = Rules::read(options, vip);
         let options = Options::read(options, vip.trusted);
-        let settings = Settings { options, sources: Sources::new(vip.persist) };
+        let settings = Settings { options, sources: Sources::new(vip.persist, vip.pools), rules };
         Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
     }
 
@@ -43,6 +45,7 @@ impl Protocol for Http {
 pub(crate) struct Settings {
     pub(crate) options: Options,
     pub(crate) sources: Sources,
+    pub(crate) rules: Rules,
 }
 
 #[derive(Debug)]

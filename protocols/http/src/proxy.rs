@@ -4,9 +4,9 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::header::{EXPECT, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, EXPECT, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response, Version, request};
-use sekisho_api::{Deadline, Failure, Lease, Route, Unavailable};
+use sekisho_api::{Deadline, End, Failure, Lease, Route, Unavailable};
 
 use crate::answer::Answer;
 use crate::codec::{Aborted, Broken, Download, Outgoing, Upload, Upstream};
@@ -29,9 +29,9 @@ pub(crate) fn handle(
             Err(refusal) => return Ok(*refusal),
         };
         let answered = forward(&mut asked).await;
-        let Asked { exchange, route, chunks, .. } = *asked;
+        let Asked { exchange, route, rule, chunks, .. } = *asked;
         match answered {
-            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, &route, chunks)),
+            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, &route, rule, chunks)),
             Err(Failed::Told(answer)) => Ok(refuse(exchange, answer)),
             Err(Failed::Gone) => Err(Aborted),
         }
@@ -43,6 +43,8 @@ pub(crate) fn handle(
 struct Asked {
     exchange: Exchange,
     route: Route,
+    /// The place of the rule that it met.
+    rule: Option<usize>,
     /// `None` while a server has it.
     request: Option<Outgoing>,
     /// Whether the client understands chunks (RFC 9112, section 7.1).
@@ -56,11 +58,26 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
     let conn = exchange.conn();
     let chunks = head.version >= Version::HTTP_11;
     match admit(&mut head, &body, conn) {
-        Ok(route) => {
+        Ok((route, rule)) => {
             let request = Some(Outgoing::new(&head, body, &conn.worker.buffers));
-            Ok(Box::new(Asked { exchange, route, request, chunks }))
+            Ok(Box::new(Asked { exchange, route, rule, request, chunks }))
         }
-        Err(answer) => Err(Box::new(refuse(exchange, answer))),
+        Err(Refusal::Answer(answer)) => Err(Box::new(refuse(exchange, answer))),
+        Err(Refusal::Rule(answer)) => Err(Box::new(answered(exchange, *answer))),
+    }
+}
+
+/// Why a request goes to no server.
+enum Refusal {
+    /// The gateway cannot serve it.
+    Answer(Answer),
+    /// A rule has an answer.
+    Rule(Box<Response<Download>>),
+}
+
+impl From<Answer> for Refusal {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
     }
 }
 
@@ -71,25 +88,31 @@ enum Failed {
     Gone,
 }
 
-/// Checks a request and makes it what the server will see.
-fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<Route, Answer> {
+/// Checks a request and makes it what the server will see. With the route comes the place of the rule that it met.
+fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<(Route, Option<usize>), Refusal> {
     let worker = &conn.worker;
     let options = &worker.settings.options;
     target::resolve(head, conn.facts.local).map_err(Answer::target)?;
     let chunked = head.headers.contains_key(TRANSFER_ENCODING);
     if chunked && !hop::only_chunked(&head.headers) {
-        return Err(Answer::CODING);
+        return Err(Answer::CODING.into());
     }
     if let (Some(most), Some(length)) = (options.max_body, body.length())
         && length > most
     {
-        return Err(Answer::TOO_LARGE);
+        return Err(Answer::TOO_LARGE.into());
     }
-    let route = worker.settings.sources.route(head, &options.hash_on);
-    if let Some(cookie) = worker.settings.sources.cookie()
-        && head.headers.contains_key(http::header::COOKIE)
-    {
-        cookie::remove(&mut head.headers, cookie.name.as_bytes());
+    let settings = &worker.settings;
+    let rule = settings.rules.find(head, conn.facts.client.ip());
+    if let Some(answer) = rule.and_then(|(_, rule)| rule.answer(head)) {
+        return Err(Refusal::Rule(Box::new(answer)));
+    }
+    let pool = rule.and_then(|(_, rule)| rule.action().pool(conn.facts.client.ip())).unwrap_or(0);
+    let route = settings.sources.route(pool, head, &options.hash_on);
+    if head.headers.contains_key(http::header::COOKIE) {
+        for cookie in settings.sources.cookies() {
+            cookie::remove(&mut head.headers, cookie.name.as_bytes());
+        }
     }
     hop::strip_request(&mut head.headers);
     if chunked {
@@ -100,7 +123,10 @@ fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<Route,
     if head.version < Version::HTTP_11 {
         head.headers.remove(EXPECT);
     }
-    Ok(route)
+    if let Some((_, rule)) = rule {
+        rule.edit_request(head);
+    }
+    Ok((route, rule.map(|(place, _)| place)))
 }
 
 /// Finds a server that answers.
@@ -213,6 +239,15 @@ fn unavailable(why: Unavailable, last: Option<Failure>) -> Answer {
         Some(_) => Answer::unavailable(Unavailable::ConnectFailed),
         None => Answer::unavailable(why),
     }
+}
+
+/// A rule's answer.
+fn answered(mut exchange: Exchange, mut answer: Response<Download>) -> Response<Download> {
+    exchange.refused(answer.status(), End::Done);
+    if !exchange.conn().upload().done || exchange.conn().worker.core.draining() {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 fn refuse(mut exchange: Exchange, answer: Answer) -> Response<Download> {

@@ -9,12 +9,14 @@ use crate::conn::Phase;
 use crate::exchange::Exchange;
 use crate::{cookie, hop};
 
-/// Turns an answer into the client's. `chunks`: it understands them.
+/// Turns an answer into the client's. `rule`: the place of the rule that the request met; `chunks`: the client understands
+/// them.
 pub(crate) fn relay(
     exchange: Exchange,
     head: Response<()>,
     upstream: Box<Upstream>,
     route: &Route,
+    rule: Option<usize>,
     chunks: bool,
 ) -> Response<Download> {
     let conn = exchange.conn().clone();
@@ -29,11 +31,14 @@ pub(crate) fn relay(
                 }
             }
         }
-        if let Some(settings) = worker.settings.sources.cookie()
+        if let Some(settings) = worker.settings.sources.cookie(route.pool)
             && !names(route.prefer.as_ref(), &**lease.server())
         {
             worker.jar.set(&mut head.headers, settings, &**lease.server(), conn.facts.tls.is_some());
         }
+    }
+    if let Some(rule) = rule.and_then(|place| worker.settings.rules.get(place)) {
+        rule.edit_response(&mut head.headers);
     }
     if !conn.upload().done || worker.core.draining() {
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));

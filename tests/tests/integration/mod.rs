@@ -6,6 +6,7 @@ mod dns_hostile;
 mod drain;
 mod exchange;
 mod http;
+mod http_rules;
 mod imap;
 mod limits;
 mod metrics;
