@@ -9,6 +9,7 @@ mod access;
 mod connection;
 mod control;
 mod converse;
+mod counted;
 mod descriptors;
 mod dial;
 mod gateway;

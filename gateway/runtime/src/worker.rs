@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use crate::access::AccessWriter;
+use crate::counted::Counted;
 use crate::live::{Live, LiveVip};
 use crate::relay::{Buffers, Pipes, Shared};
 use crate::roster::{Roster, Visit};
@@ -96,11 +97,7 @@ impl Worker {
 
     /// Starts a task that counts as a client being served until it ends, be it by a panic.
     pub(crate) fn serve(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
-        let count = self.busy();
-        tokio::task::spawn_local(async move {
-            let _count = count;
-            task.await;
-        });
+        tokio::task::spawn_local(Counted::new(task, self.busy()));
     }
 }
 
