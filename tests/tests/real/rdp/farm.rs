@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::process::Signal;
 use sekisho_tests::{Authority, program, sekisho, until};
 
 use super::super::Folder;
@@ -20,7 +21,7 @@ pub(super) const EACH: usize = 8;
 
 /// The gateway's machine, with wires to servers and to two machines for clients, which share a screen.
 pub(super) struct Farm {
-    _gateway: Program,
+    gateway: Option<Program>,
     _screen: Program,
     machine: Machine,
     pub(super) near: Machine,
@@ -44,21 +45,31 @@ impl Farm {
         }
         let list: Vec<String> = (1..=servers.len()).map(server).collect();
         Authority::new().issue(&["desktops.example.org"], folder.path());
-        let file = folder.write(
+        folder.write(
             "gateway.toml",
             &format!(
-                "[gateway]\nlog = 'info'\nmetrics = '{METRICS}'\n[vip.desktops]\nlisten = '{VIP}'\n\
+                "[gateway]\nlog = 'info'\nmetrics = '{METRICS}'\nstate-directory = 'state'\n[vip.desktops]\nlisten = '{VIP}'\n\
                  protocol = 'rdp'\npool = 'desktops'\npersist = ['rdp-token', 'user', 'source-ip']\n\
                  {configuration}\nservers = {{ {} }}\n",
                 list.join(", ")
             ),
         );
-        let (binary, file) = (sekisho().display().to_string(), file.display().to_string());
-        let gateway = machine.run_beside(&folder.path().join("log"), &[&binary, "run", &file]);
         let screen = screen(&near, folder.path(), 1, "1024x768x24");
-        let farm = Self { _gateway: gateway, _screen: screen, machine, near, far, folder };
-        until("the gateway serves", || farm.log().contains("Serving").then_some(()));
+        let mut farm = Self { gateway: None, _screen: screen, machine, near, far, folder };
+        farm.restart();
         farm
+    }
+
+    /// Ends the gateway, as an operator does, and starts it again.
+    pub(super) fn restart(&mut self) {
+        if let Some(mut gateway) = self.gateway.take() {
+            gateway.signal(Signal::TERM);
+            until("the gateway ends", || gateway.ended());
+        }
+        let here = self.folder.path();
+        let [binary, file] = [sekisho(), here.join("gateway.toml")].map(|path| path.display().to_string());
+        self.gateway = Some(self.machine.run_beside(&here.join("log"), &[&binary, "run", &file]));
+        until("the gateway serves", || self.log().contains("Serving").then_some(()));
     }
 
     /// Starts a client.

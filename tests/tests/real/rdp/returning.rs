@@ -4,14 +4,14 @@ use super::desktops::Desktops;
 use super::{RDESKTOP, XFREERDP};
 
 #[test]
-fn user_returns_to_the_running_desktop_from_elsewhere_in_another_spelling_and_by_another_program() {
-    let desktops = Desktops::start("returning", "", "method = 'least-connections'");
+fn user_returns_to_the_running_desktop_from_elsewhere_by_other_names_and_programs_and_after_a_restart() {
+    let mut desktops = Desktops::start("returning", "", "method = 'least-connections'");
     let (near, far) = (&desktops.farm.near, &desktops.farm.far);
     let (client, home) = desktops.enter(near, "anna", &[&XFREERDP[..], &["/u:anna", "/p:secret"]].concat());
     desktops.farm.picture("anna-first");
     // Beside her, so that least connections sends him to the other server.
     let (other, elsewhere) =
-        desktops.enter(near, "otto", &[&XFREERDP[..], &["/u:otto", "/p:secret"]].concat());
+        desktops.enter(&desktops.farm.near, "otto", &[&XFREERDP[..], &["/u:otto", "/p:secret"]].concat());
     desktops.farm.picture("otto");
     assert_ne!(home.server, elsewhere.server, "{}", desktops.log());
     drop(client);
@@ -21,11 +21,14 @@ fn user_returns_to_the_running_desktop_from_elsewhere_in_another_spelling_and_by
         // The server knows her by one name only, so the spelling stands in the cookie alone.
         ("xfreerdp-principal", [&XFREERDP[..], &[PRINCIPAL, "/u:anna", "/p:secret"]].concat()),
     ] {
-        let (_client, desktop) = desktops.enter(far, "anna", &words);
+        let (_client, desktop) = desktops.enter(&desktops.farm.far, "anna", &words);
         desktops.farm.picture(&format!("anna-{name}"));
         assert_eq!(desktop, home, "{name}: {}", desktops.log());
     }
     drop(other);
+    desktops.farm.restart();
+    let words = [&XFREERDP[..], &["/u:otto", "/p:secret"]].concat();
+    assert_eq!(desktops.enter(&desktops.farm.far, "otto", &words).1, elsewhere, "{}", desktops.log());
     assert_eq!(desktops.begun("anna"), [home]);
     assert_eq!(desktops.begun("otto"), [elsewhere]);
 }
