@@ -11,7 +11,10 @@ pub fn builtin() -> Registry {
         .with(sekisho_rdp::Rdp)
         .with(sekisho_tcp::Tcp)
         .with(sekisho_udp::Udp)
+        .with(sekisho_managesieve::ManageSieve)
+        .with(sekisho_pop3::Pop3)
         .with(sekisho_sni::Sni)
+        .with(sekisho_submission::Submission)
 }
 
 #[cfg(test)]
@@ -20,6 +23,7 @@ mod tests {
     fn every_protocol_of_the_command_is_registered_once() {
         let registry = super::builtin();
         let names: Vec<&str> = registry.protocols().iter().map(|p| p.descriptor().name).collect();
-        assert_eq!(names, ["dns", "http", "imap", "rdp", "tcp", "udp", "sni"]);
+        let plugins = ["managesieve", "pop3", "sni", "submission"];
+        assert_eq!(names, [&["dns", "http", "imap", "rdp", "tcp", "udp"], &plugins[..]].concat());
     }
 }

@@ -24,9 +24,14 @@ pub(crate) struct Options {
     pub(crate) list: Vec<Box<str>>,
     /// What stands between a user and the operator who logs in as that user.
     pub(crate) master_separator: Option<u8>,
+    /// Logins that fail, before the connection ends.
+    pub(crate) max_failed_logins: u8,
     /// Servers are told the client's address by XCLIENT.
     pub(crate) tell_address: bool,
 }
+
+/// Few enough to make guessing slow, many enough for somebody who tries all the passwords that come to mind.
+const MAX_FAILED_LOGINS: u64 = 6;
 
 /// The options of one pool.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +56,7 @@ impl Options {
             let problem = Problem::new(place, "nobody can log in", "this VIP has no `tls`");
             section.problem(problem.help("give it `tls`, with mode = \"starttls\" where clients start it"));
         }
+        let failed = section.integer("max-failed-logins", MAX_FAILED_LOGINS, 1..=100);
         Self {
             identity: vip.identity.clone(),
             mechanisms: mechanisms(section),
@@ -59,6 +65,7 @@ impl Options {
             banner: banner(section).unwrap_or_else(|| D::BANNER.into()),
             list: list::<D>(section),
             master_separator: separator(section),
+            max_failed_logins: u8::try_from(failed).unwrap_or(u8::MAX),
             tell_address: pool.is_none_or(|pool| pool.tell_address),
         }
     }

@@ -46,8 +46,6 @@ impl<D: Dialect> Converse for Desk<D> {
 const COMMANDS: u8 = 100;
 /// Those among them that make no sense.
 const MISTAKES: u8 = 5;
-/// Logins that fail, before the connection ends.
-const REFUSALS: u8 = 6;
 
 /// What a client is told where the fault is not its own.
 const FAILURE: &str = "Temporary failure, try again";
@@ -140,7 +138,7 @@ impl<D: Dialect> Conversation for Visit<D> {
                 Ok(Step::Strike(0))
             }
             (Stage::Talking, Input::Client(_)) if self.draining => Ok(self.leave(0, STOPPING)),
-            (Stage::Talking, Input::Client(_)) if self.refusals >= REFUSALS => {
+            (Stage::Talking, Input::Client(_)) if self.refusals >= self.options.max_failed_logins => {
                 Ok(self.leave(0, "Too many failed logins"))
             }
             (Stage::Talking, Input::Client(bytes)) => self.command(bytes),

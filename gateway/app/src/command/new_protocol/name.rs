@@ -68,7 +68,7 @@ fn capitalised(word: &str) -> String {
 }
 
 /// Names of crates that exist: those of the core, and of the protocols beside it.
-const TAKEN: [&str; 18] = [
+const TAKEN: [&str; 22] = [
     "admin",
     "api",
     "config",
@@ -77,10 +77,14 @@ const TAKEN: [&str; 18] = [
     "ha",
     "http",
     "imap",
+    "mail",
+    "managesieve",
+    "pop3",
     "rdp",
     "runtime",
     "scheduler",
     "sni",
+    "submission",
     "tcp",
     "template",
     "testkit",
