@@ -8,6 +8,7 @@ use sekisho_api::{Blame, Core, Deadline, End, Facts, Lease, Record, Stream};
 use sekisho_config::TlsMode;
 use tokio::net::TcpStream;
 
+use crate::companions::Companion;
 use crate::converse::{self, Front, Related};
 use crate::dial::within;
 use crate::io::Io;
@@ -47,18 +48,19 @@ pub(crate) async fn serve(
             service.clone().serve(Box::new(io), facts).await;
             return;
         }
-        Serve::Conversation(converse) => converse,
+        Serve::Conversation(converse) | Serve::Companion(converse, _) => converse,
         // Datagrams only: configured on UDP, and never listened for here.
         Serve::Exchange(_) => return,
     };
     let conversation = converse.open(&facts);
     let mut cut = Cut { serving: &serving, facts: &facts, began, armed: true };
-    let (ended, lease) =
-        match Box::pin(converse::run(&worker, &serving, conversation, io, &facts, began)).await {
-            Front::Ended(ended, lease) => (ended, lease),
-            // Boxed like the rest: a task is as large as its largest stage, and most connections are in another one.
-            Front::Relay(ended, related) => Box::pin(relate(&worker, &serving, ended, related)).await,
-        };
+    let (ended, lease) = match Box::pin(converse::run(&worker, &serving, conversation, io, &facts, began))
+        .await
+    {
+        Front::Ended(ended, lease) => (ended, lease),
+        // Boxed like the rest: a task is as large as its largest stage, and most connections are in another one.
+        Front::Relay(ended, related) => Box::pin(relate(&worker, &serving, &facts, (ended, related))).await,
+    };
     cut.armed = false;
     finish(&serving, &facts, began, &ended, lease);
 }
@@ -89,10 +91,11 @@ impl Drop for Cut<'_> {
 async fn relate(
     worker: &Worker,
     serving: &Serving,
-    mut ended: Ended,
-    related: Box<(Related, Lease)>,
+    facts: &Facts,
+    (mut ended, related): (Ended, Box<(Related, Lease)>),
 ) -> (Ended, Option<Lease>) {
     let (related, lease) = *related;
+    let _companion = companion(worker, serving, facts, &lease);
     let timeouts = &serving.live.vip.timeouts;
     let patience = Patience {
         idle: timeouts.idle,
@@ -109,6 +112,14 @@ async fn relate(
     ended.sent += outcome.sent;
     ended.answered = outcome.answered;
     (ended, Some(lease))
+}
+
+/// Makes the stream the one that its client's datagrams follow, where the VIP has such.
+fn companion(worker: &Worker, serving: &Serving, facts: &Facts, lease: &Lease) -> Option<Box<Companion>> {
+    let Serve::Companion(..) = serving.handler else { return None };
+    let pool = worker.with_live(|live| live.server(lease.server().id()).map(|side| side.pool.clone()))?;
+    let pool = serving.live.vip.pools.iter().position(|name| *name == pool)?;
+    Some(serving.live.counts.companions.enter(facts, pool, lease.server()))
 }
 
 /// What a conversation's record says.

@@ -6,6 +6,7 @@
 
 mod accept;
 mod access;
+mod companions;
 mod connection;
 mod control;
 mod converse;

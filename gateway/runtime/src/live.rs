@@ -9,6 +9,7 @@ use sekisho_config::{Config, ProxyVersion, TlsMode, Vip};
 use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 
 use crate::StartError;
+use crate::companions::Companions;
 use crate::descriptors;
 use crate::limits::{Gauge, PerClient};
 use crate::strikes::Strikes;
@@ -60,6 +61,7 @@ pub(crate) struct Counts {
     pub(crate) connections: Arc<Gauge>,
     pub(crate) clients: Arc<PerClient>,
     pub(crate) strikes: Arc<Strikes>,
+    pub(crate) companions: Arc<Companions>,
     pub(crate) tallies: Tallies,
 }
 
@@ -171,7 +173,7 @@ fn acceptor(vip: &Vip, previous: Option<&Live>) -> Result<Option<Arc<Acceptor>>,
     let Some(tls) = &vip.tls else { return Ok(None) };
     let alpn: &[&str] = match &vip.handler {
         Handler::Service(service) | Handler::Pair(_, service) => service.alpn(),
-        Handler::Conversation(_) | Handler::Exchange(_) => &[],
+        Handler::Conversation(_) | Handler::Companion(_) | Handler::Exchange(_) => &[],
     };
     let old = previous.and_then(|previous| previous.vip(&vip.name)?.acceptor.as_deref());
     let built = Acceptor::new(tls, alpn, old);
@@ -196,6 +198,7 @@ fn live_vip(
                 connections: Gauge::new(all),
                 clients: PerClient::new(each),
                 strikes: Strikes::new(),
+                companions: Arc::default(),
                 tallies: Tallies::default(),
             })
         }

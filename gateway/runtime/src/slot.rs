@@ -10,6 +10,7 @@ use sekisho_api::{Converse, Handler};
 use tokio::sync::Notify;
 use tracing::field::{DisplayValue, display};
 
+use crate::companions::Beside;
 use crate::live::LiveVip;
 use crate::sockets::Kind;
 use crate::vip::VipCore;
@@ -43,6 +44,8 @@ pub(crate) struct Serving {
 #[derive(Clone, Debug)]
 pub(crate) enum Serve {
     Conversation(Arc<dyn Converse>),
+    /// Streams, and datagrams beside them.
+    Companion(Arc<dyn Converse>, Arc<dyn Converse>),
     Exchange(Rc<udp::Exchanges>),
     Service(Rc<dyn sekisho_api::Worker>),
     Pair(Rc<udp::Exchanges>, Rc<dyn sekisho_api::Worker>),
@@ -79,6 +82,10 @@ impl Serving {
         let core = Rc::new(VipCore::new(worker.clone(), live.clone(), drain));
         let handler = match &live.vip.handler {
             Handler::Conversation(converse) => Serve::Conversation(converse.clone()),
+            Handler::Companion(converse) => {
+                let beside = Beside(live.counts.companions.clone());
+                Serve::Companion(converse.clone(), Arc::new(beside))
+            }
             Handler::Exchange(exchange) => {
                 Serve::Exchange(udp::Exchanges::new(worker, live, &core, exchange, None))
             }

@@ -69,7 +69,7 @@ fn status(vip: &LiveVip) -> VipStatus {
     let tallies = &vip.counts.tallies;
     let exchanges = match vip.vip.handler {
         Handler::Exchange(_) | Handler::Pair(..) => Some(tallies.exchanges()),
-        Handler::Conversation(_) | Handler::Service(_) => None,
+        Handler::Conversation(_) | Handler::Companion(_) | Handler::Service(_) => None,
     };
     VipStatus {
         name: vip.vip.name.clone(),

@@ -144,6 +144,9 @@ pub struct VipContext<'a> {
 pub enum Handler {
     /// A state machine over a stream, or over the datagrams of one client.
     Conversation(Arc<dyn Converse>),
+    /// A state machine over streams, and beside it datagrams of the same clients on the same addresses: they go to the
+    /// server of the client's newest stream as they come, and nowhere while it has none.
+    Companion(Arc<dyn Converse>),
     /// Datagrams that carry a transaction id.
     Exchange(Arc<dyn Exchange>),
     /// The owner of the client's stream.
@@ -195,7 +198,7 @@ impl Handler {
             Self::Conversation(_) => protocol,
             Self::Exchange(_) => Transport::Udp,
             Self::Service(_) => Transport::Tcp,
-            Self::Pair(..) => Transport::Both,
+            Self::Companion(_) | Self::Pair(..) => Transport::Both,
         }
     }
 
@@ -205,7 +208,7 @@ impl Handler {
     /// A phrase: which word is wrong, or why such a client gets no server.
     pub fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
         match self {
-            Self::Conversation(_) => Ok(None),
+            Self::Conversation(_) | Self::Companion(_) => Ok(None),
             Self::Exchange(exchange) | Self::Pair(exchange, _) => exchange.described(client, said),
             Self::Service(service) => service.described(client, said),
         }

@@ -7,7 +7,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sekisho_api::{
     Connected, Converse, Core, Deadline, End, Facts, Failure, Lease, Observation, Record, Route, Side,
@@ -19,12 +19,16 @@ use tokio::sync::Notify;
 use super::towards::Towards;
 use super::{Path, Port};
 use crate::limits::Admission;
-use crate::slot::Serving;
+use crate::roster::Listed;
+use crate::slot::{Serve, Serving};
 use crate::vip::{Waited, wait};
 use crate::worker::Worker;
 
 /// Datagrams kept for a flow whose server is not chosen yet; what comes beyond is lost, as datagrams are.
 const INBOX: usize = 16;
+
+/// How long a flow beside a stream lives without a datagram: whoever has a stream keeps alive what is beside it, too.
+const BESIDE: Duration = Duration::from_secs(120);
 
 /// The flows of one socket.
 #[derive(Debug, Default)]
@@ -58,8 +62,13 @@ impl Flows {
         if let Some(flow) = known {
             return flow.take(worker, datagram);
         }
-        let facts = port.facts(&path);
+        let facts = Facts { id: worker.number(), ..port.facts(&path) };
         let counts = &serving.live.counts;
+        let beside = matches!(serving.handler, Serve::Companion(..));
+        if beside && !counts.companions.has(facts.client.ip()) {
+            // Nothing to follow. Not worth a line in a log: anybody can send a datagram.
+            return;
+        }
         let (Some(vip), Some(gateway)) = (counts.connections.enter(), serving.core.connections().enter())
         else {
             return;
@@ -90,10 +99,12 @@ impl Flows {
             facts,
             engine,
             server: None,
+            listed: None,
             route: Route::new(),
             attempts: 0,
             sent: 0,
             began: Instant::now(),
+            idle: if beside { BESIDE } else { serving.live.vip.timeouts.idle },
             answered: None,
         };
         worker.serve(async move {
@@ -143,11 +154,14 @@ struct Run {
     facts: Facts,
     engine: Engine,
     server: Option<(Rc<Towards>, Lease)>,
+    listed: Option<Listed>,
     route: Route,
     attempts: u32,
     sent: u64,
     began: Instant,
-    answered: Option<std::time::Duration>,
+    /// How long it lives without a datagram either way.
+    idle: Duration,
+    answered: Option<Duration>,
 }
 
 impl Run {
@@ -212,6 +226,7 @@ impl Run {
     }
 
     fn release(&mut self, failure: Option<Failure>) {
+        self.listed = None;
         if let Some((_, lease)) = self.server.take() {
             if let Some(failure) = failure {
                 lease.server().observe(Observation::Failed(failure), Instant::now());
@@ -227,6 +242,8 @@ impl Run {
             Ok(lease) => lease,
             Err(why) => return self.engine.unavailable(why),
         };
+        let (facts, route) = (&self.facts, &self.route);
+        self.listed = Some(self.worker.roster.enter(&self.serving, facts, self.began, route, &lease));
         let told = (!self.serving.core.shareable(&lease)).then_some(&self.facts);
         match Towards::new(lease.server().address(), told) {
             Ok(socket) => {
@@ -248,9 +265,9 @@ impl Run {
 
     /// Waits for a datagram of either side and offers it whole: the next one comes after it was dealt with.
     async fn read(&mut self, client: bool) -> Option<End> {
-        let idle = self.serving.live.vip.timeouts.idle;
+        let idle = self.idle;
         let buffers = &self.worker.shared.buffers;
-        let (flow, server) = (&self.flow, &self.server);
+        let (flow, server, listed) = (&self.flow, &self.server, &self.listed);
         let mut came = std::pin::pin!(flow.came.notified());
         let hear = || async {
             match server {
@@ -261,6 +278,9 @@ impl Run {
         let mut heard = std::pin::pin!(hear());
         let ending = ending(&self.serving, &self.port);
         let waited = wait(&self.worker, ending, Instant::now() + idle, |cx| {
+            if listed.as_ref().is_some_and(|listed| listed.kicked(cx)) {
+                return Poll::Ready(Came::Kicked);
+            }
             if client {
                 if let Some(datagram) = flow.inbox.borrow_mut().pop_front() {
                     return Poll::Ready(Came::Client(datagram));
@@ -290,6 +310,7 @@ impl Run {
             Waited::Done(Came::Client(datagram)) => _ = self.engine.offer(Side::Client, &datagram),
             Waited::Done(Came::Server(datagram)) => _ = self.engine.offer(Side::Server, &datagram),
             Waited::Done(Came::Failed) => _ = self.engine.server_failed(),
+            Waited::Done(Came::Kicked) => return Some(End::Kicked),
             Waited::Draining => return Some(End::Drained),
             Waited::Expired => return Some(End::Expired(Deadline::Idle)),
         }
@@ -307,7 +328,7 @@ impl Run {
             _ = socket.send(&datagram);
         }
         *self.flow.server.borrow_mut() = Some(socket.clone());
-        let idle = self.serving.live.vip.timeouts.idle;
+        let idle = self.idle;
         loop {
             let deadline = self.flow.active.get() + idle;
             let heard = async {
@@ -318,11 +339,17 @@ impl Run {
             };
             let mut heard = std::pin::pin!(heard);
             let ending = ending(&self.serving, &self.port);
-            match wait(&self.worker, ending, deadline, |cx| heard.as_mut().poll(cx)).await {
-                Waited::Done(()) if self.flow.refused.get() || super::refused(&socket) => {
+            let listed = &self.listed;
+            let waited = wait(&self.worker, ending, deadline, |cx| {
+                let kicked = listed.as_ref().is_some_and(|listed| listed.kicked(cx));
+                if kicked { Poll::Ready(true) } else { heard.as_mut().poll(cx).map(|()| false) }
+            });
+            match waited.await {
+                Waited::Done(true) => return End::Kicked,
+                Waited::Done(false) if self.flow.refused.get() || super::refused(&socket) => {
                     return self.left();
                 }
-                Waited::Done(()) => {}
+                Waited::Done(false) => {}
                 Waited::Draining => return End::Drained,
                 Waited::Expired if self.flow.active.get() + idle > self.worker.ticker().coarse() => continue,
                 Waited::Expired => return End::Expired(Deadline::Idle),
@@ -386,4 +413,5 @@ enum Came {
     Server(Box<[u8]>),
     /// Nobody listens at the server.
     Failed,
+    Kicked,
 }

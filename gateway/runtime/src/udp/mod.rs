@@ -107,7 +107,9 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpS
             };
             let serving = slot.serving();
             let more = match &serving.handler {
-                Serve::Conversation(converse) => take(&worker, &flows, &serving, converse, &port),
+                Serve::Conversation(converse) | Serve::Companion(_, converse) => {
+                    take(&worker, &flows, &serving, converse, &port)
+                }
                 Serve::Exchange(exchanges) | Serve::Pair(exchanges, _) => exchanges.take(&port),
                 // Streams alone: a reload has taken the datagrams away, and this socket closes.
                 Serve::Service(_) => false,
