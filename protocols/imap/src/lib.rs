@@ -5,10 +5,13 @@
 //! the server chosen for the user, whose answer goes back with the client's tag; from then on both belong together.
 
 mod back;
+mod certificate;
 mod conversation;
 mod front;
 mod options;
+mod oracle;
 mod probe;
 mod protocol;
 
+pub use oracle::{fuzzed_conversation, wire_oracle};
 pub use protocol::Imap;

@@ -129,6 +129,7 @@ pub(crate) fn play(mut rig: Rig, mut data: &[u8], say: impl Fn(&mut Rig, Side, &
             11 => Event::Secured(side, None),
             12 => Event::Ended(side),
             13 => Event::Failed,
+            14 if number == 255 => Event::Barred,
             14 => Event::Draining,
             _ => Event::Expired(*DEADLINES.get(number % DEADLINES.len()).unwrap_or(&DEADLINES[0])),
         };

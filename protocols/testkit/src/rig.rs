@@ -153,6 +153,7 @@ impl Rig {
             Event::Ended(side) => self.engine.ended(*side),
             Event::Failed => _ = self.engine.server_failed(),
             Event::Draining => self.engine.draining(),
+            Event::Barred => self.engine.barred(),
             Event::Expired(deadline) => self.engine.expired(*deadline),
             Event::Connected(..) | Event::Issued(_) | Event::Unavailable(_) | Event::Secured(..) => {
                 return false;

@@ -11,14 +11,14 @@ use sekisho_api::{Deadline, Side, Unavailable};
 /// | `C\| 03 00 0a # length` | the same as hexadecimal, with a comment |
 /// | `! connected NAME` | the dial succeeds; `! connected NAME starttls`: TLS is still to be started |
 /// | `! issued TOKEN` | the token that was asked for |
-/// | `! unavailable WHY` | there is no server: `all-down`, `full`, `queue-timeout`, `connect-failed` |
+/// | `! unavailable WHY` | there is no server: `all-down`, `full`, `queue-timeout`, `connect-failed`, `own-down`, `user-limit` |
 /// | `! secured client`, `! secured server` | the handshake is done; a server name may follow |
 /// | `! ended client`, `! ended server` | that side sends nothing more |
 /// | `! failed` | the server is reset |
-/// | `! draining`, `! expired head` | as in `Input` |
+/// | `! draining`, `! barred`, `! expired head` | as in `Input` |
 /// | `= route user=alice pool=1` | a server is asked for, with exactly these keys |
 /// | `= issue user=alice` | a token is asked for, with exactly these keys |
-/// | `= relay`, `= retry`, `= release`, `= starttls client`, `= close done` | the engine asks for this |
+/// | `= relay`, `= retry`, `= release`, `= fail`, `= strike`, `= starttls client`, `= close done` | the engine asks for this |
 /// | `> client "text"`, `>\| server 03 00` | what that side was told since its last `>` |
 /// | `secret: text` | never appears in the conversation's debug output |
 ///
@@ -48,6 +48,7 @@ pub(crate) enum Event {
     Ended(Side),
     Failed,
     Draining,
+    Barred,
     Expired(Deadline),
 }
 
@@ -131,6 +132,7 @@ fn event(text: &str) -> Option<Event> {
         ("ended", Some(to)) => Event::Ended(side(to)?),
         ("failed", None) => Event::Failed,
         ("draining", None) => Event::Draining,
+        ("barred", None) => Event::Barred,
         ("expired", Some(what)) => {
             Event::Expired(*DEADLINES.iter().find(|d| d.name().strip_suffix("-timeout") == Some(what))?)
         }
@@ -169,8 +171,14 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Every reason for there being no server.
-pub(crate) const WHYS: [Unavailable; 4] =
-    [Unavailable::AllDown, Unavailable::Full, Unavailable::QueueTimeout, Unavailable::ConnectFailed];
+pub(crate) const WHYS: [Unavailable; 6] = [
+    Unavailable::AllDown,
+    Unavailable::Full,
+    Unavailable::QueueTimeout,
+    Unavailable::ConnectFailed,
+    Unavailable::OwnDown,
+    Unavailable::UserLimit,
+];
 
 /// Every deadline.
 pub(crate) const DEADLINES: [Deadline; 6] = [

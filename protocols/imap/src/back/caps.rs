@@ -1,12 +1,13 @@
 //! What a server says that it can (RFC 9051, section 7.2.2).
 
+use sekisho_mail::{Mechanism, MechanismSet};
+
 /// The capabilities that decide how somebody is logged in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capabilities {
     pub(crate) imap4rev1: bool,
-    pub(crate) plain: bool,
-    pub(crate) xoauth2: bool,
-    pub(crate) oauthbearer: bool,
+    /// Those that the gateway knows as well.
+    pub(crate) mechanisms: MechanismSet,
     pub(crate) sasl_ir: bool,
     pub(crate) login_disabled: bool,
     pub(crate) id: bool,
@@ -19,28 +20,46 @@ impl Capabilities {
     pub(crate) fn read(text: &[u8]) -> Self {
         let mut found = Self::default();
         for name in text.split(|&byte| byte == b' ') {
-            let field = match name.to_ascii_uppercase().as_slice() {
-                b"IMAP4REV1" | b"IMAP4REV2" => &mut found.imap4rev1,
-                b"AUTH=PLAIN" => &mut found.plain,
-                b"AUTH=XOAUTH2" => &mut found.xoauth2,
-                b"AUTH=OAUTHBEARER" => &mut found.oauthbearer,
-                b"SASL-IR" => &mut found.sasl_ir,
-                b"LOGINDISABLED" => &mut found.login_disabled,
-                b"ID" => &mut found.id,
-                b"LITERAL+" | b"LITERAL-" => &mut found.literals,
-                _ => continue,
-            };
-            *field = true;
+            let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+            if let Some(mechanism) = mechanism(name) {
+                found.mechanisms.insert(mechanism);
+            } else if is("IMAP4REV1") || is("IMAP4REV2") {
+                found.imap4rev1 = true;
+            } else if is("SASL-IR") {
+                found.sasl_ir = true;
+            } else if is("LOGINDISABLED") {
+                found.login_disabled = true;
+            } else if is("ID") {
+                found.id = true;
+            } else if is("LITERAL+") || is("LITERAL-") {
+                found.literals = true;
+            }
         }
         found
     }
 
     /// Reads them where they stand in a response code: `* OK [CAPABILITY …] text`.
     pub(crate) fn in_code(line: &[u8]) -> Option<Self> {
-        const CODE: &[u8] = b"[CAPABILITY ";
-        let begin = line.windows(CODE.len()).position(|window| window.eq_ignore_ascii_case(CODE))?;
-        let names = line.get(begin + CODE.len()..)?;
-        let end = names.iter().position(|&byte| byte == b']')?;
-        names.get(..end).map(Self::read)
+        names_in_code(line).map(Self::read)
     }
+}
+
+/// The names in a response code, if it is the one that lists them.
+pub(crate) fn names_in_code(line: &[u8]) -> Option<&[u8]> {
+    const CODE: &[u8] = b"[CAPABILITY ";
+    let begin = line.windows(CODE.len()).position(|window| window.eq_ignore_ascii_case(CODE))?;
+    let names = line.get(begin + CODE.len()..)?;
+    let end = names.iter().position(|&byte| byte == b']')?;
+    names.get(..end)
+}
+
+/// `AUTH=NAME`.
+fn mechanism(name: &[u8]) -> Option<Mechanism> {
+    let (begin, name) = name.split_at_checked(5)?;
+    if !begin.eq_ignore_ascii_case(b"AUTH=") {
+        return None;
+    }
+    // The certificate that EXTERNAL rests on is vouched for by whoever offers it to the client.
+    let external = name.eq_ignore_ascii_case(Mechanism::External.name().as_bytes());
+    Mechanism::named(name).or(external.then_some(Mechanism::External))
 }

@@ -32,24 +32,37 @@ pub(crate) enum Line<'a> {
 pub(crate) fn read(line: &[u8]) -> Line<'_> {
     if let Some(rest) = line.strip_prefix(b"* ") {
         let (name, text) = split(rest);
-        return match name.to_ascii_uppercase().as_slice() {
-            b"OK" => Line::Ok,
-            b"BYE" => Line::Bye,
-            b"PREAUTH" => Line::PreAuth,
-            b"CAPABILITY" => Line::Capability(text),
-            b"ID" => Line::Id,
-            _ => Line::Untagged,
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+        return match () {
+            () if is("OK") => Line::Ok,
+            () if is("BYE") => Line::Bye,
+            () if is("PREAUTH") => Line::PreAuth,
+            () if is("CAPABILITY") => Line::Capability(text),
+            () if is("ID") => Line::Id,
+            () => Line::Untagged,
         };
     }
     if let Some(rest) = line.strip_prefix(b"+") {
         return Line::Continue(rest.strip_prefix(b" ").unwrap_or(rest));
     }
     let (tag, rest) = split(line);
-    match split(rest).0.to_ascii_uppercase().as_slice() {
-        b"OK" if !tag.is_empty() => Line::Tagged { tag, ok: true, rest },
-        b"NO" | b"BAD" if !tag.is_empty() => Line::Tagged { tag, ok: false, rest },
+    let verdict = split(rest).0;
+    let is = |wanted: &str| verdict.eq_ignore_ascii_case(wanted.as_bytes());
+    match tag.is_empty() {
+        false if is("OK") => Line::Tagged { tag, ok: true, rest },
+        false if is("NO") || is("BAD") => Line::Tagged { tag, ok: false, rest },
         _ => Line::Strange,
     }
+}
+
+/// Whether the client is to blame for a refusal, `NO [CODE] …` without its tag: a wrong password is, a server that is
+/// full or not well is not (RFC 9051, section 7.1).
+pub(crate) fn blames(rest: &[u8]) -> bool {
+    const OTHERS: [&str; 6] = ["UNAVAILABLE", "LIMIT", "INUSE", "SERVERBUG", "CANNOT", "PRIVACYREQUIRED"];
+    let code = split(rest).1.strip_prefix(b"[").unwrap_or_default();
+    let end = code.iter().position(|byte| matches!(byte, b']' | b' ')).unwrap_or(0);
+    let code = code.get(..end).unwrap_or_default();
+    !OTHERS.iter().any(|other| code.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 /// What a line says of capabilities.
@@ -68,6 +81,8 @@ fn split(text: &[u8]) -> (&[u8], &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_mail::Mechanism;
+
     use super::*;
 
     #[test]
@@ -87,9 +102,27 @@ mod tests {
     }
 
     #[test]
+    fn clients_are_blamed_for_nothing_but_what_they_said() {
+        for rest in [
+            "NO [AUTHENTICATIONFAILED] no",
+            "NO no",
+            "BAD what?",
+            "NO",
+            "NO [UNAVAILABLE",
+            "NO [] UNAVAILABLE",
+        ] {
+            assert!(blames(rest.as_bytes()), "{rest}");
+        }
+        for rest in ["NO [UNAVAILABLE] later", "NO [limit] too many", "NO [INUSE]", "NO [SERVERBUG x] y"] {
+            assert!(!blames(rest.as_bytes()), "{rest}");
+        }
+    }
+
+    #[test]
     fn capabilities_are_found_in_a_line_of_their_own_and_in_a_code() {
+        let mechanisms = [Mechanism::Plain].into_iter().collect();
         let expected =
-            Capabilities { imap4rev1: true, plain: true, sasl_ir: true, id: true, ..Capabilities::default() };
+            Capabilities { imap4rev1: true, mechanisms, sasl_ir: true, id: true, ..Capabilities::default() };
         assert_eq!(capabilities(b"* CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN"), Some(expected));
         assert_eq!(capabilities(b"* OK [CAPABILITY imap4rev1 sasl-ir id auth=plain] Hi"), Some(expected));
         assert_eq!(capabilities(b"* OK Waiting for authentication process to respond.."), None);

@@ -4,6 +4,6 @@ mod caps;
 mod line;
 mod say;
 
-pub(crate) use caps::Capabilities;
-pub(crate) use line::{LINE_MAX, Line, capabilities, read};
-pub(crate) use say::{Cannot, Login, login};
+pub(crate) use caps::{Capabilities, names_in_code};
+pub(crate) use line::{LINE_MAX, Line, blames, capabilities, read};
+pub(crate) use say::{Cannot, Way, way};

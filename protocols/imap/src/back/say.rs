@@ -1,15 +1,18 @@
 //! How somebody is logged in to a server, in the server's own terms.
 
-use zeroize::Zeroizing;
+use std::io::Write;
+
+use sekisho_mail::{Credentials, Mechanism, Proof, encode_to};
 
 use super::Capabilities;
-use sekisho_mail::{Credentials, Mechanism, Proof, encode};
 
-/// What is written to the server, and what is still to be said when it asks.
-pub(crate) struct Login {
-    pub(crate) command: Zeroizing<Vec<u8>>,
-    /// The response, as a line, for servers that take none with the command.
-    pub(crate) response: Option<Zeroizing<Vec<u8>>>,
+/// How somebody is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By this mechanism; `early`: its response stands in the command.
+    Authenticate { mechanism: Mechanism, early: bool },
+    /// By LOGIN.
+    Login,
 }
 
 /// Why there is no way.
@@ -24,93 +27,130 @@ pub(crate) enum Cannot {
 /// The longest literal that LITERAL- lets go without waiting (RFC 7888, section 5).
 const LITERAL_MAX: usize = 4096;
 
-/// Logs in with the tag: by AUTHENTICATE PLAIN with the response in the command where the server has that, which is one
-/// round trip and needs no quoting; else by what it has.
-pub(crate) fn login(tag: &str, credentials: &Credentials, server: Capabilities) -> Result<Login, Cannot> {
-    match &credentials.proof {
-        Proof::Password(password) => {
-            if server.plain
-                && let Some(plain) = credentials.as_plain()
-            {
-                return Ok(authenticate(tag, Mechanism::Plain, &plain, server));
+/// The way to log somebody in: by AUTHENTICATE PLAIN with the response in the command where the server has that, which
+/// is one round trip and needs no quoting; else by what it has.
+pub(crate) fn way(credentials: &Credentials, server: Capabilities) -> Result<Way, Cannot> {
+    let by = |mechanism| Way::Authenticate { mechanism, early: server.sasl_ir };
+    let password = match &credentials.proof {
+        Proof::Response(mechanism, _) if server.mechanisms.contains(*mechanism) => return Ok(by(*mechanism)),
+        Proof::Response(..) => return Err(Cannot::NoMechanism),
+        Proof::Password(password) => password,
+    };
+    if server.mechanisms.contains(Mechanism::Plain) {
+        return Ok(by(Mechanism::Plain));
+    }
+    if server.login_disabled {
+        return Err(Cannot::LoginDisabled);
+    }
+    let fit = fits_string(&credentials.user, server) && fits_string(password, server);
+    if credentials.authzid.is_none() && fit { Ok(Way::Login) } else { Err(Cannot::NoMechanism) }
+}
+
+impl Way {
+    /// About as many bytes as the command has.
+    pub(crate) fn room(credentials: &Credentials) -> usize {
+        let proof = match &credentials.proof {
+            Proof::Password(password) => password.len(),
+            Proof::Response(_, response) => response.len(),
+        };
+        64 + 2 * (credentials.user.len() + proof)
+    }
+
+    /// Appends the command with the tag.
+    pub(crate) fn say(self, tag: &str, credentials: &Credentials, out: &mut Vec<u8>) {
+        match (self, &credentials.proof) {
+            (Self::Login, Proof::Password(password)) => {
+                out.extend_from_slice(tag.as_bytes());
+                out.extend_from_slice(b" LOGIN ");
+                string(out, &credentials.user);
+                out.push(b' ');
+                string(out, password);
             }
-            if server.login_disabled {
-                return Err(Cannot::LoginDisabled);
+            (Self::Login, Proof::Response(..)) => {}
+            (Self::Authenticate { mechanism, early }, _) => {
+                // Writing to a vector cannot fail.
+                _ = write!(out, "{tag} AUTHENTICATE {}", mechanism.name());
+                if early {
+                    out.push(b' ');
+                    let begin = out.len();
+                    respond(credentials, out);
+                    if out.len() == begin {
+                        // An empty response (RFC 4959, section 3).
+                        out.push(b'=');
+                    }
+                }
             }
-            if credentials.authzid.is_some() {
-                return Err(Cannot::NoMechanism);
-            }
-            let mut command = Zeroizing::new(format!("{tag} LOGIN ").into_bytes());
-            string(&mut command, &credentials.user, server)?;
-            command.push(b' ');
-            string(&mut command, password, server)?;
-            command.extend(b"\r\n");
-            Ok(Login { command, response: None })
         }
-        Proof::Response(mechanism, response) => {
-            let has = match mechanism {
-                Mechanism::XOAuth2 => server.xoauth2,
-                Mechanism::OAuthBearer => server.oauthbearer,
-                _ => false,
-            };
-            if has { Ok(authenticate(tag, *mechanism, response, server)) } else { Err(Cannot::NoMechanism) }
-        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// The line that answers when the server asks, if it was not in the command.
+    pub(crate) fn answer(self, credentials: &Credentials) -> Option<Vec<u8>> {
+        let Self::Authenticate { early: false, .. } = self else { return None };
+        let mut line = Vec::with_capacity(Self::room(credentials));
+        respond(credentials, &mut line);
+        line.extend_from_slice(b"\r\n");
+        Some(line)
     }
 }
 
-fn authenticate(tag: &str, mechanism: Mechanism, response: &[u8], server: Capabilities) -> Login {
-    let name = mechanism.name();
-    let response = encode(response);
-    if server.sasl_ir {
-        let response = if response.is_empty() { "=" } else { &response };
-        let command = format!("{tag} AUTHENTICATE {name} {response}\r\n").into_bytes();
-        return Login { command: command.into(), response: None };
-    }
-    let response = [response.as_bytes(), b"\r\n"].concat();
-    Login {
-        command: format!("{tag} AUTHENTICATE {name}\r\n").into_bytes().into(),
-        response: Some(response.into()),
+/// The response of the mechanism.
+fn respond(credentials: &Credentials, out: &mut Vec<u8>) {
+    match (&credentials.proof, credentials.as_plain()) {
+        (Proof::Response(_, response), _) => encode_to(response, out),
+        (Proof::Password(_), Some(plain)) => encode_to(&plain, out),
+        (Proof::Password(_), None) => {}
     }
 }
 
-/// A string argument: quoted, or as a literal that goes without waiting where quotes cannot hold it.
-fn string(command: &mut Vec<u8>, text: &[u8], server: Capabilities) -> Result<(), Cannot> {
-    if !text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        command.push(b'"');
-        for &byte in text {
-            if matches!(byte, b'"' | b'\\') {
-                command.push(b'\\');
-            }
-            command.push(byte);
+fn fits_quotes(text: &[u8]) -> bool {
+    !text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
+
+/// Whether it can be said: quoted, or as a literal that goes without waiting where quotes cannot hold it.
+fn fits_string(text: &[u8], server: Capabilities) -> bool {
+    fits_quotes(text) || server.literals && text.len() <= LITERAL_MAX && !text.contains(&0)
+}
+
+/// A string argument.
+fn string(out: &mut Vec<u8>, text: &[u8]) {
+    if !fits_quotes(text) {
+        _ = write!(out, "{{{}+}}\r\n", text.len());
+        return out.extend_from_slice(text);
+    }
+    out.push(b'"');
+    for &byte in text {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
         }
-        command.push(b'"');
-        return Ok(());
+        out.push(byte);
     }
-    if !server.literals || text.len() > LITERAL_MAX || text.contains(&0) {
-        return Err(Cannot::NoMechanism);
-    }
-    command.extend(format!("{{{}+}}\r\n", text.len()).into_bytes());
-    command.extend(text);
-    Ok(())
+    out.push(b'"');
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sekisho_mail::MechanismSet;
 
     use super::*;
     use crate::front::{Command, command};
 
     fn said(credentials: &Credentials, server: Capabilities) -> Result<(String, Option<String>), Cannot> {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        login("S2", credentials, server).map(|l| (text(&l.command), l.response.map(|r| text(&r))))
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let way = way(credentials, server)?;
+        let mut command = Vec::new();
+        way.say("S2", credentials, &mut command);
+        Ok((text(command), way.answer(credentials).map(text)))
+    }
+
+    fn having(mechanism: Mechanism, server: Capabilities) -> Capabilities {
+        Capabilities { mechanisms: [mechanism].into_iter().collect(), ..server }
     }
 
     const NONE: Capabilities = Capabilities {
         imap4rev1: true,
-        plain: false,
-        xoauth2: false,
-        oauthbearer: false,
+        mechanisms: MechanismSet::EMPTY,
         sasl_ir: false,
         login_disabled: false,
         id: false,
@@ -123,10 +163,10 @@ mod tests {
 
     #[test]
     fn password_goes_by_plain_in_one_round_trip_where_it_can() {
-        let whole = Capabilities { plain: true, sasl_ir: true, login_disabled: true, ..NONE };
+        let whole = having(Mechanism::Plain, Capabilities { sasl_ir: true, login_disabled: true, ..NONE });
         let plain = "S2 AUTHENTICATE PLAIN AGFubmEAcHc=\r\n".to_owned();
         assert_eq!(said(&anna("pw"), whole), Ok((plain, None)));
-        let slow = Capabilities { plain: true, ..NONE };
+        let slow = having(Mechanism::Plain, NONE);
         let expected = ("S2 AUTHENTICATE PLAIN\r\n".to_owned(), Some("AGFubmEAcHc=\r\n".to_owned()));
         assert_eq!(said(&anna("pw"), slow), Ok(expected));
     }
@@ -149,9 +189,10 @@ mod tests {
         #[test]
         fn login_that_is_said_is_read_back_as_it_was(user in "[^\\x00-\\x1f\\x7f]{1,40}", password in "[^\\x00]{0,40}") {
             let literals = Capabilities { literals: true, ..NONE };
-            let login = login("S2", &Credentials::password(user.clone().into(), password.clone().into()), literals);
-            let login = login.unwrap();
-            let read = command(&login.command).map(|tagged| tagged.command);
+            let credentials = Credentials::password(user.clone().into(), password.clone().into());
+            let mut said = Vec::new();
+            way(&credentials, literals).unwrap().say("S2", &credentials, &mut said);
+            let read = command(&said).map(|tagged| tagged.command);
             prop_assert_eq!(read, Some(Command::Login { user: user.into(), password: password.into() }));
         }
     }
@@ -162,7 +203,16 @@ mod tests {
         assert_eq!(said(&acting, NONE), Err(Cannot::NoMechanism));
         let token = b"user=anna\x01auth=Bearer t\x01\x01".to_vec();
         let token = Credentials::read(Mechanism::XOAuth2, token.into()).unwrap();
-        assert_eq!(said(&token, Capabilities { plain: true, ..NONE }), Err(Cannot::NoMechanism));
-        assert!(said(&token, Capabilities { xoauth2: true, sasl_ir: true, ..NONE }).is_ok());
+        assert_eq!(said(&token, having(Mechanism::Plain, NONE)), Err(Cannot::NoMechanism));
+        assert!(said(&token, having(Mechanism::XOAuth2, NONE)).is_ok());
+    }
+    #[test]
+    fn certificate_is_the_proof_and_may_act_for_somebody() {
+        let server = having(Mechanism::External, Capabilities { sasl_ir: true, ..NONE });
+        let external = |authzid: &[u8]| Credentials::external(authzid.to_vec().into(), b"anna").unwrap();
+        let whole = |text: &str| Ok((text.to_owned(), None));
+        assert_eq!(said(&external(b""), server), whole("S2 AUTHENTICATE EXTERNAL =\r\n"));
+        assert_eq!(said(&external(b"ben"), server), whole("S2 AUTHENTICATE EXTERNAL YmVu\r\n"));
+        assert_eq!(said(&external(b""), having(Mechanism::Plain, server)), Err(Cannot::NoMechanism));
     }
 }

@@ -1,12 +1,13 @@
 //! The client's words before login.
 
 use bytes::Bytes;
-use sekisho_api::{Fault, Route, Step};
-
-use super::attempt::Attempt;
-use super::{MISTAKES, Stage, Visit, say};
-use crate::front::{COMMAND_MAX, Command, Frame, Overlong, command, frame, line};
+use sekisho_api::{Fault, Step};
 use sekisho_mail::{Credentials, LoginExchange, LoginStep, Mechanism, Secret, decode};
+
+use super::login::wiped;
+use super::{COMMANDS, MISTAKES, SAID, Stage, Visit, say};
+use crate::front::{COMMAND_MAX, Command, Frame, Overlong, command, frame, line};
+use crate::options::Channel;
 
 impl Visit {
     /// The first command in `bytes`.
@@ -25,14 +26,17 @@ impl Visit {
             }
         };
         self.stage = Stage::Talking { invited: 0 };
+        self.commands += 1;
+        if self.commands > COMMANDS || self.is_too_much(length) {
+            return Ok(self.leave(length, "Too many commands"));
+        }
         let Some(tagged) = bytes.get(..length).and_then(command) else {
             return Ok(self.mistake(length, None, "Expected a tag and a command"));
         };
         let tag = tagged.tag;
         Ok(match tagged.command {
             Command::Capability => {
-                let capabilities = self.options.capabilities(self.secured);
-                said(length, tag, &format!("* CAPABILITY {capabilities}\r\n"), "OK Capability completed")
+                said(length, tag, &self.options.offer(self.channel).capabilities, "OK Capability completed")
             }
             Command::Noop => said(length, tag, "", "OK Noop completed"),
             Command::Logout => {
@@ -40,16 +44,18 @@ impl Visit {
                 said(length, tag, "* BYE Logging out\r\n", "OK Logout completed")
             }
             Command::Id(fields) => {
-                self.fields = fields;
+                if self.fields.is_empty() {
+                    self.fields = fields;
+                }
                 said(length, tag, "* ID (\"name\" \"Sekisho\")\r\n", "OK ID completed")
             }
-            Command::StartTls if self.options.start_tls && !self.secured => {
+            Command::StartTls if self.options.start_tls && self.channel == Channel::Clear => {
                 self.stage = Stage::Securing;
                 said(length, tag, "", "OK Begin TLS negotiation now")
             }
             Command::StartTls => self.mistake(length, Some(tag), "TLS cannot be started here"),
             Command::Login { user, password } => {
-                self.log_in(length, tag, Credentials::password(user, password))
+                self.log_in(length, tag, Credentials::password(user, password), Mechanism::Login.word())
             }
             Command::Authenticate { mechanism, initial } => {
                 self.authenticate(length, tag, mechanism, initial)
@@ -60,18 +66,33 @@ impl Visit {
     }
 
     fn authenticate(&mut self, length: usize, tag: &[u8], name: &[u8], initial: Option<&[u8]>) -> Step {
-        let known = Mechanism::named(name).filter(|mechanism| self.options.mechanisms.contains(mechanism));
-        let Some(mechanism) = known else {
+        let Some(mechanism) = self.options.mechanism(name, self.channel) else {
             return said(length, tag, "", "NO [CANNOT] Unsupported authentication mechanism");
         };
-        if !self.options.lets_log_in(self.secured) {
+        if !self.options.lets_log_in(self.channel) {
             return said(length, tag, "", "NO [PRIVACYREQUIRED] Start TLS first");
         }
-        self.stage = Stage::Asking { tag: tag.to_vec(), mechanism, login: LoginExchange::default() };
         match initial.map(decode) {
-            None => self.respond(length, None),
-            Some(Some(response)) => self.respond(length, Some(response)),
-            Some(None) => self.cancelled(length, "Invalid base64"),
+            // No need to keep anything: one message says it all.
+            Some(Some(response)) if mechanism != Mechanism::Login => {
+                match self.credentials(mechanism, response) {
+                    Some(credentials) => self.log_in(length, tag, credentials, mechanism.word()),
+                    None => self.mistake(length, Some(tag), "Invalid response"),
+                }
+            }
+            Some(None) => self.mistake(length, Some(tag), "Invalid base64"),
+            initial => {
+                let mut login = LoginExchange::default();
+                let question = match mechanism {
+                    Mechanism::Login => match login.step(initial.flatten()) {
+                        LoginStep::Ask(question) => question,
+                        _ => return self.mistake(length, Some(tag), "Invalid response"),
+                    },
+                    _ => "",
+                };
+                self.stage = Stage::Asking { tag: tag.into(), mechanism, login };
+                say(length, format!("+ {question}\r\n"))
+            }
         }
     }
 
@@ -83,55 +104,56 @@ impl Visit {
         if text == b"*" {
             return Ok(self.cancelled(length, "Authentication cancelled"));
         }
-        Ok(match decode(text) {
-            Some(response) => self.respond(length, Some(response)),
-            None => self.cancelled(length, "Invalid base64"),
+        if self.is_too_much(length) {
+            return Ok(self.leave(length, "Too many commands"));
+        }
+        let Some(response) = decode(text) else { return Ok(self.cancelled(length, "Invalid base64")) };
+        let Stage::Asking { mechanism, login, .. } = &mut self.stage else { return Ok(Step::Wait) };
+        let mechanism = *mechanism;
+        let credentials = if mechanism == Mechanism::Login {
+            match login.step(Some(response)) {
+                LoginStep::Ask(question) => return Ok(say(length, format!("+ {question}\r\n"))),
+                LoginStep::Done(credentials) => Some(credentials),
+                LoginStep::Wrong => None,
+            }
+        } else {
+            self.credentials(mechanism, response)
+        };
+        Ok(match credentials {
+            Some(credentials) => {
+                let tag = self.asked();
+                self.log_in(length, &tag.unwrap_or_default(), credentials, mechanism.word())
+            }
+            None => self.cancelled(length, "Invalid response"),
         })
     }
 
-    /// Takes a response, none where the command brought none.
-    fn respond(&mut self, length: usize, response: Option<Secret>) -> Step {
-        let Stage::Asking { tag, mechanism, login } = &mut self.stage else { return Step::Wait };
-        let tag = tag.clone();
-        if *mechanism == Mechanism::Login {
-            return match login.step(response) {
-                LoginStep::Ask(question) => say(length, format!("+ {question}\r\n")),
-                LoginStep::Done(credentials) => self.log_in(length, &tag, credentials),
-                LoginStep::Wrong => self.cancelled(length, "Invalid response"),
-            };
-        }
-        let Some(response) = response else { return say(length, "+ \r\n".to_owned()) };
-        match Credentials::read(*mechanism, response) {
-            Some(credentials) => self.log_in(length, &tag, credentials),
-            None => self.cancelled(length, "Invalid response"),
+    /// AUTHENTICATE comes to an end; its tag.
+    fn asked(&mut self) -> Option<Box<[u8]>> {
+        match std::mem::replace(&mut self.stage, Stage::Talking { invited: 0 }) {
+            Stage::Asking { tag, .. } => Some(tag),
+            _ => None,
         }
     }
 
     /// AUTHENTICATE comes to nothing.
     fn cancelled(&mut self, length: usize, why: &str) -> Step {
-        let stage = std::mem::replace(&mut self.stage, Stage::Talking { invited: 0 });
-        let tag = match stage {
-            Stage::Asking { tag, .. } => Some(tag),
-            _ => None,
-        };
+        let tag = self.asked();
         self.mistake(length, tag.as_deref(), why)
     }
 
-    /// Asks for the user's server.
-    fn log_in(&mut self, length: usize, tag: &[u8], credentials: Credentials) -> Step {
-        self.stage = Stage::Talking { invited: 0 };
-        if !self.options.lets_log_in(self.secured) {
-            return said(length, tag, "", "NO [PRIVACYREQUIRED] Start TLS first");
+    /// Who the one response of a mechanism says somebody is.
+    fn credentials(&self, mechanism: Mechanism, response: Secret) -> Option<Credentials> {
+        match mechanism {
+            Mechanism::External => Credentials::external(response, self.subject.as_deref()?),
+            mechanism => Credentials::read(mechanism, response),
         }
-        let name = credentials.mailbox(self.options.master_separator);
-        if name.is_empty() || name.iter().any(u8::is_ascii_control) {
-            self.refusals += 1;
-            return said(length, tag, "", "NO [AUTHENTICATIONFAILED] No such user");
-        }
-        let route = Route::new().with_key(self.options.identity.user(name));
-        self.attempt = Some(Attempt::new(tag.to_vec(), credentials));
-        self.stage = Stage::Routing;
-        Step::Route(length, Box::new(route))
+    }
+
+    /// Counts what the client says before it has logged in; whether that is enough.
+    fn is_too_much(&mut self, length: usize) -> bool {
+        self.said = self.said.saturating_add(length);
+        self.said > SAID
     }
 
     /// The client's word to a challenge of the server.
@@ -140,7 +162,7 @@ impl Visit {
             return Ok(Step::NeedMore);
         };
         self.stage = Stage::Judging;
-        Ok(Step::Replace(length, [text, b"\r\n"].concat().into()))
+        Ok(Step::Replace(length, wiped(Secret::new([text, b"\r\n"].concat()))))
     }
 
     /// What cannot be obeyed is told; whoever does nothing else has to go.
@@ -154,7 +176,7 @@ impl Visit {
 }
 
 /// Untagged lines, and the answer with the client's tag.
-fn said(length: usize, tag: &[u8], untagged: &str, answer: &str) -> Step {
+pub(super) fn said(length: usize, tag: &[u8], untagged: &str, answer: &str) -> Step {
     Step::Reply(length, [untagged.as_bytes(), tag, b" ", answer.as_bytes(), b"\r\n"].concat().into())
 }
 

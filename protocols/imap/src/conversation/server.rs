@@ -2,18 +2,21 @@
 
 use bytes::Bytes;
 use sekisho_api::{Fault, Input, Side, Step};
+use sekisho_mail::{Proof, Secret};
 
-use super::identify::identify;
+use super::login::wiped;
 use super::{Stage, UNAVAILABLE, Visit};
-use crate::back::{Cannot, LINE_MAX, Line, capabilities, login, read};
+use crate::back::{LINE_MAX, Line, blames, capabilities, names_in_code, read};
 use crate::front::line;
-use sekisho_mail::Proof;
 
 /// The gateway's own tags: asking what the server can and for TLS, saying who the client is, logging in, asking again.
 const ASK: &str = "S0";
-const IDENTIFY: &str = "S1";
-const LOG_IN: &str = "S2";
+pub(super) const IDENTIFY: &str = "S1";
+pub(super) const LOG_IN: &str = "S2";
 const ASK_AGAIN: &str = "S3";
+
+/// The most that a server asks a client beyond its first message. SCRAM asks twice, tokens once.
+const CHALLENGES: u8 = 4;
 
 impl Visit {
     /// Everything but the client's words, once a server was asked for.
@@ -21,16 +24,12 @@ impl Visit {
         match input {
             Input::Connected(connected) => {
                 if let Some(attempt) = &mut self.attempt {
-                    attempt.begin(connected.start_tls);
+                    attempt.begin(connected.name.clone(), connected.start_tls);
                 }
                 self.stage = Stage::Greeting;
                 Ok(Step::NeedMore)
             }
-            Input::Unavailable(_) => {
-                self.stage = Stage::Talking { invited: 0 };
-                let answer = self.attempt.take().map(|attempt| attempt.tagged(UNAVAILABLE));
-                Ok(Step::Reply(0, answer.unwrap_or_default().into()))
-            }
+            Input::Unavailable(why) => Ok(self.unavailable(why)),
             Input::Secured(Side::Server, _) => Ok(self.ask(0)),
             Input::Ended(Side::Server) => Ok(self.failed(0)),
             Input::Server(bytes) => self.heard(bytes),
@@ -47,10 +46,10 @@ impl Visit {
             }
             Stage::Saying => return Ok(self.say_login()),
             Stage::Accepted => return Ok(Step::Relay),
-            Stage::Refused => {
-                self.stage = Stage::Talking { invited: 0 };
-                self.attempt = None;
-                return Ok(Step::Release(0));
+            Stage::Refused | Stage::Failed => {
+                let failed = matches!(self.stage, Stage::Failed);
+                (self.stage, self.attempt) = (Stage::Talking { invited: 0 }, None);
+                return Ok(if failed { Step::Fail(0) } else { Step::Release(0) });
             }
             _ => {}
         }
@@ -86,7 +85,7 @@ impl Visit {
         }
         match capabilities(text) {
             Some(server) => {
-                attempt.server = Some(server);
+                attempt.capabilities = Some(server);
                 Ok(self.prepare(length))
             }
             // Dovecot greets without them while it waits for itself; the real greeting is an untagged line like others.
@@ -112,51 +111,16 @@ impl Visit {
     fn able(&mut self, (text, length): (&[u8], usize)) -> Result<Step, Fault> {
         let Some(attempt) = &mut self.attempt else { return Ok(Step::Wait) };
         match read(text) {
-            Line::Tagged { tag, ok: true, .. } if tag == ASK.as_bytes() && attempt.server.is_some() => {
+            Line::Tagged { tag, ok: true, .. } if tag == ASK.as_bytes() && attempt.capabilities.is_some() => {
                 return Ok(self.prepare(length));
             }
             Line::Tagged { .. } | Line::Bye | Line::PreAuth | Line::Strange => {
                 return Err(Fault::server("no-capabilities"));
             }
-            Line::Capability(_) => attempt.server = capabilities(text),
+            Line::Capability(_) => attempt.capabilities = capabilities(text),
             _ => {}
         }
         Ok(Step::Drop(length))
-    }
-
-    /// Finds out how the user is logged in, before anything secret is said.
-    fn prepare(&mut self, length: usize) -> Step {
-        let Some(attempt) = &mut self.attempt else { return Step::Wait };
-        match login(LOG_IN, &attempt.credentials, attempt.server.unwrap_or_default()) {
-            Ok(login) => {
-                attempt.login = Some(login);
-                self.stage = Stage::Committing;
-                Step::Drop(length)
-            }
-            Err(cannot) => {
-                let answer = attempt.tagged(match cannot {
-                    Cannot::LoginDisabled => b"NO [SERVERBUG] The server takes no password",
-                    Cannot::NoMechanism => b"NO [CANNOT] The server has no such mechanism",
-                });
-                self.stage = Stage::Refused;
-                Step::Replace(length, answer.into())
-            }
-        }
-    }
-
-    /// One write: who the client is, and the login.
-    fn say_login(&mut self) -> Step {
-        let Some(attempt) = &mut self.attempt else { return Step::Wait };
-        let Some(login) = attempt.login.take() else { return Step::Wait };
-        let told = self.options.tell_address && attempt.server.is_some_and(|server| server.id);
-        let mut words = match told {
-            true => identify(IDENTIFY, self.client, self.local, &self.fields),
-            false => Vec::new(),
-        };
-        words.extend(login.command.as_slice());
-        attempt.response = login.response;
-        self.stage = Stage::Judging;
-        Step::Reply(0, words.into())
     }
 
     fn judged(&mut self, (text, length): (&[u8], usize)) -> Step {
@@ -168,24 +132,26 @@ impl Visit {
                 Step::Pass(length)
             }
             Line::Ok | Line::Untagged => Step::Pass(length),
-            Line::Continue(_) => match (attempt.response.take(), &attempt.credentials.proof) {
-                (Some(response), _) => Step::Reply(length, Bytes::copy_from_slice(&response)),
-                // A token was not good enough, and the server says why (RFC 7628, section 3.2.3).
-                (None, Proof::Response(..)) => {
-                    self.stage = Stage::Challenged;
-                    Step::Pass(length)
-                }
-                (None, Proof::Password(_)) => self.failed(length),
-            },
+            Line::Continue(_) => self.asked_for_more(length),
             Line::Tagged { tag, .. } if tag == IDENTIFY.as_bytes() => Step::Drop(length),
             Line::Tagged { tag, ok: false, rest } if tag == LOG_IN.as_bytes() => {
-                let answer = attempt.tagged(rest);
+                if !blames(rest) {
+                    self.stage = Stage::Refused;
+                    return Step::Replace(length, attempt.tagged(rest).into());
+                }
                 self.refusals = self.refusals.saturating_add(1);
-                self.stage = Stage::Refused;
-                Step::Replace(length, answer.into())
+                if self.trusted {
+                    // It is for the other gateway to count this against its client.
+                    self.stage = Stage::Refused;
+                    return Step::Replace(length, attempt.tagged(rest).into());
+                }
+                // The server goes before the client waits.
+                attempt.verdict = rest.to_vec();
+                self.stage = Stage::Striking;
+                Step::Release(length)
             }
             Line::Tagged { tag, ok: true, rest } if tag == LOG_IN.as_bytes() => {
-                if attempt.named || capabilities(text).is_some() {
+                if attempt.named || names_in_code(text).is_some() {
                     let answer = attempt.tagged(rest);
                     self.stage = Stage::Accepted;
                     return Step::Replace(length, answer.into());
@@ -199,6 +165,26 @@ impl Visit {
         }
     }
 
+    /// The server asks for the response, or for another one.
+    fn asked_for_more(&mut self, length: usize) -> Step {
+        let Some(attempt) = &mut self.attempt else { return Step::Wait };
+        if !std::mem::replace(&mut attempt.responded, true)
+            && let Some(response) = attempt.way.and_then(|way| way.answer(&attempt.credentials))
+        {
+            return Step::Reply(length, wiped(Secret::new(response)));
+        }
+        attempt.challenges += 1;
+        match attempt.credentials.proof {
+            // The next message of SCRAM; or a token was not good enough, and the server says why (RFC 7628, section
+            // 3.2.3).
+            Proof::Response(..) if attempt.challenges <= CHALLENGES => {
+                self.stage = Stage::Challenged;
+                Step::Pass(length)
+            }
+            _ => self.failed(length),
+        }
+    }
+
     fn named(&mut self, (text, length): (&[u8], usize)) -> Step {
         let Some(attempt) = &mut self.attempt else { return Step::Wait };
         match read(text) {
@@ -207,7 +193,7 @@ impl Visit {
                 Step::Drop(length)
             }
             Line::Tagged { tag, .. } if tag == ASK_AGAIN.as_bytes() => {
-                let answer = [std::mem::take(&mut attempt.names), attempt.tagged(&attempt.verdict)].concat();
+                let answer = [std::mem::take(&mut attempt.names), attempt.answer()].concat();
                 self.stage = Stage::Accepted;
                 Step::Replace(length, answer.into())
             }
@@ -218,7 +204,7 @@ impl Visit {
 
     /// The server failed while it decided. No other one is tried: it may have heard the password.
     fn failed(&mut self, length: usize) -> Step {
-        self.stage = Stage::Refused;
+        self.stage = Stage::Failed;
         let answer = self.attempt.as_ref().map(|attempt| attempt.tagged(UNAVAILABLE));
         Step::Replace(length, answer.unwrap_or_default().into())
     }

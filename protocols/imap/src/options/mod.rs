@@ -1,32 +1,46 @@
 //! The keys of `[vip.NAME.imap]` and `[pool.NAME.imap]`.
 
-use std::fmt::Write;
+mod offer;
+mod read;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sekisho_api::settings::{Problem, Section};
-use sekisho_api::{IdentityRules, PoolSettings, VipContext};
+use sekisho_api::{IdentityRules, Networks, PoolSettings, VipContext};
+use sekisho_mail::{Mechanism, MechanismSet};
 
-use sekisho_mail::Mechanism;
+use crate::certificate::NameIn;
+use offer::Lists;
+pub(crate) use offer::{Channel, Offer};
 
 /// The options of one VIP.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Options {
+    /// The VIP's name.
+    pub(crate) vip: Box<str>,
     /// How user names become identities.
     pub(crate) identity: IdentityRules,
-    /// Ways of logging in that are offered and taken, besides LOGIN.
-    pub(crate) mechanisms: Vec<Mechanism>,
+    /// Ways of logging in that are taken, besides LOGIN.
+    pub(crate) mechanisms: MechanismSet,
     /// Nobody logs in in clear.
     pub(crate) require_tls: bool,
     /// Clients may start TLS.
     pub(crate) start_tls: bool,
-    /// What the greeting says behind its capabilities.
-    pub(crate) banner: Box<str>,
-    /// Capabilities besides those that logging in needs.
-    pub(crate) capabilities: Box<str>,
     /// What stands between a user and the operator who logs in as that user.
     pub(crate) master_separator: Option<u8>,
     /// Servers are told the client's address by ID.
     pub(crate) tell_address: bool,
+    /// What in a certificate names the user.
+    pub(crate) external_identity: NameIn,
+    /// Logins that fail, before the connection ends.
+    pub(crate) max_failed_logins: u8,
+    /// Other gateways, whose word is taken for who their clients are.
+    pub(crate) trusted: Networks,
+    /// What is said of all this, by [`Channel`].
+    pub(crate) offers: [Offer; 3],
+    /// How often a server took no password.
+    pub(crate) unwilling: AtomicU64,
 }
 
 /// The options of one pool.
@@ -36,8 +50,8 @@ pub(crate) struct PoolOptions {
     pub(crate) tell_address: bool,
 }
 
-/// What every server of the last twenty years has, and clients ask before they log in.
-const CAPABILITIES: &str = "IDLE ENABLE";
+/// Few enough to make guessing slow, many enough for somebody who tries all the passwords that come to mind.
+const MAX_FAILED_LOGINS: u8 = 6;
 
 impl Options {
     /// Reads them; what is wrong is recorded in the section and replaced by the default.
@@ -50,43 +64,86 @@ impl Options {
             let problem = Problem::new(place, "nobody can log in", "this VIP has no `tls`");
             section.problem(problem.help("give it `tls`, with mode = \"starttls\" on port 143"));
         }
+        let mechanisms = read::mechanisms(section, vip.tls || vip.start_tls);
+        let names = [("cn", NameIn::CommonName), ("uid", NameIn::UserId), ("email", NameIn::Email)];
+        let external_identity = section.word("external-identity", &names).unwrap_or_default();
+        let failed = section.integer("max-failed-logins", MAX_FAILED_LOGINS.into(), 1..=100);
+        let capabilities = read::capabilities(section);
+        let banner = read::line(section, "banner").unwrap_or("IMAP ready");
+        let lists = Lists { mechanisms: &mechanisms, capabilities: &capabilities, banner };
         Self {
+            vip: vip.name.into(),
             identity: vip.identity.clone(),
-            mechanisms: mechanisms(section),
+            mechanisms: mechanisms.iter().copied().collect(),
             require_tls,
             start_tls: vip.start_tls,
-            banner: text(section, "banner").unwrap_or_else(|| "IMAP ready".into()),
-            capabilities: capabilities(section),
-            master_separator: separator(section),
+            master_separator: read::separator(section),
             tell_address: pool.is_none_or(|pool| pool.tell_address),
+            external_identity,
+            max_failed_logins: u8::try_from(failed).unwrap_or(u8::MAX),
+            trusted: vip.trusted.clone(),
+            offers: lists.offers(vip.start_tls, require_tls),
+            unwilling: AtomicU64::new(0),
         }
     }
 
-    /// The capabilities of a connection (RFC 9051, section 6.1.1), equal in the greeting and in the answer to the
-    /// command.
-    pub(crate) fn capabilities(&self, secured: bool) -> String {
-        // LITERAL-, since what is taken before login is bounded; literals that do not wait are taken all the same.
-        let mut list = "IMAP4rev1 LITERAL- SASL-IR ID".to_owned();
-        if !self.capabilities.is_empty() {
-            list = list + " " + &self.capabilities;
+    /// What offers this, and has the defaults of everything else.
+    pub(crate) fn offering(
+        mechanisms: &[Mechanism],
+        capabilities: &str,
+        start_tls: bool,
+        require_tls: bool,
+    ) -> Self {
+        Self {
+            vip: "mail".into(),
+            identity: IdentityRules::default(),
+            mechanisms: mechanisms.iter().copied().collect(),
+            require_tls,
+            start_tls,
+            master_separator: None,
+            tell_address: true,
+            external_identity: NameIn::default(),
+            max_failed_logins: MAX_FAILED_LOGINS,
+            trusted: Networks::default(),
+            offers: Lists { mechanisms, capabilities, banner: "hi" }.offers(start_tls, require_tls),
+            unwilling: AtomicU64::new(0),
         }
-        if self.start_tls && !secured {
-            list += " STARTTLS";
+    }
+
+    /// What is said of logging in on such a connection.
+    pub(crate) fn offer(&self, channel: Channel) -> &Offer {
+        let [clear, secured, certified] = &self.offers;
+        match channel {
+            Channel::Clear => clear,
+            Channel::Secured => secured,
+            Channel::Certified => certified,
         }
-        if self.lets_log_in(secured) {
-            for mechanism in &self.mechanisms {
-                // Writing to a string cannot fail.
-                _ = write!(list, " AUTH={}", mechanism.name());
-            }
-        } else {
-            list += " LOGINDISABLED";
-        }
-        list
     }
 
     /// Whether somebody may log in on such a connection.
-    pub(crate) fn lets_log_in(&self, secured: bool) -> bool {
-        secured || !self.require_tls
+    pub(crate) fn lets_log_in(&self, channel: Channel) -> bool {
+        channel != Channel::Clear || !self.require_tls
+    }
+
+    /// The mechanism of this name, if it is taken on such a connection.
+    pub(crate) fn mechanism(&self, name: &[u8], channel: Channel) -> Option<Mechanism> {
+        let external = name.eq_ignore_ascii_case(Mechanism::External.name().as_bytes());
+        let vouched = (external && channel == Channel::Certified).then_some(Mechanism::External);
+        Mechanism::named(name).or(vouched).filter(|&mechanism| self.mechanisms.contains(mechanism))
+    }
+
+    /// A server took no password, which an operator should hear of, if not every time: at the first one, and each time
+    /// that they have become twice as many.
+    pub(crate) fn warn_of_unwilling(&self, server: &str) {
+        let count = self.unwilling.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            tracing::warn!(
+                vip = &*self.vip,
+                server,
+                count,
+                "Server takes no password (LOGINDISABLED): does it know that the client's connection is secured?"
+            );
+        }
     }
 }
 
@@ -94,72 +151,4 @@ impl Options {
 pub(crate) fn pool(section: &mut Section<'_>) -> PoolSettings {
     let words = [("id", true), ("off", false)];
     Arc::new(PoolOptions { tell_address: section.word("client-address", &words).unwrap_or(true) })
-}
-
-fn mechanisms(section: &mut Section<'_>) -> Vec<Mechanism> {
-    let Some(names) = section.texts("mechanisms") else { return vec![Mechanism::Plain, Mechanism::Login] };
-    let mut mechanisms = Vec::new();
-    for name in names {
-        match Mechanism::named(name.value.as_bytes()) {
-            Some(mechanism) if !mechanisms.contains(&mechanism) => mechanisms.push(mechanism),
-            Some(_) => {}
-            None => {
-                let message = format!("unknown mechanism `{}`", name.value);
-                let known = Mechanism::ALL.map(|mechanism| mechanism.name().to_lowercase()).join(", ");
-                let problem = Problem::new(name.span, message, "none that the gateway can pass on");
-                section.problem(problem.help(format!("known: {known}")));
-            }
-        }
-    }
-    mechanisms
-}
-
-/// Names with one space between them.
-fn capabilities(section: &mut Section<'_>) -> Box<str> {
-    let Some(names) = section.texts("capabilities") else { return CAPABILITIES.into() };
-    let mut list: Vec<&str> = Vec::new();
-    for name in names {
-        let upper = name.value.to_ascii_uppercase();
-        let ours = ["IMAP4REV1", "LITERAL-", "SASL-IR", "ID", "STARTTLS", "LOGINDISABLED"];
-        let allowed = |byte: u8| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte);
-        if name.value.is_empty() || !name.value.bytes().all(allowed) {
-            let message = format!("`{}` is not a capability", name.value);
-            section.problem(Problem::new(name.span, message, "an atom is expected (RFC 9051, section 9)"));
-        } else if ours.contains(&upper.as_str()) || upper.starts_with("AUTH=") {
-            let message = format!("`{}` is the gateway's own to say", name.value);
-            let problem = Problem::new(name.span, message, "it depends on the connection");
-            section.problem(
-                problem.help("list those beside it, such as \"IDLE\"; `mechanisms` gives the AUTH= ones"),
-            );
-        } else {
-            list.push(name.value);
-        }
-    }
-    list.join(" ").into()
-}
-
-fn separator(section: &mut Section<'_>) -> Option<u8> {
-    let text = section.text("master-separator")?;
-    match text.value.as_bytes() {
-        [byte] if byte.is_ascii_graphic() => Some(*byte),
-        _ => {
-            let problem = Problem::new(text.span, "`master-separator` is not one character", "such as \"*\"");
-            section.problem(problem);
-            None
-        }
-    }
-}
-
-/// One line of text.
-fn text(section: &mut Section<'_>, key: &'static str) -> Option<Box<str>> {
-    let text = section.text(key)?;
-    if text.value.is_empty()
-        || text.value.len() > 255
-        || !text.value.chars().all(|c| c == ' ' || c.is_ascii_graphic())
-    {
-        let message = format!("`{key}` is not a line of text");
-        section.problem(Problem::new(text.span, message, "1 to 255 printable ASCII characters"));
-        return None;
-    }
-    Some(text.value.into())
 }
