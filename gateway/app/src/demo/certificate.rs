@@ -1,4 +1,4 @@
-//! The demo's certificate, made at every start and never kept.
+//! The demo's certificates, made at every start and never kept.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use x509_parser::parse_x509_certificate;
 
 use super::DemoError;
 
@@ -18,14 +19,15 @@ pub(super) struct Certificate {
     pub(super) public: String,
     /// Certificate and key, for the gateway.
     pub(super) both: String,
+    key: PrivatePkcs8KeyDer<'static>,
 }
 
 impl Certificate {
-    /// Makes a new one.
-    pub(super) fn make() -> Result<Self, DemoError> {
+    /// Makes a new one, of which `subject` is whose it is said to be.
+    pub(super) fn make(subject: &str) -> Result<Self, DemoError> {
         let now = SystemTime::now();
         let mut parameters = CertificateParams::new(NAMES.map(str::to_owned))?;
-        parameters.distinguished_name.push(DnType::CommonName, "the certificate of a Sekisho demo");
+        parameters.distinguished_name.push(DnType::CommonName, subject);
         // An hour ago, for clocks that are not quite right.
         parameters.not_before = now.checked_sub(HOUR).unwrap_or(now).into();
         parameters.not_after = now.checked_add(LIFE).unwrap_or(now).into();
@@ -33,13 +35,29 @@ impl Certificate {
         let certificate = parameters.self_signed(&key)?;
         let public = certificate.pem();
         let both = format!("{public}{}", key.serialize_pem());
-        Ok(Self { der: certificate.der().clone(), public, both })
+        let der = certificate.der().clone();
+        Ok(Self { der, public, both, key: key.serialize_der().into() })
     }
 
-    /// TLS for clients that trust this certificate and no other, with session resumption.
-    pub(super) fn client(&self) -> Result<Arc<ClientConfig>, DemoError> {
+    /// TLS for a server that has this certificate. It gives no tickets: nobody comes to it twice.
+    pub(super) fn server(&self) -> Result<Arc<ServerConfig>, DemoError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![self.der.clone()], self.key.clone_key().into())?;
+        config.send_tls13_tickets = 0;
+        Ok(Arc::new(config))
+    }
+
+    /// TLS for clients that trust these certificates and no others, with session resumption.
+    pub(super) fn client<'a>(
+        trusted: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<Arc<ClientConfig>, DemoError> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone())?;
+        for certificate in trusted {
+            roots.add(certificate.der.clone())?;
+        }
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -47,6 +65,12 @@ impl Certificate {
             .with_no_client_auth();
         Ok(Arc::new(config))
     }
+}
+
+/// Whose a certificate says it is.
+pub(super) fn subject(der: &CertificateDer<'_>) -> Option<String> {
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
+    certificate.subject().iter_common_name().next()?.as_str().ok().map(str::to_owned)
 }
 
 impl fmt::Debug for Certificate {
@@ -67,10 +91,10 @@ mod tests {
 
     #[test]
     fn key_is_neither_printed_nor_among_what_clients_get() {
-        let certificate = Certificate::make().unwrap();
+        let certificate = Certificate::make("ts1").unwrap();
         assert_eq!(format!("{certificate:?}"), "Certificate { .. }");
         assert!(certificate.both.contains("PRIVATE KEY"));
         assert!(!certificate.public.contains("PRIVATE KEY"));
-        certificate.client().unwrap();
+        assert_eq!(subject(&certificate.der).as_deref(), Some("ts1"));
     }
 }

@@ -32,8 +32,7 @@ impl Setup {
     ) -> Result<(), DemoError> {
         let mut entries = Vec::with_capacity(servers.len());
         for &server in servers {
-            let sample = Sample::start(server, kind)
-                .map_err(|error| DemoError::Sample { name: server.to_owned(), error })?;
+            let sample = Sample::start(server, kind)?;
             entries.push(format!("{server} = \"{}\"", sample.address()));
             self.samples.insert(server.to_owned(), sample);
         }

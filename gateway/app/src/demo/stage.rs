@@ -40,6 +40,7 @@ pub(super) struct Stage {
     access: Access,
     directory: Directory,
     tls: Arc<ClientConfig>,
+    desks: Arc<ClientConfig>,
     text: String,
     interrupted: Arc<AtomicBool>,
 }
@@ -57,7 +58,7 @@ impl Stage {
         }
         let (text, samples) = setup.finish();
         let directory = Directory::make()?;
-        let certificate = Certificate::make()?;
+        let certificate = Certificate::make("the certificate of a Sekisho demo")?;
         directory.write(SERVER_PEM, &certificate.both)?;
         directory.write(CLIENT_PEM, &certificate.public)?;
         directory.write(SECRET, &secret()?)?;
@@ -67,13 +68,15 @@ impl Stage {
         let (send, lines) = mpsc::channel();
         let options = Options { access: Some(send) };
         let gateway = sekisho_runtime::start(loaded.config, options)?;
-        let tls = certificate.client()?;
+        let tls = Certificate::client([&certificate])?;
+        let desks = Certificate::client(samples.values().filter_map(Sample::certificate))?;
         let stage = Self {
             samples,
             gateway: Some(gateway),
             access: Access::new(lines),
             directory,
             tls,
+            desks,
             text,
             interrupted,
         };
@@ -101,6 +104,11 @@ impl Stage {
     /// TLS of clients that trust the demo's certificate.
     pub(super) fn tls(&self) -> Arc<ClientConfig> {
         self.tls.clone()
+    }
+
+    /// TLS of clients that trust the certificates of the Remote Desktop servers, each of which has its own.
+    pub(super) fn desks(&self) -> Arc<ClientConfig> {
+        self.desks.clone()
     }
 
     /// Where the VIP listens.
@@ -135,8 +143,7 @@ impl Stage {
 
     /// Starts a server again.
     pub(super) fn revive(&mut self, server: &str) -> Result<(), DemoError> {
-        let name = server.to_owned();
-        self.sample(server)?.revive().map_err(|error| DemoError::Sample { name, error })
+        self.sample(server)?.revive()
     }
 
     /// Waits until the gateway sees the server up, or down. Says how long that took.

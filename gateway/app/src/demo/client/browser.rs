@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn browser_reads_several_pages_of_a_sample_server_over_one_connection() {
         let sample = Sample::start("www7", Kind::Website).unwrap();
-        let tls = Certificate::make().unwrap().client().unwrap();
+        let tls = Certificate::client([&Certificate::make("localhost").unwrap()]).unwrap();
         let source = IpAddr::from([127, 0, 41, 8]);
         let mut browser = Browser::new(source, Cookies::Kept, tls);
         let place = Place { host: "localhost", address: sample.address(), tls: false };

@@ -15,6 +15,10 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::DemoError;
+use super::certificate::Certificate;
 
 /// What a sample server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub(super) enum Kind {
     Website,
     /// Lines of text: a greeting, then every line comes back with the server's name before it.
     Lines,
-    /// Remote Desktop as far as the first answer, then the server's name.
+    /// Remote Desktop as far as TLS, with a certificate that names the server.
     Desktops,
     /// IMAP as far as the list of mailboxes, which names the server.
     Mailboxes,
@@ -37,6 +41,8 @@ pub(super) struct Sample {
     name: Rc<str>,
     kind: Kind,
     address: SocketAddr,
+    /// A Remote Desktop server's.
+    certificate: Option<Certificate>,
     /// Keeps the port for this server while it is dead.
     _reservation: Reservation,
     running: Option<Running>,
@@ -51,13 +57,22 @@ struct Running {
 
 impl Sample {
     /// Starts a server on a free port of 127.0.0.1.
-    pub(super) fn start(name: &str, kind: Kind) -> io::Result<Self> {
-        let reservation = Reservation::new()?;
-        let address = reservation.address;
-        let mut sample =
-            Self { name: Rc::from(name), kind, address, _reservation: reservation, running: None };
+    pub(super) fn start(name: &str, kind: Kind) -> Result<Self, DemoError> {
+        let certificate = match kind {
+            Kind::Desktops => Some(Certificate::make(name)?),
+            Kind::Website | Kind::Lines | Kind::Mailboxes | Kind::Names => None,
+        };
+        let failed = |error| DemoError::Sample { name: name.to_owned(), error };
+        let reservation = Reservation::new().map_err(failed)?;
+        let (name, address) = (Rc::from(name), reservation.address);
+        let mut sample = Self { name, kind, address, certificate, _reservation: reservation, running: None };
         sample.revive()?;
         Ok(sample)
+    }
+
+    /// What a client of Remote Desktop knows it by.
+    pub(super) fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     pub(super) fn name(&self) -> &Rc<str> {
@@ -74,10 +89,16 @@ impl Sample {
     }
 
     /// Starts it again, on the same port.
-    pub(super) fn revive(&mut self) -> io::Result<()> {
-        if self.running.is_some() {
-            return Ok(());
+    pub(super) fn revive(&mut self) -> Result<(), DemoError> {
+        if self.running.is_none() {
+            let tls = self.certificate.as_ref().map(Certificate::server).transpose()?.map(TlsAcceptor::from);
+            let failed = |error| DemoError::Sample { name: self.name.to_string(), error };
+            self.running = Some(self.run(tls).map_err(failed)?);
         }
+        Ok(())
+    }
+
+    fn run(&self, tls: Option<TlsAcceptor>) -> io::Result<Running> {
         let listener = socket(self.address, Type::STREAM)?;
         listener.listen(128)?;
         listener.set_nonblocking(true)?;
@@ -94,14 +115,13 @@ impl Sample {
                 let Ok(listener) = TcpListener::from_std(listener.into()) else { return };
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(&listener, Rc::from(name.as_str()), kind) => {}
+                    () = accept(&listener, Rc::from(name.as_str()), kind, tls) => {}
                     () = hear(datagrams, &name) => {}
                 }
             });
         };
         let thread = std::thread::Builder::new().name(format!("demo-{}", self.name)).spawn(serve)?;
-        self.running = Some(Running { stop: Some(stop), thread: Some(thread) });
-        Ok(())
+        Ok(Running { stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -164,19 +184,19 @@ async fn hear(socket: Option<Socket>, name: &str) {
     _ = heard.await;
 }
 
-async fn accept(listener: &TcpListener, name: Rc<str>, kind: Kind) {
+async fn accept(listener: &TcpListener, name: Rc<str>, kind: Kind, tls: Option<TlsAcceptor>) {
     // An error of `accept` itself (no file descriptors left) ends the server, which the probes then see.
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::task::spawn_local(serve(stream, name.clone(), kind));
+        tokio::task::spawn_local(serve(stream, name.clone(), kind, tls.clone()));
     }
 }
 
-async fn serve(mut stream: TcpStream, name: Rc<str>, kind: Kind) {
+async fn serve(mut stream: TcpStream, name: Rc<str>, kind: Kind, tls: Option<TlsAcceptor>) {
     // A client that leaves is nothing to report.
     _ = match kind {
         Kind::Website => website::serve(&mut stream, &name).await,
         Kind::Lines => lines::serve(&mut stream, &name).await,
-        Kind::Desktops => desktops::serve(&mut stream, &name).await,
+        Kind::Desktops => desktops::serve(stream, tls).await,
         Kind::Mailboxes => mailboxes::serve(&mut stream, &name).await,
         Kind::Names => names::serve(&mut stream, &name).await,
     };

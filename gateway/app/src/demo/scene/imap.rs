@@ -59,12 +59,15 @@ impl Scene for Imap {
         )?;
         audience.stay(4, stage, page)?;
 
-        page.say("Somebody tries a wrong password for each user. The gateway knows none, right or wrong.")?;
+        page.say(
+            "Six strangers at six addresses each try a wrong password for one of the users. The gateway knows none, \
+             right or wrong; who went on guessing at one address would wait ever longer.",
+        )?;
         let homes: Vec<(&str, String)> =
             audience.visitors().map(|(user, home)| (user.name, home.to_owned())).collect();
         let mut refused = Ok(());
-        for (user, home) in homes {
-            let verdict = look(stage, VIP, 60, user, "wrong")?.verdict;
+        for (host, (user, home)) in (60..).zip(homes) {
+            let verdict = look(stage, VIP, host, user, "wrong")?.verdict;
             if !verdict.ends_with(&format!("{home} does not believe this")) {
                 refused = Err(format!("{user}, at {home}: {verdict}"));
             }

@@ -36,8 +36,9 @@ impl Scene for Rdp {
     fn play(&self, stage: &mut Stage, page: &mut Page<'_>) -> Result<(), DemoError> {
         page.title(&format!("RDP  {}  {METHOD}, kept by user", stage.address(VIP)?))?;
         page.say(
-            "Three servers that speak Remote Desktop as far as their first answer. Six users come from one office, all \
-             behind one address; their clients send the user's name in a cookie.",
+            "Three servers that speak Remote Desktop as far as TLS, which passes through the gateway untouched: each has \
+             a certificate of its own, by which the clients know it. Six users come from one office, all behind one \
+             address; their clients send the user's name in a cookie.",
         )?;
         let users = USERS.map(|user| User { name: user, come: 0 }).into();
         let (mut audience, visits) = Audience::arrive(users, stage)?;
@@ -68,15 +69,9 @@ impl Scene for Rdp {
     }
 
     fn hints(&self, stage: &Stage) -> Result<Vec<Hint>, DemoError> {
-        let address = stage.address(VIP)?;
-        let command = format!(
-            "printf '\\003\\000\\000\\013\\006\\340\\000\\000\\000\\000\\000' | nc -q1 {} {}",
-            address.ip(),
-            address.port()
-        );
         Ok(vec![Hint::new(
-            command,
-            "a Connection Request without a cookie; the server says its name behind its answer",
+            format!("xfreerdp /v:{} /u:anna /sec:tls", stage.address(VIP)?),
+            "a real client: it shows the certificate, which names anna's server, and asks whether to go on",
         )])
     }
 }
@@ -109,7 +104,8 @@ impl Visitor for User {
 /// One visit from 127.0.0.`host`.
 fn come(client: &str, host: u8, line: &str, stage: &mut Stage) -> Result<Visit, DemoError> {
     let failed = |error| DemoError::Client { client: client.to_owned(), vip: VIP, error };
-    let desk = desk(IpAddr::from([127, 0, 0, host]), stage.address(VIP)?, line).map_err(failed)?;
+    let source = IpAddr::from([127, 0, 0, host]);
+    let desk = desk(source, stage.address(VIP)?, line, stage.desks()).map_err(failed)?;
     Ok(Visit { client: client.to_owned(), server: desk.server, entry: stage.logged(desk.local)? })
 }
 
