@@ -44,7 +44,8 @@ mod tests {
         }
         let future = large([1; 512]);
         let own = size_of_val(&future);
-        assert_eq!(size_of_val(&Counted::new(future, Rc::new(()))), own + size_of::<Rc<()>>());
+        let counted = size_of_val(&Counted::new(future, Rc::new(())));
+        assert!(counted <= own + 2 * size_of::<Rc<()>>(), "{own} bytes became {counted}");
     }
 
     #[test]

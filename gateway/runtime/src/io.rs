@@ -25,6 +25,14 @@ pub(crate) enum Io {
 }
 
 impl Io {
+    /// Writes what only the end follows. TLS has a word of its own for that, and nothing is kept back for it.
+    pub(crate) fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(plain) => plain.poll_write_last(cx, bytes),
+            other => Pin::new(other).poll_write(cx, bytes),
+        }
+    }
+
     /// Turns TCP keepalive on. A socket that refuses does without.
     pub(crate) fn keep_alive(&self, interval: Duration) {
         let _ = match self {

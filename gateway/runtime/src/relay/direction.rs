@@ -127,29 +127,43 @@ impl Direction {
                 State::Empty => {
                     let mut buffer = shared.buffers.take();
                     let mut into = ReadBuf::new(&mut buffer);
-                    match Pin::new(&mut *from).poll_read(cx, &mut into).map_err(reading)? {
-                        Poll::Pending => {
-                            self.streak = 0;
-                            // What TLS has sealed and not yet sent.
-                            let _ = Pin::new(&mut *to).poll_flush(cx).map_err(writing)?;
-                            return Poll::Pending;
-                        }
-                        Poll::Ready(()) => {}
+                    if Pin::new(&mut *from).poll_read(cx, &mut into).map_err(reading)?.is_pending() {
+                        return self.pause(cx, to).map_err(writing);
                     }
-                    let end = into.filled().len();
-                    if end == 0 {
+                    let first = into.filled().len();
+                    if first == 0 {
                         self.state = State::Ending;
                         continue;
                     }
+                    // Asked before anything is written, for an end that has come along can leave along. After a read
+                    // that left room this is no system call unless there is more, or the end.
+                    let next = match into.remaining() {
+                        0 => None,
+                        _ => Some(Pin::new(&mut *from).poll_read(cx, &mut into)),
+                    };
+                    let end = into.filled().len();
+                    let over = end == first && matches!(next, Some(Poll::Ready(Ok(()))));
                     self.streak = self.streak.saturating_add(end);
                     let mut start = 0;
                     // Written at once: it fits nearly always, and then no buffer outlives this turn.
-                    if let Poll::Ready(written) = Pin::new(&mut *to).poll_write(cx, into.filled()) {
+                    let written = match over {
+                        true => to.poll_write_last(cx, into.filled()),
+                        false => Pin::new(&mut *to).poll_write(cx, into.filled()),
+                    };
+                    if let Poll::Ready(written) = written {
                         start = written.map_err(writing)?;
                         self.moved += start as u64;
                     }
                     if start < end {
                         self.state = State::Held(Box::new(Held { buffer, start, end }));
+                    } else if over {
+                        self.state = State::Ending;
+                    }
+                    match next {
+                        // A reset reaches the other side as one, and takes what is on the way with it.
+                        Some(Poll::Ready(Err(error))) => return Poll::Ready(Err(reading(error))),
+                        Some(Poll::Pending) if start == end => return self.pause(cx, to).map_err(writing),
+                        _ => {}
                     }
                 }
                 State::Spliced(pipe) => {
@@ -189,6 +203,14 @@ impl Direction {
             }
         }
         cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Nothing is there to be read, and nothing is held.
+    fn pause(&mut self, cx: &mut Context<'_>, to: &mut Io) -> Poll<io::Result<()>> {
+        self.streak = 0;
+        // What TLS has sealed and not yet sent.
+        let _ = Pin::new(to).poll_flush(cx)?;
         Poll::Pending
     }
 

@@ -147,6 +147,28 @@ fn bulk_goes_through_pipes_byte_for_byte_and_the_pipes_come_back() {
 }
 
 #[test]
+fn server_that_answers_and_ends_at_once_is_heard_whole() {
+    run(async {
+        for size in [1, 43, 65_535, 65_536, 65_537, 1_000_000] {
+            let mut s = stage(b"", b"").await;
+            let answer: Vec<u8> = (0..size).map(|i: u32| (i ^ (i >> 8)) as u8).collect();
+            let expected = answer.clone();
+            let server = tokio::task::spawn_local(async move {
+                s.server.write_all(&answer).await.unwrap();
+                drop(s.server);
+            });
+            let mut heard = Vec::new();
+            s.client.read_to_end(&mut heard).await.unwrap();
+            assert!(heard == expected, "{} bytes of {size} came, or others", heard.len());
+            server.await.unwrap();
+            s.client.shutdown().await.unwrap();
+            let outcome = s.relay.await.unwrap();
+            assert_eq!((outcome.end, outcome.sent), (End::Done, u64::from(size)));
+        }
+    });
+}
+
+#[test]
 fn reset_of_the_server_is_a_reset_for_the_client_and_no_clean_end() {
     run(async {
         let mut s = stage(b"", b"").await;
