@@ -178,4 +178,10 @@ pub trait Conversation: fmt::Debug + Send {
 pub trait Converse: fmt::Debug + Send + Sync {
     /// A conversation for a client that has just connected.
     fn open(&self, facts: &Facts) -> Box<dyn Conversation>;
+
+    /// Whether it speaks to servers over TLS alone that it starts in mid-stream: pools that are configured otherwise do
+    /// not suit it.
+    fn wants_start_tls(&self) -> bool {
+        false
+    }
 }

@@ -4,14 +4,16 @@
 //! What a client sends before its server answers is one packet of at most 259 bytes, so a server that is dead, refuses
 //! or stays mute is replaced by another without the client noticing.
 
-mod conversation;
 mod deep;
+mod desk;
 mod file;
 mod first;
 mod key;
 mod options;
+mod passing;
 mod probe;
 mod protocol;
+mod route;
 
 pub use file::{ConnectionFile, NotOneLine};
 pub use first::{First, Malformed, Negotiation, first_packet};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sekisho_api::settings::{Problem, Section};
-use sekisho_api::{IdentityRules, VipContext};
+use sekisho_api::{IdentityRules, KeyKind, VipContext};
 
 use crate::key::{Rules, WeakKey};
 
@@ -18,6 +18,32 @@ pub(crate) struct Options {
     pub(crate) routes: BTreeMap<Box<str>, usize>,
     /// What a client is told where there is no server.
     pub(crate) refusal: Refusal,
+    /// How far the gateway goes to know who comes.
+    pub(crate) mode: Mode,
+    /// What becomes of clients that ask for what the deep mode cannot give.
+    pub(crate) fallback: Fallback,
+}
+
+/// How far the gateway goes to know who comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The first packet alone is read.
+    #[default]
+    Off,
+    /// The client's login is read inside TLS, and said again to the server.
+    Replay,
+    /// The client's login is read inside TLS, and the client sent back with a token.
+    Redirect,
+}
+
+/// What becomes of clients that ask for what the deep mode cannot give.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fallback {
+    /// They are passed through, known by their first packet.
+    #[default]
+    Pass,
+    /// They are refused.
+    Refuse,
 }
 
 /// What a client is told where there is no server.
@@ -46,7 +72,14 @@ impl Options {
             identity: vip.identity.clone(),
             routes: routes(section, vip),
             refusal: section.word("refusal", &refusal).unwrap_or_default(),
+            mode: mode(section, vip),
+            fallback: fallback(section),
         }
+    }
+
+    /// Whether servers are spoken to over TLS that the gateway begins.
+    pub(crate) fn replays(&self) -> bool {
+        self.mode == Mode::Replay
     }
 
     /// The pool that a line names; 0, the VIP's `pool`, if none does.
@@ -54,6 +87,39 @@ impl Options {
         let named = std::str::from_utf8(hint).ok().and_then(|hint| self.routes.get(hint));
         named.copied().unwrap_or(0)
     }
+}
+
+/// Reads `deep`, which goes together with TLS that begins in mid-stream.
+fn mode(section: &mut Section<'_>, vip: &VipContext<'_>) -> Mode {
+    let modes = [("off", Mode::Off), ("replay", Mode::Replay), ("redirect", Mode::Redirect)];
+    let place = section.place("deep");
+    let mode = section.word("deep", &modes).unwrap_or_default();
+    let problem = match mode {
+        Mode::Off if vip.start_tls => {
+            let label = "Remote Desktop makes its own TLS, between client and server";
+            Problem::new(place, "TLS of this VIP would never begin", label)
+                .help("remove `tls`, or write deep = \"replay\" or \"redirect\" in the VIP's `rdp` table")
+        }
+        Mode::Replay | Mode::Redirect if !vip.start_tls => {
+            let label = "the login stands inside TLS, which has to end here";
+            Problem::new(place, "the deep mode needs a certificate", label)
+                .help("add tls = { mode = \"starttls\", certificates = [\"desktop.pem\"] } to the VIP")
+        }
+        Mode::Redirect if !vip.persist.iter().any(|entry| entry.kind() == KeyKind::RDP_TOKEN) => {
+            let label = "a client that is sent back comes with a token";
+            Problem::new(place, "the token would mean nothing", label)
+                .help("add \"rdp-token\" to the VIP's `persist`")
+        }
+        mode => return mode,
+    };
+    section.problem(problem);
+    mode
+}
+
+/// Reads `fallback`, which nothing but the deep mode falls back from.
+fn fallback(section: &mut Section<'_>) -> Fallback {
+    let words = [("pass", Fallback::Pass), ("refuse", Fallback::Refuse)];
+    section.word("fallback", &words).unwrap_or_default()
 }
 
 fn domains(section: &mut Section<'_>) -> Box<[Box<str>]> {

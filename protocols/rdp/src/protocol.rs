@@ -6,7 +6,7 @@ use std::time::Duration;
 use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{Descriptor, Handler, KeyKind, Patience, ProbeKind, Protocol, Transport, VipContext};
 
-use crate::conversation::Desk;
+use crate::desk::Desk;
 use crate::options::Options;
 use crate::probe::RdpProbe;
 
@@ -31,9 +31,15 @@ impl Protocol for Rdp {
                 "`rdp` and `tls` exclude each other",
                 "Remote Desktop begins in clear and makes its own TLS, between client and server",
             );
-            options.problem(problem.help("remove `tls`"));
+            options.problem(
+                problem.help("remove `tls`, or write mode = \"starttls\" in it and use the deep mode"),
+            );
         }
-        Some(Handler::Conversation(Arc::new(Desk(Arc::new(Options::read(options, vip))))))
+        Some(Handler::Conversation(Arc::new(Desk::new(Options::read(options, vip)))))
+    }
+
+    fn starts_tls(&self) -> bool {
+        true
     }
 
     fn patience(&self) -> Patience {

@@ -8,10 +8,12 @@ pub use error::Malformed;
 pub use request::Negotiation;
 
 /// A client's first packet, as far as the gateway reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct First<'a> {
     /// Everything, from the first byte of a preconnection PDU to the last of the request: what a server is sent.
     pub bytes: &'a [u8],
+    /// The preconnection PDU at their front; mostly there is none.
+    pub preconnection: &'a [u8],
     /// The line before CR LF: a cookie, a routing token or a hint (MS-RDPBCGR, section 2.2.1.1).
     pub line: Option<&'a [u8]>,
     /// The protocols that the client offers; none: standard RDP security only.
@@ -28,7 +30,8 @@ pub fn first_packet(bytes: &[u8]) -> Result<Option<First<'_>>, Malformed> {
     let Some(request) = bytes.get(before..) else { return Ok(None) };
     let Some(read) = request::request(request)? else { return Ok(None) };
     let whole = bytes.get(..before + read.length).unwrap_or(bytes);
-    Ok(Some(First { bytes: whole, line: read.line, negotiation: read.negotiation }))
+    let preconnection = bytes.get(..before).unwrap_or_default();
+    Ok(Some(First { bytes: whole, preconnection, line: read.line, negotiation: read.negotiation }))
 }
 
 #[cfg(test)]

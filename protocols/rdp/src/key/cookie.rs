@@ -32,7 +32,7 @@ impl Rules {
     /// The user in a cookie's value, as the key persistence uses.
     pub(crate) fn user(&self, value: &[u8], client: IpAddr, identity: &IdentityRules) -> Option<Key> {
         let value = value.trim_ascii();
-        if !self.weak(value) {
+        if !self.is_weak(value) {
             return identity.user(value);
         }
         // The leading control character keeps these apart from every name: no name may contain one.
@@ -54,7 +54,8 @@ impl Rules {
     }
 
     /// Whether strangers may share the value: it was cut behind its domain, or within it.
-    fn weak(&self, value: &[u8]) -> bool {
+    pub(crate) fn is_weak(&self, value: &[u8]) -> bool {
+        let value = value.trim_ascii();
         let cut = value.len() == CUT;
         if let Some(separator) = value.iter().position(|byte| matches!(byte, b'\\' | b'/')) {
             return cut || separator + 1 == value.len();
