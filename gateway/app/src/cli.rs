@@ -11,6 +11,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sekisho_config::Registry;
 
+use crate::command::operator::{self, Verb};
 use crate::command::{check, explain, new_protocol, rdp_file, run};
 use crate::demo;
 use crate::failure::Failure;
@@ -53,6 +54,22 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
         Command::Explain(options) => explain::run(options, registry, &mut out),
         Command::RdpFile(options) => rdp_file::run(options, registry, &mut out),
         Command::NewProtocol(options) => new_protocol::run(options, &mut out),
+        Command::Servers(options) => operator::run(&Verb::Servers(options), registry, &mut out),
+        Command::Drain(options) => operator::run(&Verb::State("drain", options), registry, &mut out),
+        Command::Maintenance(options) => {
+            operator::run(&Verb::State("maintenance", options), registry, &mut out)
+        }
+        Command::Ready(ReadyOptions { server, at }) => {
+            let options = ServerOptions { server: server.clone(), kick: false, at: at.clone() };
+            operator::run(&Verb::State("ready", &options), registry, &mut out)
+        }
+        Command::Weight(options) => operator::run(&Verb::Weight(options), registry, &mut out),
+        Command::Users(options) => operator::run(&Verb::Users(options), registry, &mut out),
+        Command::MoveUser(options) => operator::run(&Verb::MoveUser(options), registry, &mut out),
+        Command::MoveUsers(options) => operator::run(&Verb::MoveUsers(options), registry, &mut out),
+        Command::KickUser(options) => operator::run(&Verb::KickUser(options), registry, &mut out),
+        Command::ForgetUser(options) => operator::run(&Verb::ForgetUser(options), registry, &mut out),
+        Command::Connections(options) => operator::run(&Verb::Connections(options), registry, &mut out),
     }
 }
 
@@ -133,6 +150,64 @@ enum Command {
     /// one line that adds it to a gateway.
     #[command(after_long_help = help::NEW_PROTOCOL)]
     NewProtocol(NewProtocolOptions),
+
+    /// List the servers of a running gateway.
+    ///
+    /// Each with its state, its share, the connections that it has, how fast it answers, and what the last probe said.
+    #[command(after_long_help = help::SERVERS)]
+    Servers(ServersOptions),
+
+    /// Let a server keep the clients that it has, and give it no others.
+    ///
+    /// It keeps those that are connected, and users that persistence remembers: they come back to it. To empty it, move
+    /// them with `move-users`. Holds until `ready`, a restart, or a reload of a file that says otherwise by then.
+    #[command(after_long_help = help::DRAIN)]
+    Drain(ServerOptions),
+
+    /// Take a server out: it gets nobody and is not probed.
+    ///
+    /// Whoever is connected stays, unless --kick ends it; users come back on another server, and stay there.
+    #[command(after_long_help = help::MAINTENANCE)]
+    Maintenance(ServerOptions),
+
+    /// Let a server serve again.
+    #[command(after_long_help = help::READY)]
+    Ready(ReadyOptions),
+
+    /// Change a server's share of those who are new.
+    #[command(after_long_help = help::WEIGHT)]
+    Weight(WeightOptions),
+
+    /// List the users that a running gateway remembers, and their servers.
+    #[command(after_long_help = help::USERS)]
+    Users(UsersOptions),
+
+    /// Send a user to another server.
+    ///
+    /// From the next connection on, in every pool that has a server of the name, whatever the protocol and the spelling
+    /// of the user's name. Also for a user who never came before.
+    #[command(after_long_help = help::MOVE_USER)]
+    MoveUser(MoveUserOptions),
+
+    /// Send everybody who is kept on one server to another.
+    #[command(after_long_help = help::MOVE_USERS)]
+    MoveUsers(MoveUsersOptions),
+
+    /// End a user's connections.
+    ///
+    /// Clients that come back are on the same server as before.
+    #[command(after_long_help = help::KICK_USER)]
+    KickUser(UserOptions),
+
+    /// Forget on which server a user is: the next connection is balanced as if for the first time.
+    #[command(after_long_help = help::FORGET_USER)]
+    ForgetUser(UserOptions),
+
+    /// List the connections of a running gateway that have a server.
+    ///
+    /// Of every protocol but HTTP and DNS, whose requests are over in a moment.
+    #[command(after_long_help = help::CONNECTIONS)]
+    Connections(ConnectionsOptions),
 }
 
 /// `sekisho run`.
@@ -237,6 +312,158 @@ pub(crate) struct NewProtocolOptions {
     pub(crate) source: Option<PathBuf>,
 }
 
+/// Which running gateway is meant, and how it is shown.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct At {
+    /// The gateway's admin socket [default: /run/sekisho/admin.sock]
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    pub(crate) admin: Option<PathBuf>,
+    /// The gateway's configuration file, which names the socket
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print what the gateway answers, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `sekisho servers`.
+#[derive(Debug, Args)]
+pub(crate) struct ServersOptions {
+    /// Only those of this pool
+    #[arg(value_name = "POOL")]
+    pub(crate) pool: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho drain` and `sekisho maintenance`.
+#[derive(Debug, Args)]
+pub(crate) struct ServerOptions {
+    /// The server, with its pool
+    #[arg(value_name = "POOL/SERVER", value_parser = pool_server)]
+    pub(crate) server: String,
+    /// End the connections that it has
+    #[arg(long)]
+    pub(crate) kick: bool,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho ready`.
+#[derive(Debug, Args)]
+pub(crate) struct ReadyOptions {
+    /// The server, with its pool
+    #[arg(value_name = "POOL/SERVER", value_parser = pool_server)]
+    pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho weight`.
+#[derive(Debug, Args)]
+pub(crate) struct WeightOptions {
+    /// The server, with its pool
+    #[arg(value_name = "POOL/SERVER", value_parser = pool_server)]
+    pub(crate) server: String,
+    /// Its weight, 0 to 256; 0 is for those alone who are kept on it
+    #[arg(value_name = "WEIGHT", value_parser = clap::value_parser!(u32).range(0..=256))]
+    pub(crate) weight: u32,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho users`.
+#[derive(Debug, Args)]
+pub(crate) struct UsersOptions {
+    /// Only this one, in any spelling
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Only those on the server of this name
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) server: Option<String>,
+    /// Only those of this persistence domain
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// How many at the most
+    #[arg(long, value_name = "ROWS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho move-user`.
+#[derive(Debug, Args)]
+pub(crate) struct MoveUserOptions {
+    /// The user, in any spelling
+    #[arg(value_name = "USER")]
+    pub(crate) user: String,
+    /// The server, or POOL/SERVER where pools have unlike servers of one name
+    #[arg(value_name = "SERVER")]
+    pub(crate) server: String,
+    /// End the user's connections to other servers now
+    #[arg(long)]
+    pub(crate) kick: bool,
+    /// The persistence domain, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho move-users`.
+#[derive(Debug, Args)]
+pub(crate) struct MoveUsersOptions {
+    /// The server that they are on
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+    /// The server that they go to, in the same pool
+    #[arg(value_name = "TO")]
+    pub(crate) to: String,
+    /// End the connections to the server that they are on now
+    #[arg(long)]
+    pub(crate) kick: bool,
+    /// The persistence domain, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho kick-user` and `sekisho forget-user`.
+#[derive(Debug, Args)]
+pub(crate) struct UserOptions {
+    /// The user, in any spelling
+    #[arg(value_name = "USER")]
+    pub(crate) user: String,
+    /// The persistence domain, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho connections`.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionsOptions {
+    /// Only those of this VIP
+    #[arg(long, value_name = "NAME")]
+    pub(crate) vip: Option<String>,
+    /// Only those of this user, in any spelling
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Only those to this server; POOL/SERVER for one pool's
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) server: Option<String>,
+    /// Only those of this persistence domain
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// How many at the most
+    #[arg(long, value_name = "ROWS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
 /// How the log looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -252,6 +479,18 @@ fn key_value(text: &str) -> Result<(String, String), String> {
             Ok((kind.to_owned(), value.to_owned()))
         }
         _ => Err("expected a kind and a value, such as user=alice".to_owned()),
+    }
+}
+
+/// A pool and a server, as they may be named.
+fn pool_server(text: &str) -> Result<String, String> {
+    let name = |name: &str| {
+        let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !name.is_empty() && name.chars().all(usable)
+    };
+    match text.split_once('/') {
+        Some((pool, server)) if name(pool) && name(server) => Ok(text.to_owned()),
+        _ => Err("expected a pool and a server, such as mail/m1".to_owned()),
     }
 }
 
@@ -300,6 +539,31 @@ mod tests {
         let Ok(Command::RdpFile(file)) = parsed(&line) else { panic!("rdp-file") };
         assert_eq!((file.user.as_deref(), file.server), (Some("CORP\\alice"), None));
         assert_eq!(file.expires, Duration::from_secs(12 * 3600));
+    }
+
+    #[test]
+    fn operators_commands_read_their_options() {
+        let Ok(Command::Drain(drain)) = parsed(&["drain", "mail/m1", "--kick", "--admin", "x.sock"]) else {
+            panic!("drain")
+        };
+        assert_eq!((drain.server.as_str(), drain.kick), ("mail/m1", true));
+        let line = ["move-user", "CORP\\alice", "mail/m2", "--domain", "staff", "--json"];
+        let Ok(Command::MoveUser(user)) = parsed(&line) else { panic!("move-user") };
+        assert_eq!(
+            (user.user.as_str(), user.server.as_str(), user.at.json),
+            ("CORP\\alice", "mail/m2", true)
+        );
+        for line in [
+            &["drain", "m1"][..],
+            &["drain", "mail/"],
+            &["drain", "mail/m1/kick"],
+            &["weight", "mail/m1", "257"],
+            &["users", "--limit", "0"],
+            &["move-user", "alice"],
+            &["servers", "--admin", "a", "--config", "b"],
+        ] {
+            assert_eq!(refused(line).0, 2, "{line:?}");
+        }
     }
 
     #[test]

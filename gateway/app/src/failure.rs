@@ -82,6 +82,36 @@ pub(crate) enum Failure {
     /// The demo could not be played to its end.
     #[error("the demo could not go on: {0}")]
     Demo(#[from] crate::demo::DemoError),
+    /// Nobody answers at the admin socket.
+    #[error("no gateway answers at {}: {reason}; {help}", socket.display())]
+    NoGateway {
+        /// The socket.
+        socket: PathBuf,
+        /// What the kernel says.
+        reason: String,
+        /// What that usually means.
+        help: &'static str,
+    },
+    /// The configuration names no admin socket.
+    #[error("{} has no admin socket: add `admin` to `[gateway]`, or name the socket with --admin", file.display())]
+    NoAdmin {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// A running gateway does not do it. The operator's mistake, most likely.
+    #[error("{error} ({help})")]
+    Refused {
+        /// Why not.
+        error: String,
+        /// What it would do.
+        help: String,
+    },
+    /// Something else than a gateway answers at the socket, or one of another version.
+    #[error("what answers at {} is no gateway of this version", socket.display())]
+    StrangeAnswer {
+        /// The socket.
+        socket: PathBuf,
+    },
     /// A file that the configuration names cannot be used.
     #[error("{}: {reason}", file.display())]
     File {

@@ -26,6 +26,8 @@ Examples:
   sekisho rdp-file gateway.toml desks --user alice
                                           a connection file for her desktop
   sekisho new-protocol greet              begin a protocol of your own
+  sekisho servers                         of the gateway that runs here
+  sekisho move-user alice m2 --kick       and where its users are
 
 Signals (to `sekisho run`):
   SIGHUP           load the configuration again; nothing is dropped, and a
@@ -46,7 +48,7 @@ Environment:
 Exit status:
   0  it worked
   1  it did not: the configuration has errors, the gateway could not start, a
-     claim of the demo did not hold
+     claim of the demo did not hold, no running gateway answers
   2  the command line is mistaken";
 
 /// The end of `sekisho run --help`.
@@ -151,4 +153,125 @@ Exit status:
   0  the crate is written
   1  it is not: the directory exists already, the name is taken or unusable,
      Sekisho's sources are not found
+  2  the command line is mistaken";
+
+/// The end of `sekisho servers --help`.
+pub(crate) const SERVERS: &str = "\
+Examples:
+  sekisho servers
+  sekisho servers mail
+  sekisho servers --config gateway.toml --json
+
+Exit status:
+  0  they are listed
+  1  they are not: no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho drain --help`.
+pub(crate) const DRAIN: &str = "\
+Examples:
+  sekisho drain mail/m1
+  sekisho drain mail/m1 && sekisho move-users m1 m2
+
+Exit status:
+  0  it is done
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho maintenance --help`.
+pub(crate) const MAINTENANCE: &str = "\
+Examples:
+  sekisho maintenance mail/m1
+  sekisho maintenance mail/m1 --kick     everybody off, now
+
+Exit status:
+  0  it is done
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho ready --help`.
+pub(crate) const READY: &str = "\
+Examples:
+  sekisho ready mail/m1
+
+Exit status:
+  0  it is done
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho weight --help`.
+pub(crate) const WEIGHT: &str = "\
+Examples:
+  sekisho weight mail/m1 2
+  sekisho weight mail/m1 0                nobody new
+
+Exit status:
+  0  it is done
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho users --help`.
+pub(crate) const USERS: &str = "\
+Examples:
+  sekisho users
+  sekisho users --server m1 --limit 1000
+  sekisho users --user 'CORP\\alice'
+
+Exit status:
+  0  they are listed
+  1  they are not: no such domain, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho move-user --help`.
+pub(crate) const MOVE_USER: &str = "\
+Examples:
+  sekisho move-user alice m2               from the next connection on
+  sekisho move-user alice m2 --kick        and that is now
+
+Exit status:
+  0  it is done
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho move-users --help`.
+pub(crate) const MOVE_USERS: &str = "\
+Examples:
+  sekisho move-users m1 m2
+  sekisho move-users m1 m2 --kick
+
+Exit status:
+  0  it is done
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho kick-user --help`.
+pub(crate) const KICK_USER: &str = "\
+Examples:
+  sekisho kick-user alice
+
+Exit status:
+  0  it is done, even if there was no connection
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho forget-user --help`.
+pub(crate) const FORGET_USER: &str = "\
+Examples:
+  sekisho forget-user alice
+
+Exit status:
+  0  it is done, even if nothing was known
+  1  it is not: no such name, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho connections --help`.
+pub(crate) const CONNECTIONS: &str = "\
+Examples:
+  sekisho connections
+  sekisho connections --server mail/m1
+  sekisho connections --user alice --json
+
+Exit status:
+  0  they are listed
+  1  they are not: no such VIP or domain, or no gateway answers
   2  the command line is mistaken";

@@ -365,6 +365,65 @@ fn metrics_that_cannot_be_read_stop_the_start_before_anybody_is_let_in() {
     );
 }
 
+/// What a command of the operator prints, once it has done what it was asked.
+fn operated(scratch: &Scratch, line: &[&str]) -> String {
+    let file = scratch.file();
+    let output = output(&[line, &["--config", name(&file)]].concat());
+    assert_eq!(output.status.code(), Some(0), "{line:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn running_gateway_is_operated_through_the_socket_that_its_file_names() {
+    let scratch = Scratch::new("operated", &format!("[gateway]\nadmin = 'admin.sock'\n{WEB}"));
+    let file = scratch.file();
+    let nobody = output(&["servers", "--config", name(&file)]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("is it running"), "{}", text(&nobody.stderr));
+    let running = Running::start(&file);
+    running.hear("Serving");
+    let servers = operated(&scratch, &["servers"]);
+    assert!(servers.contains("www1") && servers.contains("127.0.0.2:9"), "{servers}");
+    assert_eq!(
+        operated(&scratch, &["drain", "web/www1", "--kick"]),
+        "web/www1 is draining and had 0 connections\n"
+    );
+    running.hear("The operator changed a server's state");
+    assert_eq!(operated(&scratch, &["weight", "web/www1", "5"]), "web/www1 has weight 5\n");
+    let moved = operated(&scratch, &["move-user", "CORP\\alice", "www2"]);
+    assert_eq!(moved, "alice is on www2 from the next connection on\n");
+    let users = operated(&scratch, &["users", "--user", "Alice@corp.example"]);
+    assert!(users.contains("alice  www2"), "{users}");
+    let json = operated(&scratch, &["users", "--json"]);
+    assert!(json.starts_with("{\"") && json.contains("\"server\":\"www2\""), "{json}");
+    assert_eq!(
+        operated(&scratch, &["move-users", "www2", "www1"]),
+        "1 user is on www1 from the next connection on\n"
+    );
+    assert_eq!(operated(&scratch, &["kick-user", "alice"]), "0 connections ended\n");
+    assert!(operated(&scratch, &["forget-user", "alice"]).starts_with("forgotten"));
+    assert!(operated(&scratch, &["forget-user", "alice"]).starts_with("nothing"));
+    assert!(operated(&scratch, &["connections", "--vip", "web"]).contains("known by"));
+    assert!(operated(&scratch, &["maintenance", "web/www2"]).contains("maintenance"));
+    assert!(operated(&scratch, &["ready", "web/www2"]).contains("web/www2 is up"));
+    let unknown = output(&["drain", "web/www3", "--config", name(&file)]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("there is no server `www3` (known: www1, www2)"), "{unknown:?}");
+    let log = running.log.try_iter().collect::<String>();
+    assert!(!log.contains("alice"), "no user stands in a log: {log}");
+    // A second gateway with the same file stops before it takes anything.
+    let second = output(&["run", name(&file), "--log", "info"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("is in use: does another gateway run"), "{}", text(&second.stderr));
+    running.process.signal(Signal::TERM);
+    running.hear("Stopped");
+    assert_eq!(running.process.code(), Some(0));
+    assert!(!scratch.0.join("admin.sock").exists(), "it is removed at the end");
+    scratch.write(WEB);
+    let nowhere = output(&["users", "--config", name(&file)]);
+    assert!(text(&nowhere.stderr).contains("has no admin socket"), "{}", text(&nowhere.stderr));
+}
+
 #[test]
 fn second_signal_ends_connections_that_the_first_one_lets_finish() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();

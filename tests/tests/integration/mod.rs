@@ -10,6 +10,7 @@ mod http_rules;
 mod imap;
 mod limits;
 mod metrics;
+mod operator;
 mod persistence;
 mod proxy_protocol;
 mod rdp;

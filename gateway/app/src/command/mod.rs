@@ -4,5 +4,6 @@ pub(crate) mod check;
 pub(crate) mod explain;
 mod find;
 pub(crate) mod new_protocol;
+pub(crate) mod operator;
 pub(crate) mod rdp_file;
 pub(crate) mod run;
