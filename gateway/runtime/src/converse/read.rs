@@ -27,13 +27,16 @@ impl Driver<'_> {
     /// That the operator ended the conversation.
     pub(super) async fn read(&mut self, client: bool, server: bool, need: Need) -> Result<(), End> {
         let timeouts = &self.serving.live.vip.timeouts;
-        if let Some((io, _)) = self.server.as_mut().filter(|_| !std::mem::replace(&mut self.kept_alive, true))
-        {
-            io.keep_alive(timeouts.keepalive);
-        }
         // Once the client has heard of this server, its silence is only a fault where the configuration says when.
         let due = !self.engine.committed() || timeouts.response.is_some();
         let owes = self.owes.filter(|_| self.server.is_some() && due);
+        // While an answer is owed, its deadline finds a server that is gone; most conversations end before there is none.
+        if owes.is_none()
+            && let Some((io, _)) = self.server.as_mut()
+            && !std::mem::replace(&mut self.kept_alive, true)
+        {
+            io.keep_alive(timeouts.keepalive);
+        }
         let (deadline, name) = match (need, owes) {
             (Need::NeedMore, _) if self.server.is_none() => (self.head, Deadline::Head),
             // Whatever the client says meanwhile.

@@ -1,10 +1,13 @@
 //! What is said to either side, and how a client is left.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sekisho_api::{Deadline, End, Side};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::Driver;
 use crate::dial::within;
@@ -30,7 +33,12 @@ impl Driver<'_> {
                 None => return Ok(()),
             },
         };
-        let written = within(self.worker.ticker(), idle, Box::pin(write_all(io, bytes))).await;
+        let mut rest = bytes;
+        // Nearly always the kernel takes it at once, and there is nothing to wait for.
+        let written = match poll_fn(|cx| Poll::Ready(at_once(io, cx, &mut rest))).await {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => within(self.worker.ticker(), idle, Box::pin(write_all(io, rest))).await,
+        };
         match (written, side) {
             (Some(Ok(())), Side::Client) => self.ended.sent += bytes.len() as u64,
             (Some(Ok(())), Side::Server) => self.owes = self.owes.or_else(|| Some(Instant::now())),
@@ -58,6 +66,17 @@ impl Driver<'_> {
         };
         within(self.worker.ticker(), Instant::now() + LINGER, Box::pin(goodbye)).await;
     }
+}
+
+/// Writes what is taken without waiting; `rest` is what is left, which may be nothing where TLS keeps it.
+fn at_once(io: &mut Io, cx: &mut Context<'_>, rest: &mut &[u8]) -> Poll<io::Result<()>> {
+    while !rest.is_empty() {
+        match std::task::ready!(Pin::new(&mut *io).poll_write(cx, rest))? {
+            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            n => *rest = rest.get(n..).unwrap_or_default(),
+        }
+    }
+    Pin::new(io).poll_flush(cx)
 }
 
 async fn write_all(io: &mut Io, bytes: &[u8]) -> io::Result<()> {
