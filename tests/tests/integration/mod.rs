@@ -14,6 +14,7 @@ mod operator;
 mod persistence;
 mod proxy_protocol;
 mod rdp;
+mod rdp_deep;
 mod relay;
 mod reload;
 mod sni;
