@@ -26,7 +26,8 @@ mod rig;
 pub use programs::{program, sekisho};
 pub use repository::{Dependency, File, Member, files, members, root};
 pub use rig::{
-    Authority, Desktop, HttpServer, ImapServer, ImapTalk, LineServer, Manner, Rig, Seen, tls_client, until,
+    Authority, Desktop, HttpServer, ImapServer, ImapTalk, LineServer, Manner, Rig, Script, ScriptServer,
+    Seen, tls_client, until,
 };
 pub use rig::{
     DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop,

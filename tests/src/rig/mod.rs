@@ -7,6 +7,7 @@ mod http_server;
 mod imap_server;
 mod line_server;
 mod listener;
+mod script_server;
 mod login_desktop;
 mod tls;
 mod until;
@@ -23,5 +24,6 @@ pub use line_server::LineServer;
 pub use login_desktop::{
     DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop,
 };
+pub use script_server::{Script, ScriptServer};
 pub use tls::{Authority, tls_client};
 pub use until::until;

@@ -9,6 +9,7 @@ mod http;
 mod http_rules;
 mod imap;
 mod limits;
+mod mail;
 mod metrics;
 mod operator;
 mod persistence;
