@@ -56,14 +56,20 @@ impl Dovecot {
         // Its processes that touch mail are never root's.
         std::fs::set_permissions(&mail, std::fs::Permissions::from_mode(0o777)).unwrap();
         let mut dovecot = Self { host, number, folder, running: None };
-        let file = dovecot.configure(certificate, authority);
-        let mut command = Command::new(program("dovecot"));
-        command.arg("-F").arg("-c").arg(file).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        dovecot.running = Some(Running::start(&mut command, dovecot.address(Service::Imap)));
+        dovecot.configure(certificate, authority);
+        dovecot.restart();
         dovecot
     }
 
-    fn configure(&self, certificate: &Path, authority: &Path) -> PathBuf {
+    /// Starts it, for the first time or again.
+    pub(super) fn restart(&mut self) {
+        let mut command = Command::new(program("dovecot"));
+        command.arg("-F").arg("-c").arg(self.folder.path().join("dovecot.conf"));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        self.running = Some(Running::start(&mut command, self.address(Service::Imap)));
+    }
+
+    fn configure(&self, certificate: &Path, authority: &Path) {
         let users: Vec<String> = PASSWORDS
             .map(|(name, password)| {
                 let digits: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -98,7 +104,7 @@ impl Dovecot {
                  passdb {{\n driver = static\n {passwords}\n args = password=secret\n}}\n\
                  userdb {{\n driver = static\n args = {} home={here}/mail/%u\n}}\n\
                  service imap {{\n process_limit = 2048\n}}\n\
-                 service imap-login {{\n inet_listener imap {{\n port = {}\n}}\n inet_listener imaps {{\n port = 0\n}}\n\
+                 service imap-login {{\n service_count = 0\n client_limit = 2048\n inet_listener imap {{\n port = {}\n}}\n inet_listener imaps {{\n port = 0\n}}\n\
                  inet_listener proxied {{\n port = {}\n haproxy = yes\n}}\n}}\n",
                 self.address(Service::Imap).ip(),
                 self.number,
@@ -107,7 +113,7 @@ impl Dovecot {
                 port(Service::Imap),
                 port(Service::Proxied),
             ),
-        )
+        );
     }
 
     /// Where one of its services is.

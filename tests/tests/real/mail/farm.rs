@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sekisho_tests::{Authority, until};
 
 use super::dovecot::{Dovecot, Service};
-use crate::real::{Folder, Sekisho};
+use crate::real::{Folder, Sekisho, run};
 
 /// Dovecots, the gateway before them, and what clients need.
 pub(super) struct Farm {
@@ -80,6 +80,14 @@ impl Farm {
         let seen: Vec<usize> = (0..self.dovecots.len()).filter(|&n| self.dovecots[n].has(user)).collect();
         assert_eq!(seen.len(), 1, "{user} was on servers {seen:?}");
         seen[0]
+    }
+
+    /// A number on the page of metrics, by its name and labels.
+    pub(super) fn metric(&self, sample: &str) -> f64 {
+        let url = format!("http://127.0.8.{}:7100/metrics", self.host);
+        let page = String::from_utf8(run("curl", &["--silent", "--fail", &url]).stdout).unwrap();
+        let value = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {sample} in {page}")).parse().unwrap()
     }
 
     /// A folder of a test's own in the gateway's, gone when the farm is.

@@ -1,9 +1,11 @@
 //! Real Dovecots behind the gateway, and real programs before it.
 
 mod address;
+mod crowd;
 mod dovecot;
 mod farm;
 mod home;
+mod hostile;
 mod idle;
 mod mechanisms;
 mod programs;
