@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) method: Option<String>,
     /// The kind of key that the client was known by.
     pub(super) key: Option<String>,
+    /// How the client became known, in its protocol's words.
+    pub(super) known_by: Option<String>,
     /// The path and query of a request.
     pub(super) target: Option<String>,
     /// The status of an answer.
@@ -45,6 +47,7 @@ impl Entry {
             why: text("why"),
             method: text("method"),
             key: text("key"),
+            known_by: text("known_by"),
             target: text("target"),
             status: value.get("status").and_then(Value::as_u64),
             end: text("end")?,

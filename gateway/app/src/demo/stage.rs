@@ -170,6 +170,11 @@ impl Stage {
         self.samples.values()
     }
 
+    /// The sample server of this name.
+    pub(super) fn server(&self, name: &str) -> Result<&Sample, DemoError> {
+        self.samples.get(name).ok_or_else(|| DemoError::Missing(format!("server {name}")))
+    }
+
     /// Stops the gateway at once and everything else with it.
     pub(super) fn leave(mut self) {
         if let Some(gateway) = self.gateway.take() {

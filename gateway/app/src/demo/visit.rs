@@ -41,7 +41,7 @@ fn shown(visit: &Visit) -> [String; 5] {
     let method = entry.method.as_deref().unwrap_or("its method");
     let key = entry.key.clone().unwrap_or_default();
     let why = match entry.why.as_deref() {
-        Some("preferred") => format!("its {key} names this server"),
+        Some("preferred") => format!("its {} names this server", entry.key.as_deref().unwrap_or("token")),
         Some("persisted") => format!("remembered by its {key}"),
         Some("method") => format!("chosen by {method}"),
         Some("moved") => format!("its own server is gone; chosen by {method}"),
@@ -93,6 +93,7 @@ mod tests {
             why: Some(why.to_owned()),
             method: Some("round-robin".to_owned()),
             key: key.map(str::to_owned),
+            known_by: None,
             target: None,
             status: None,
             end: "done".to_owned(),

@@ -1,6 +1,6 @@
 //! Remote Desktop: a user comes back to the same desktop, whatever the client sends and wherever it is.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::super::DemoError;
 use super::super::client::desk;
@@ -62,6 +62,35 @@ impl Scene for Rdp {
         }
         page.table(&visit::table(&strangers))?;
         page.claim("they are spread, and each address meets its own server again", apart(&strangers))?;
+        page.claim(
+            "the access log calls such a cookie weak, and those before not",
+            known(&[(&visits, "cookie"), (&strangers, "weak-cookie")]),
+        )?;
+
+        let named = SERVERS[2];
+        page.say(&format!(
+            "A farm's broker sends somebody back with a token that names {named}, and somebody else with one that names \
+             a machine outside. Two more say nothing about themselves; they come twice, from an address each."
+        ))?;
+        let outside = SocketAddr::from(([192, 0, 2, 1], 3389));
+        let sent = come("by token", 41, &token(stage.server(named)?.address()), stage)?;
+        let astray = come("astray", 42, &token(outside), stage)?;
+        let mut silent = Vec::new();
+        for host in [43, 44, 43, 44] {
+            silent.push(come(&format!("127.0.0.{host}"), host, "", stage)?);
+        }
+        let sent_or_astray = [sent.clone(), astray];
+        page.table(&visit::table(&[&sent_or_astray, &silent[..]].concat()))?;
+        let obeyed = if sent.server == named { Ok(()) } else { Err(format!("it led to {}", sent.server)) };
+        page.claim(
+            "the token of a server of the farm is obeyed; the other led to the farm all the same",
+            obeyed,
+        )?;
+        page.claim("who says nothing stays by address", again(&silent))?;
+        page.claim(
+            "the access log tells them apart",
+            known(&[(&sent_or_astray, "token"), (&silent, "none")]),
+        )?;
 
         let victim = SERVERS[1];
         audience.failover(victim, stage, page)?;
@@ -109,9 +138,37 @@ fn come(client: &str, host: u8, line: &str, stage: &mut Stage) -> Result<Visit, 
     Ok(Visit { client: client.to_owned(), server: desk.server, entry: stage.logged(desk.local)? })
 }
 
-/// Claim: all three servers, and the second half as the first.
-fn apart(visits: &[Visit]) -> Result<(), String> {
+/// A broker's line for this server: its address and port as little-endian numbers.
+fn token(server: SocketAddr) -> String {
+    let address = match server.ip() {
+        IpAddr::V4(address) => u32::from_le_bytes(address.octets()),
+        IpAddr::V6(_) => 0,
+    };
+    format!("Cookie: msts={address}.{}.0000", server.port().swap_bytes())
+}
+
+/// Claim: the gateway says of all these visits that the client was known by this.
+fn known(groups: &[(&[Visit], &str)]) -> Result<(), String> {
+    for (visits, by) in groups {
+        for visit in *visits {
+            if visit.entry.known_by.as_deref() != Some(by) {
+                return Err(format!("{}: {:?}", visit.client, visit.entry.known_by));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Claim: the second half as the first.
+fn again(visits: &[Visit]) -> Result<(), String> {
     let servers: Vec<&str> = visits.iter().map(|visit| visit.server.as_str()).collect();
     let (first, second) = servers.split_at(servers.len() / 2);
-    if first == second && visit::spread(visits).len() == 3 { Ok(()) } else { Err(format!("{servers:?}")) }
+    if first == second { Ok(()) } else { Err(format!("{servers:?}")) }
+}
+
+/// Claim: all three servers, and the second half as the first.
+fn apart(visits: &[Visit]) -> Result<(), String> {
+    again(visits)?;
+    let servers = visit::spread(visits);
+    if servers.len() == 3 { Ok(()) } else { Err(format!("{servers:?}")) }
 }
