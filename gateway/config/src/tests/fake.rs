@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Answer, Asked, Core, Descriptor, Exchange, Facts, Fault, Handler, Head, HeadConversation, Heads, KeyKind,
-    PoolContext, PoolSettings, Probe, ProbeInput, ProbeKind, ProbeRun, ProbeStep, Protocol, Request, Route,
-    Service, Transport, Unavailable, VipContext, Worker, bytes,
+    Answer, Asked, Conversation, Converse, Core, Descriptor, Exchange, Facts, Fault, Handler, Head,
+    HeadConversation, Heads, KeyKind, PoolContext, PoolSettings, Probe, ProbeInput, ProbeKind, ProbeRun,
+    ProbeStep, Protocol, Request, Route, Service, Transport, Unavailable, VipContext, Worker, bytes,
 };
 
 use super::folder::{Folder, now};
@@ -67,8 +67,13 @@ impl Protocol for Fake {
         Some(match (self.name, vip.tls) {
             ("dns", false) => Handler::Pair(Arc::new(Nothing), Arc::new(Nothing)),
             ("dns", true) => Handler::Service(Arc::new(Nothing)),
+            ("rdp", _) if vip.start_tls => Handler::Conversation(Arc::new(Insists)),
             _ => Handler::Conversation(Arc::new(Heads::new(Nothing))),
         })
+    }
+
+    fn starts_tls(&self) -> bool {
+        self.name == "rdp"
     }
 
     /// Pools have something for `dns` alone.
@@ -96,6 +101,20 @@ impl HeadConversation for Nothing {
 
     fn refusal(&self, _: Unavailable) -> bytes::Bytes {
         bytes::Bytes::new()
+    }
+}
+
+/// Speaks to servers inside TLS alone that it starts itself.
+#[derive(Debug)]
+struct Insists;
+
+impl Converse for Insists {
+    fn open(&self, _: &Facts) -> Box<dyn Conversation> {
+        unreachable!("configurations are checked here, nobody is served")
+    }
+
+    fn wants_start_tls(&self) -> bool {
+        true
     }
 }
 

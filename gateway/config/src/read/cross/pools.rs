@@ -28,8 +28,9 @@ pub(super) fn check(vips: &[(Name<'_>, vip::Read)], pools: &[(Name<'_>, pool::Re
             continue;
         };
         tables(name, pool, users, context);
-        if let Some(place) = &pool.start_tls {
-            start_tls(place, users, context);
+        match &pool.start_tls {
+            Some(place) => start_tls(place, users, context),
+            None => wants_start_tls(name, users, context),
         }
         if let Some(place) = &pool.streams_only {
             streams(place, users, context);
@@ -72,6 +73,23 @@ fn start_tls(place: &Span, users: &[User<'_>], context: &Context<'_>) {
         let label = format!("the protocol of VIP `{user}` does not start TLS in mid-stream");
         let problem = Problem::new(place.clone(), message, label);
         context.error(problem.help("delete `mode`: TLS begins with the first byte"));
+    }
+}
+
+/// The other way round: a protocol that speaks to no server before it has started TLS.
+fn wants_start_tls(name: &Name<'_>, users: &[User<'_>], context: &Context<'_>) {
+    let wants = |handler: &Handler| match handler {
+        Handler::Conversation(converse) | Handler::Companion(converse) => converse.wants_start_tls(),
+        Handler::Exchange(_) | Handler::Service(_) | Handler::Pair(..) => false,
+    };
+    if let Some((user, _)) =
+        users.iter().find(|(_, vip)| vip.vip.as_ref().is_some_and(|vip| wants(&vip.handler)))
+    {
+        let message = format!("VIP `{user}` starts TLS to its servers in mid-stream");
+        let problem = Problem::new(name.span.clone(), message, "this pool's servers are reached otherwise");
+        context.error(problem.help(
+            "add tls = { mode = \"starttls\", pin = [\"sha256/...\"] }, or verify = false in place of the pins",
+        ));
     }
 }
 
