@@ -4,6 +4,8 @@
 pub(crate) const TIME: &str = "time";
 /// The VIP.
 pub(crate) const VIP: &str = "vip";
+/// The connection's number in hexadecimal, unique while the process runs; mail servers are told the same one.
+pub(crate) const ID: &str = "id";
 /// The client's address and port.
 pub(crate) const CLIENT: &str = "client";
 /// The address and port that the client reached.

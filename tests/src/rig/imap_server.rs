@@ -200,6 +200,7 @@ impl<'a> Visit<'a> {
             self.record.lock().unwrap().push(text.clone());
             let user = match words.get(2) {
                 Some(&"PLAIN") => text.split('|').nth(1),
+                Some(&"EXTERNAL") => Some(text.as_str()),
                 _ => text.split("user=").nth(1).or(text.split("a=").nth(1)),
             };
             let user = user.unwrap_or("").split(['^', ',']).next().unwrap_or("");

@@ -4,9 +4,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, StreamOwned};
 
 /// An authority of this test's own.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -74,12 +75,31 @@ impl Authority {
     /// # Panics
     /// Never in practice: the authority's certificate is well formed.
     pub fn client(&self) -> Arc<ClientConfig> {
+        Arc::new(self.trusted().with_no_client_auth())
+    }
+
+    /// The same, showing a certificate whose subject has this common name.
+    ///
+    /// # Panics
+    /// Never in practice: the certificate is well formed.
+    pub fn client_called(&self, name: &str) -> Arc<ClientConfig> {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let chain = vec![certificate.der().clone()];
+        Arc::new(self.trusted().with_client_auth_cert(chain, key.into()).unwrap())
+    }
+
+    fn trusted(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+        builder.with_root_certificates(roots)
     }
 }
 

@@ -4,9 +4,9 @@
 //! object with the same names in the same order. What is not known is left out. The names stand in [`crate::names`].
 //!
 //! ```text
-//! 2026-01-02T03:04:05.042Z vip=web client=192.0.2.7:50112 local=203.0.113.10:443 tls=TLSv1.3 pool=web server=www1
-//! why=persisted key=cookie attempts=1 answered_ms=1.250 took_ms=1.402 received=311 sent=5120 end=done request="GET"
-//! host="www.example.org" target="/index.html" version="HTTP/1.1" status=200
+//! 2026-01-02T03:04:05.042Z vip=web id=00000000000004d2 client=192.0.2.7:50112 local=203.0.113.10:443 tls=TLSv1.3
+//! pool=web server=www1 why=persisted key=cookie attempts=1 answered_ms=1.250 took_ms=1.402 received=311 sent=5120
+//! end=done request="GET" host="www.example.org" target="/index.html" version="HTTP/1.1" status=200
 //! ```
 
 use std::io::Write as _;
@@ -32,6 +32,9 @@ pub(super) fn line(
 ) {
     let mut line = Line::begin(format, clock, now, out);
     line.word(names::VIP, place.vip);
+    if record.facts.id != 0 {
+        line.identifier(names::ID, record.facts.id);
+    }
     line.address(names::CLIENT, record.facts.client);
     line.address(names::LOCAL, record.facts.local);
     if let Some(tls) = &record.facts.tls {
@@ -126,6 +129,12 @@ impl<'a> Line<'a> {
         self.name(name);
         let text = text.as_bytes();
         quoted(text.get(..LONGEST).unwrap_or(text), self.out);
+    }
+
+    fn identifier(&mut self, name: &str, id: u64) {
+        self.name(name);
+        // Writing to a vector cannot fail.
+        let _ = if self.json { write!(self.out, "\"{id:016x}\"") } else { write!(self.out, "{id:016x}") };
     }
 
     fn address(&mut self, name: &str, address: SocketAddr) {

@@ -41,6 +41,7 @@ fn with_record(served: bool, request: Option<RequestLine<'_>>, look: impl FnOnce
     let server: Arc<dyn Server> = Arc::new(Named("www1".into()));
     let mut facts = Facts::plain("192.0.2.7:50112".parse().unwrap(), "[2001:db8::1]:443".parse().unwrap());
     if served {
+        facts.id = 0x4d2;
         facts.tls = Some(Arc::new(TlsFacts { version: "TLSv1.3", ..TlsFacts::default() }));
     }
     look(&Record {
@@ -82,8 +83,8 @@ const REQUEST: RequestLine<'static> = RequestLine {
 fn text_lines_have_names_in_a_fixed_order_and_quote_what_comes_from_the_network() {
     assert_eq!(
         formatted(Text, true, Some(REQUEST)),
-        "2026-01-02T03:04:05.042Z vip=web client=192.0.2.7:50112 local=[2001:db8::1]:443 tls=TLSv1.3 \
-         pool=\"my pool\" server=www1 why=persisted key=cookie attempts=1 answered_ms=1.250 took_ms=1000.402 \
+        "2026-01-02T03:04:05.042Z vip=web id=00000000000004d2 client=192.0.2.7:50112 local=[2001:db8::1]:443 \
+         tls=TLSv1.3 pool=\"my pool\" server=www1 why=persisted key=cookie attempts=1 answered_ms=1.250 took_ms=1000.402 \
          received=311 sent=0 end=done request=\"GET\" host=\"www.example.org\" \
          target=\"/a?b=\\\"c\\\"\\r\\nforged\" version=\"HTTP/1.1\" status=200\n"
     );
@@ -98,8 +99,8 @@ fn text_lines_have_names_in_a_fixed_order_and_quote_what_comes_from_the_network(
 fn json_lines_have_the_same_names() {
     assert_eq!(
         formatted(Json, true, Some(REQUEST)),
-        "{\"time\":\"2026-01-02T03:04:05.042Z\",\"vip\":\"web\",\"client\":\"192.0.2.7:50112\",\
-         \"local\":\"[2001:db8::1]:443\",\"tls\":\"TLSv1.3\",\"pool\":\"my pool\",\"server\":\"www1\",\
+        "{\"time\":\"2026-01-02T03:04:05.042Z\",\"vip\":\"web\",\"id\":\"00000000000004d2\",\
+         \"client\":\"192.0.2.7:50112\",\"local\":\"[2001:db8::1]:443\",\"tls\":\"TLSv1.3\",\"pool\":\"my pool\",\"server\":\"www1\",\
          \"why\":\"persisted\",\"key\":\"cookie\",\"attempts\":1,\"answered_ms\":1.250,\"took_ms\":1000.402,\
          \"received\":311,\"sent\":0,\"end\":\"done\",\"request\":\"GET\",\"host\":\"www.example.org\",\
          \"target\":\"/a?b=\\\"c\\\"\\r\\nforged\",\"version\":\"HTTP/1.1\",\"status\":200}\n"

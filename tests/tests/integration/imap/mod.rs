@@ -1,5 +1,10 @@
 //! IMAP clients and servers, as far as logging in and what is behind it.
 
+mod certificate;
+mod failing;
+mod gateways;
+mod strikes;
+
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -518,11 +523,15 @@ fn probe_takes_out_servers_that_listen_and_are_not_ready() {
     let well = ImapServer::start("well");
     let bad = [Some("* BYE Too many connections"), Some("220 mail ESMTP"), None]
         .map(|greeting| ImapServer::talking(ImapTalk::greeting("bad", greeting)));
-    let probe = "probe = { kind = 'imap', interval = '100ms', timeout = '200ms', fall = 1, rise = 1 }";
-    let rig = Rig::start(&farm("", probe, &[&well, &bad[0], &bad[1], &bad[2]]));
+    let refusing =
+        ImapServer::talking(ImapTalk { verdict: Some("TAG NO no such user"), ..ImapTalk::of("refusing") });
+    let probe = "probe = { kind = 'imap', user = 'probe', password = 'pw', interval = '100ms', timeout = '200ms', \
+                 fall = 1, rise = 1 }";
+    let rig = Rig::start(&farm("", probe, &[&well, &bad[0], &bad[1], &bad[2], &refusing]));
     rig.until_state("p", "s0", "up");
-    for name in ["s1", "s2", "s3"] {
+    for name in ["s1", "s2", "s3", "s4"] {
         rig.until_state("p", name, "down");
     }
     assert!((0..6).all(|n| home(&rig, &format!("user{n}")) == "well"));
+    assert!(well.heard().contains(&"|probe|pw".to_owned()));
 }
