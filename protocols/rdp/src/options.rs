@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) mode: Mode,
     /// What becomes of clients that ask for what the deep mode cannot give.
     pub(crate) fallback: Fallback,
+    /// Whether datagrams go where the client's newest stream does.
+    pub(crate) datagrams: bool,
 }
 
 /// How far the gateway goes to know who comes.
@@ -74,6 +76,7 @@ impl Options {
             refusal: section.word("refusal", &refusal).unwrap_or_default(),
             mode: mode(section, vip),
             fallback: fallback(section),
+            datagrams: datagrams(section),
         }
     }
 
@@ -120,6 +123,11 @@ fn mode(section: &mut Section<'_>, vip: &VipContext<'_>) -> Mode {
 fn fallback(section: &mut Section<'_>) -> Fallback {
     let words = [("pass", Fallback::Pass), ("refuse", Fallback::Refuse)];
     section.word("fallback", &words).unwrap_or_default()
+}
+
+/// Reads `udp`.
+fn datagrams(section: &mut Section<'_>) -> bool {
+    section.flag("udp", false)
 }
 
 fn domains(section: &mut Section<'_>) -> Box<[Box<str>]> {

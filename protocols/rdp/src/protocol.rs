@@ -35,7 +35,10 @@ impl Protocol for Rdp {
                 problem.help("remove `tls`, or write mode = \"starttls\" in it and use the deep mode"),
             );
         }
-        Some(Handler::Conversation(Arc::new(Desk::new(Options::read(options, vip)))))
+        let options = Options::read(options, vip);
+        let beside = options.datagrams;
+        let desk = Arc::new(Desk::new(options));
+        Some(if beside { Handler::Companion(desk) } else { Handler::Conversation(desk) })
     }
 
     fn starts_tls(&self) -> bool {

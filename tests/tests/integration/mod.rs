@@ -15,6 +15,7 @@ mod operator;
 mod persistence;
 mod proxy_protocol;
 mod rdp;
+mod rdp_udp;
 mod rdp_deep;
 mod relay;
 mod reload;
