@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use sekisho_api::settings::{Problems, Section};
-use sekisho_api::{Converse, Facts, Protocol};
+use sekisho_api::settings::{Node, Problems, Section, Table, Value};
+use sekisho_api::{Converse, Facts, IdentityRules, Networks, Protocol, VipContext};
 
 use crate::Pop3;
 
@@ -55,7 +55,7 @@ fn nobody_logs_in_in_clear_where_tls_is_required_and_nothing_said_in_clear_count
 
 #[test]
 fn what_cannot_be_obeyed_is_bounded() {
-    laws(vip(false, &[]), fixtures!["mistakes", "draining", "quit"]);
+    laws(vip(false, &[]), fixtures!["mistakes", "draining", "quit", "barred"]);
 }
 
 #[test]
@@ -97,4 +97,38 @@ fn server_that_greets_and_says_what_it_can_is_well() {
         .down("-ERR too many\r\n")
         .down("* OK ready\r\n")
         .laws();
+}
+
+#[test]
+fn every_mistake_in_the_table_is_a_problem() {
+    let (identity, trusted) = (IdentityRules::default(), Networks::default());
+    let vip = VipContext {
+        name: "v",
+        persist: &[],
+        identity: &identity,
+        tls: false,
+        start_tls: false,
+        pools: &["p".into()],
+        pool_settings: &[],
+        trusted: &trusted,
+    };
+    let text = |text: &str| Value::Text(text.to_owned());
+    for (key, value, message) in [
+        ("mechanisms", text("cram-md5"), "unknown mechanism `cram-md5`"),
+        ("capabilities", text("SASL PLAIN"), "`SASL` is the gateway's own to say"),
+        ("capabilities", text(" TOP"), "` TOP` cannot be offered"),
+        ("capabilities", text("TOP\r\nSTLS"), "`TOP\r\nSTLS` cannot be offered"),
+        ("banner", text("two\r\nlines"), "`banner` is not a line of text"),
+        ("master-separator", text("**"), "`master-separator` is not one character"),
+        ("require-tls", Value::Flag(true), "nobody can log in"),
+        ("sieve-extensions", text("fileinto"), "unknown key `sieve-extensions`"),
+    ] {
+        let table = Table { entries: vec![(key.to_owned(), 0..1, Node { span: 1..2, value })] };
+        let problems = Problems::new();
+        let mut section = Section::new(&table, 0..9, &problems);
+        assert!(Pop3.configure(&mut section, &vip).is_some());
+        section.finish();
+        let found: Vec<String> = problems.into_vec().into_iter().map(|problem| problem.message).collect();
+        assert_eq!(found, [message]);
+    }
 }

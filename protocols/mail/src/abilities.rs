@@ -65,7 +65,7 @@ impl XClient {
             command += " NAME=[UNAVAILABLE]";
         }
         if self.session {
-            command += &format!(" SESSION={id:x}");
+            command += &format!(" SESSION={id:016x}");
         }
         if self.ttl {
             command += " TTL=5";
@@ -84,7 +84,7 @@ mod tests {
         let postfix = XClient::read(b"NAME addr PROTO HELO").unwrap();
         assert_eq!(postfix.command(v4, 7, "IPV6:"), "XCLIENT ADDR=192.0.2.1 NAME=[UNAVAILABLE]\r\n");
         let v6 = "[2001:db8::1]:5000".parse().unwrap();
-        let told = "XCLIENT ADDR=2001:db8::1 PORT=5000 SESSION=ff TTL=5\r\n";
+        let told = "XCLIENT ADDR=2001:db8::1 PORT=5000 SESSION=00000000000000ff TTL=5\r\n";
         assert_eq!(XClient::DOVECOT.command(v6, 255, ""), told);
         assert!(postfix.command(v6, 7, "IPV6:").starts_with("XCLIENT ADDR=IPV6:2001:db8::1 "));
         let mapped = "[::ffff:192.0.2.1]:5000".parse().unwrap();

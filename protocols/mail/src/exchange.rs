@@ -19,6 +19,14 @@ impl Exchange {
         }
     }
 
+    /// How a client that it names became known: the word for logs and metrics.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Once(mechanism) => mechanism.word(),
+            Self::Login(_) => Mechanism::Login.word(),
+        }
+    }
+
     /// Takes a decoded response; none before the first.
     pub(crate) fn step(&mut self, response: Option<Secret>) -> LoginStep {
         match (self, response) {

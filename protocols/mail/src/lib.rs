@@ -21,5 +21,6 @@ pub use options::{Offer, pool};
 pub use probe::probe;
 pub use protocol::{PATIENCE, handler};
 pub use sasl::{
-    Credentials, LoginExchange, LoginStep, Mechanism, MechanismSet, Proof, Secret, decode, encode, encode_to, is_name,
+    Credentials, LoginExchange, LoginStep, Mechanism, MechanismSet, Proof, Secret, decode, encode, encode_to,
+    is_name,
 };

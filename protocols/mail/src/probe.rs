@@ -39,7 +39,7 @@ struct Greets<D> {
 impl<D: Dialect> Probe for Greets<D> {
     fn open(&self, _: &str, _: SocketAddr, _: u64) -> Box<dyn ProbeRun> {
         let Self { dialect, start_tls } = *self;
-        Box::new(Run { dialect, start_tls, asked: Some(Asked::Greeting) })
+        Box::new(Run { dialect, start_tls, asked: Some(Asked::Greeting), noted: false })
     }
 }
 
@@ -50,6 +50,8 @@ struct Run<D> {
     start_tls: bool,
     /// What the server is to answer; nothing any more once it is known to be well.
     asked: Option<Asked>,
+    /// What it can was told to operators.
+    noted: bool,
 }
 
 impl<D: Dialect> ProbeRun for Run<D> {
@@ -85,6 +87,11 @@ impl<D: Dialect> Run<D> {
             (Outcome::Good, _) if std::mem::take(&mut self.start_tls) => {
                 self.asked = Some(Asked::Verdict);
                 ProbeStep::Send(length, format!("{}\r\n", D::START_TLS).into())
+            }
+            (Outcome::Good, _) if !std::mem::replace(&mut self.noted, true) => {
+                let abilities = self.dialect.abilities(bytes.get(..length).unwrap_or_default());
+                let names: Vec<_> = abilities.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
+                ProbeStep::Note("mechanisms", names.join(" "))
             }
             // A good-bye ends the connection as servers like it, without an entry in their logs.
             (Outcome::Good, _) => {

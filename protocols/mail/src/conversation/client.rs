@@ -43,7 +43,11 @@ impl<D: Dialect> Visit<D> {
             Command::Pass(password) => match self.user.take() {
                 Some(mut user) => {
                     let user = std::mem::take(&mut *user);
-                    self.log_in(length, Credentials::password(user, password.to_vec()))
+                    self.log_in(
+                        length,
+                        Credentials::password(user, password.to_vec()),
+                        Mechanism::Login.word(),
+                    )
                 }
                 None => self.mistake(length, Word::Wrong("No user was named")),
             },
@@ -91,7 +95,10 @@ impl<D: Dialect> Visit<D> {
         let Stage::Asking(exchange) = &mut self.stage else { return Step::Wait };
         match exchange.step(response) {
             LoginStep::Ask(question) => self.word(length, Word::Ask(question)),
-            LoginStep::Done(credentials) => self.log_in(length, credentials),
+            LoginStep::Done(credentials) => {
+                let by = exchange.word();
+                self.log_in(length, credentials, by)
+            }
             LoginStep::Wrong => self.cancelled(length, "Invalid response"),
         }
     }
@@ -103,14 +110,14 @@ impl<D: Dialect> Visit<D> {
     }
 
     /// Asks for the user's server.
-    fn log_in(&mut self, length: usize, credentials: Credentials) -> Step {
+    fn log_in(&mut self, length: usize, credentials: Credentials, by: &'static str) -> Step {
         self.stage = Stage::Talking;
         let name = credentials.mailbox(self.options.master_separator);
         if name.is_empty() || name.iter().any(u8::is_ascii_control) {
             self.refusals += 1;
             return self.word(length, Word::NoUser);
         }
-        let route = Route::new().with_key(self.options.identity.user(name)).known_by("login");
+        let route = Route::new().with_key(self.options.identity.user(name)).known_by(by);
         self.attempt = Some(Attempt::new(credentials));
         self.stage = Stage::Routing;
         Step::Route(length, Box::new(route))
