@@ -68,8 +68,12 @@ impl Farm {
         }
         let here = self.folder.path();
         let [binary, file] = [sekisho(), here.join("gateway.toml")].map(|path| path.display().to_string());
-        self.gateway = Some(self.machine.run_beside(&here.join("log"), &[&binary, "run", &file]));
-        until("the gateway serves", || self.log().contains("Serving").then_some(()));
+        let mut gateway = self.machine.run_beside(&here.join("log"), &[&binary, "run", &file]);
+        until("the gateway serves", || {
+            assert!(gateway.ended().is_none(), "{}", self.log());
+            self.log().contains("Serving").then_some(())
+        });
+        self.gateway = Some(gateway);
     }
 
     /// Starts a client.

@@ -1,6 +1,5 @@
 //! Screens that nobody looks at.
 
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use sekisho_tests::{program, until};
@@ -11,10 +10,12 @@ use super::machine::{Machine, Program};
 /// form of `xwd`.
 pub(super) fn screen(machine: &Machine, folder: &Path, number: u8, size: &str) -> Program {
     let (xvfb, display) = (program("Xvfb").display().to_string(), format!(":{number}"));
-    let words = [&xvfb, &display, "-screen", "0", size, "-nolisten", "tcp", "-fbdir", "/tmp"];
-    let program = machine.run(&folder.join("screen.log"), &words);
-    let socket = folder.join(format!("tmp/.X11-unix/X{number}"));
-    until("a screen", || UnixStream::connect(&socket).ok());
+    let screen = ["-screen", "0", size, "-nolisten", "tcp", "-noreset", "-fbdir", "/tmp"];
+    let log = folder.join("screen.log");
+    // It says its number once clients may come.
+    let program = machine.run(&log, &[&[xvfb.as_str(), &display, "-displayfd", "1"], &screen[..]].concat());
+    let ready = |said: String| said.lines().any(|line| line == number.to_string()).then_some(());
+    until("a screen", || std::fs::read_to_string(&log).ok().and_then(ready));
     program
 }
 
