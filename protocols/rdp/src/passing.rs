@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sekisho_api::{Fault, Input, Side, Step};
 
-use crate::deep::confirmed_flags;
+use crate::deep::{Answer, Confirm, read_connection_confirm};
 use crate::desk::Vip;
 use crate::options::Refusal;
 
@@ -50,7 +50,8 @@ impl Passing {
             }
             (Stage::Confirming, Input::Server(bytes)) => match confirmed(bytes)? {
                 Some(length) => {
-                    if let Some(flags) = bytes.get(..length).and_then(confirmed_flags) {
+                    let confirm = bytes.get(..length).map(read_connection_confirm);
+                    if let Some(Ok(Confirm { flags, answer: Answer::Selected(_) })) = confirm {
                         self.vip.confirmed(flags);
                     }
                     Ok(Step::Relay)

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sekisho_api::settings::Section;
+use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{Probe, ProbeInput, ProbeKind, ProbeRun, ProbeStep, ProbeTls};
+
+use crate::deep::{Answer, read_connection_confirm};
 
 /// Everything that a client may offer but Entra ID: TLS, CredSSP, CredSSP with early authorization. The cookie tells
 /// the server's log who asks.
@@ -24,15 +26,22 @@ impl ProbeKind for RdpProbe {
     }
 
     fn configure(&self, options: &mut Section<'_>) -> Option<Arc<dyn Probe>> {
-        Some(Arc::new(Confirmed { tls: options.flag("tls", false) }))
+        let tls = options.flag("tls", false);
+        let every = options.integer("tls-every", 1, 1..=1000);
+        if !tls && options.has("tls-every") {
+            let message = "`tls-every` has no effect: no probe makes TLS";
+            let problem = Problem::new(options.place("tls-every"), message, "never used");
+            options.problem(problem.help("add tls = true"));
+        }
+        Some(Arc::new(Confirmed { tls: tls.then_some(every) }))
     }
 }
 
 /// A configured probe.
 #[derive(Clone, Copy, Debug)]
 struct Confirmed {
-    /// Make the TLS that the server selects, too.
-    tls: bool,
+    /// Make the TLS that the server selects, too, in one of so many probes.
+    tls: Option<u64>,
 }
 
 impl Probe for Confirmed {
@@ -40,8 +49,9 @@ impl Probe for Confirmed {
         ProbeTls::Never
     }
 
-    fn open(&self, _: &str, _: SocketAddr, _: u64) -> Box<dyn ProbeRun> {
-        Box::new(Run { tls: self.tls, starting: false })
+    fn open(&self, _: &str, _: SocketAddr, nonce: u64) -> Box<dyn ProbeRun> {
+        let tls = self.tls.is_some_and(|every| nonce.is_multiple_of(every));
+        Box::new(Run { tls, noted: 0, starting: false })
     }
 }
 
@@ -49,6 +59,8 @@ impl Probe for Confirmed {
 #[derive(Debug)]
 struct Run {
     tls: bool,
+    /// How much of what the server said has been noted.
+    noted: u8,
     /// TLS was asked for: what comes next is that it is up.
     starting: bool,
 }
@@ -78,42 +90,91 @@ impl Run {
             return not_rdp();
         }
         let Some(confirm) = answer.get(..length) else { return ProbeStep::NeedMore };
-        match confirm.get(11..) {
-            // MS-RDPBCGR, section 2.2.1.2.1: the protocol that the server selected.
-            Some([2, _, 8, 0, selected @ ..]) => {
-                let selected = selected.try_into().map_or(0, u32::from_le_bytes);
-                self.starting = self.tls && TLS_FIRST.contains(&selected);
-                if self.starting { ProbeStep::StartTls(length) } else { ProbeStep::Up }
+        let Ok(confirm) = read_connection_confirm(confirm) else { return not_rdp() };
+        self.noted += 1;
+        match (self.noted, confirm.answer) {
+            (1, answer) => ProbeStep::Note("protocol", protocol(answer).to_owned()),
+            (2, Answer::Selected(_)) => ProbeStep::Note("flags", flags(confirm.flags)),
+            (_, Answer::Selected(selected)) if self.tls && TLS_FIRST.contains(&selected) => {
+                self.starting = true;
+                ProbeStep::StartTls(length)
             }
-            // Section 2.2.1.2.2: it wants another security than was offered, and serves those who have it. Servers
-            // without negotiation answer with the bare header.
-            Some([3, _, 8, 0, ..] | []) => ProbeStep::Up,
-            _ => not_rdp(),
+            // A failure (MS-RDPBCGR, section 2.2.1.2.2): it wants another security than was offered, and serves those who
+            // have it. Servers without negotiation answer with the bare header.
+            _ => ProbeStep::Up,
         }
     }
+}
+
+/// What a server selects of all that was offered (MS-RDPBCGR, sections 2.2.1.2.1 and 2.2.1.2.2).
+const fn protocol(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Nothing | Answer::Selected(0) | Answer::Failure(2) => "standard",
+        Answer::Selected(1) => "tls",
+        Answer::Selected(2) => "nla",
+        Answer::Selected(4) => "rdstls",
+        Answer::Selected(8) => "nla-ex",
+        Answer::Selected(16) => "aad",
+        Answer::Selected(_) => "unknown",
+        Answer::Failure(1) => "wants-tls",
+        Answer::Failure(3) => "without-certificate",
+        Answer::Failure(5) => "wants-nla",
+        Answer::Failure(6) => "wants-client-certificate",
+        Answer::Failure(_) => "refused",
+    }
+}
+
+/// What a server says that it can do.
+fn flags(flags: u8) -> String {
+    const NAMES: [(u8, &str); 4] =
+        [(0x01, "extended-data"), (0x02, "graphics"), (0x08, "restricted-admin"), (0x10, "remote-guard")];
+    let names: Vec<&str> = NAMES.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(" ") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn run(tls: bool) -> Box<dyn ProbeRun> {
+        Box::new(Run { tls, noted: 0, starting: false })
+    }
+
+    fn confirm(tail: &[u8]) -> Vec<u8> {
+        let length = 11 + tail.len() as u8;
+        [&[3, 0, 0, length, length - 5, 0xd0, 0, 0, 0x12, 0x34, 0][..], tail].concat()
+    }
+
+    /// What is noted of a server that answers so, and what comes then.
+    fn outcome(run: &mut dyn ProbeRun, answer: &[u8]) -> (Vec<String>, ProbeStep) {
+        let mut notes = Vec::new();
+        loop {
+            match run.step(ProbeInput::Bytes(answer)) {
+                ProbeStep::Note(name, text) => notes.push(format!("{name}: {text}")),
+                step => return (notes, step),
+            }
+        }
+    }
+
     #[test]
     fn whoever_confirms_or_wants_another_security_is_well_and_nobody_else_is() {
-        let plain = || -> Box<dyn ProbeRun> { Box::new(Run { tls: false, starting: false }) };
-        let mut kit = sekisho_testkit::probe(plain);
-        let confirm = |tail: &[u8]| {
-            let length = 11 + tail.len() as u8;
-            [&[3, 0, 0, length, length - 5, 0xd0, 0, 0, 0x12, 0x34, 0][..], tail].concat()
-        };
-        for (answer, well) in [
-            (confirm(&[2, 1, 8, 0, 2, 0, 0, 0]), true),
-            (confirm(&[3, 0, 8, 0, 5, 0, 0, 0]), true),
-            (confirm(&[]), true),
-            (confirm(&[9, 0, 8, 0, 5, 0, 0, 0]), false),
-            (b"SSH-2.0-OpenSSH\r\n".to_vec(), false),
-            (vec![3, 0, 0, 11, 6, 0x80, 0, 0, 0, 0, 0x81], false),
+        let mut kit = sekisho_testkit::probe(|| run(false));
+        for (answer, well, notes) in [
+            (confirm(&[2, 1, 8, 0, 2, 0, 0, 0]), true, &["protocol: nla", "flags: extended-data"][..]),
+            (confirm(&[2, 0, 8, 0, 0, 0, 0, 0]), true, &["protocol: standard", "flags: none"]),
+            (
+                confirm(&[2, 0x1f, 8, 0, 8, 0, 0, 0]),
+                true,
+                &["protocol: nla-ex", "flags: extended-data graphics restricted-admin remote-guard"],
+            ),
+            (confirm(&[3, 0, 8, 0, 5, 0, 0, 0]), true, &["protocol: wants-nla"]),
+            (confirm(&[]), true, &["protocol: standard"]),
+            (confirm(&[9, 0, 8, 0, 5, 0, 0, 0]), false, &[]),
+            (b"SSH-2.0-OpenSSH\r\n".to_vec(), false, &[]),
+            (vec![3, 0, 0, 11, 6, 0x80, 0, 0, 0, 0, 0x81], false, &[]),
         ] {
-            let step = plain().step(ProbeInput::Bytes(&answer));
+            let (noted, step) = outcome(&mut *run(false), &answer);
+            assert_eq!(noted, notes, "{answer:02x?}");
             assert_eq!(matches!(step, ProbeStep::Up), well, "{answer:02x?}: {step:?}");
             kit = if well { kit.up(answer) } else { kit.down(answer) };
         }
@@ -128,11 +189,22 @@ mod tests {
 
     #[test]
     fn tls_that_the_server_selects_is_made_where_it_is_asked_for() {
-        let mut run = Run { tls: true, starting: false };
+        let mut run = run(true);
         assert!(matches!(run.step(ProbeInput::Connected(None)), ProbeStep::Send(0, _)));
-        let confirm = sekisho_testkit::hex("03000013 0ed00000123400 0201080002000000").unwrap();
-        assert!(matches!(run.step(ProbeInput::Bytes(&confirm)), ProbeStep::StartTls(19)));
+        let confirm = confirm(&[2, 1, 8, 0, 2, 0, 0, 0]);
+        assert!(matches!(outcome(&mut *run, &confirm).1, ProbeStep::StartTls(19)));
         let tls = sekisho_api::TlsFacts::default();
         assert!(matches!(run.step(ProbeInput::Connected(Some(&tls))), ProbeStep::Up));
+    }
+
+    #[test]
+    fn one_in_so_many_probes_makes_tls_as_the_file_says() {
+        let makes = |tls, nonce| {
+            let mut run = Confirmed { tls }.open("one", ([192, 0, 2, 1], 3389).into(), nonce);
+            let (_, step) = outcome(&mut *run, &confirm(&[2, 1, 8, 0, 1, 0, 0, 0]));
+            matches!(step, ProbeStep::StartTls(_))
+        };
+        assert_eq!((0..12).filter(|&nonce| makes(Some(6), nonce)).count(), 2);
+        assert!((0..12).all(|nonce| makes(Some(1), nonce) && !makes(None, nonce)));
     }
 }

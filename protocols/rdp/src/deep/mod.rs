@@ -27,6 +27,7 @@ use crate::options::Mode;
 
 pub(crate) use admission::Verdict;
 pub use pdu::oracle;
+pub(crate) use pdu::{Answer, Confirm, read_connection_confirm};
 
 use front::{Front, Heard};
 use login::Login;
@@ -55,12 +56,7 @@ enum Stage {
 
 impl Deep {
     /// A client that offers these protocols, TLS among them, and what it is answered.
-    pub(crate) fn new(
-        vip: Arc<Vip>,
-        first: &First<'_>,
-        protocols: u32,
-        route: Route,
-    ) -> (Self, Vec<u8>) {
+    pub(crate) fn new(vip: Arc<Vip>, first: &First<'_>, protocols: u32, route: Route) -> (Self, Vec<u8>) {
         let confirm = pdu::connection_confirm(vip.flags(), request::TLS);
         let stage = Stage::Front(Front::new(protocols));
         let request = Bytes::from(request::for_server(first));
@@ -78,7 +74,9 @@ impl Deep {
                 front.secured();
                 Ok(Step::NeedMore)
             }
-            (Stage::Replay(replay), Input::Connected(connected)) => replay.connected(connected, self.vip.options.mode),
+            (Stage::Replay(replay), Input::Connected(connected)) => {
+                replay.connected(connected, self.vip.options.mode)
+            }
             (Stage::Replay(replay), Input::Server(bytes)) => replay.server(bytes, &self.vip),
             (Stage::Replay(replay), Input::Client(bytes)) => replay.client(bytes),
             (Stage::Replay(replay), Input::Secured(Side::Server, _)) => Ok(replay.secured()),
@@ -125,13 +123,5 @@ impl fmt::Debug for Deep {
             Stage::Over => "over",
         };
         f.debug_struct("Deep").field("stage", &stage).finish_non_exhaustive()
-    }
-}
-
-/// The flags in a server's whole Connection Confirm, if it selects a protocol.
-pub(crate) fn confirmed_flags(confirm: &[u8]) -> Option<u8> {
-    match pdu::read_connection_confirm(confirm) {
-        Ok(pdu::Confirm { flags, answer: pdu::Answer::Selected(_) }) => Some(flags),
-        _ => None,
     }
 }
