@@ -75,6 +75,12 @@ pub(super) fn raise_descriptor_limit() -> Outcome {
     setrlimit(Resource::Nofile, limit).map_err(failed("cannot raise the descriptor limit"))
 }
 
+/// How many relayed connections the descriptors of one process suffice for, with some to spare.
+pub(super) fn relayed_connections() -> u32 {
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS);
+    u32::try_from(most / 2).unwrap_or(u32::MAX).saturating_sub(500)
+}
+
 /// The process `id` and all below it, parents first.
 pub(super) fn tree(id: u32) -> Vec<u32> {
     let mut members = vec![id];

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Outcome;
 use super::load::{LOADS, Load};
+use super::machine;
 use super::subject::{self, Subject};
 
 /// Sekisho beside HAProxy, nginx, dnsdist and Dovecot: CPU time per unit of work.
@@ -25,9 +26,9 @@ pub(crate) struct Options {
     /// Length of a sample
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     seconds: f64,
-    /// Connections held for the memory figures
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=9_500))]
-    idle: u32,
+    /// Connections held for the memory figures [default: 9500, or what the descriptors allow]
+    #[arg(long, value_name = "CONNECTIONS", value_parser = clap::value_parser!(u32).range(100..=9_500))]
+    idle: Option<u32>,
     /// Count the system calls of one small request too (needs strace)
     #[arg(long)]
     syscalls: bool,
@@ -78,7 +79,11 @@ impl Options {
             rounds: if self.quick { 1 } else { self.rounds },
             window: Duration::from_secs_f64(window),
             warm_up: Duration::from_millis(if self.quick { 50 } else { 200 }),
-            idle_connections: if self.quick { 200 } else { self.idle },
+            idle_connections: match self.idle {
+                Some(connections) => connections,
+                None if self.quick => 200,
+                None => IDLE.min(machine::relayed_connections()),
+            },
             idle_pause: Duration::from_millis(if self.quick { 200 } else { 5_000 }),
             quick: self.quick,
             syscalls: self.syscalls,
@@ -86,6 +91,9 @@ impl Options {
         })
     }
 }
+
+/// Memory may come in pages of 2 MiB: with a fifth of these, a figure would be a multiple of a KiB.
+const IDLE: u32 = 9_500;
 
 fn refuse_unknown(kind: &str, asked: &[String], known: &[&str]) -> Outcome {
     match asked.iter().find(|name| !known.contains(&name.as_str())) {

@@ -94,7 +94,7 @@ fn method(results: &Results) -> String {
          subject may use all cores: dnsdist has one listener, and so one thread for questions and one for answers; \
          Sekisho has two workers; one Knot DNS is behind, dnsperf and h2load (in `dns-udp-rate`, the benchmark \
          itself) ask. The subjects take \
-         turns, in an order that changes with the round; samples: {rounds} of {window:.1} s each (memory: three \
+         turns, in an order that changes with the round; samples: {rounds} of {window:.1} s each (memory: two \
          at the most, each of a fresh process). Samples with more than 0.25 cores of foreign load are taken again, then left \
          out. All do the same job: two servers, a cookie inserted and honoured, X-Forwarded-For, connections to the \
          servers kept, deadlines on, no access log. Before each load every subject is checked to do it; during the \

@@ -109,7 +109,7 @@ impl Bench<'_> {
         let mut samples: Vec<Vec<Sample>> = self.plan.subjects.iter().map(|_| Vec::new()).collect();
         if let Work::Idle(front) = load.work {
             // A fresh process each time: what a load before left in an allocator is not the connections' memory.
-            for _ in 0..self.plan.rounds.min(3) {
+            for _ in 0..self.plan.rounds.min(2) {
                 for &index in &takers {
                     let mut running = self.start(index, front).await?;
                     take(load, &mut running, self.plan, samples.get_mut(index)).await?;
@@ -167,7 +167,7 @@ impl Bench<'_> {
 
     /// Connections that every subject is told to allow: more than any load makes.
     fn connections(&self) -> u32 {
-        self.plan.idle_connections.saturating_add(2_000)
+        self.plan.idle_connections.saturating_add(300).max(4_000)
     }
 
     /// On the subjects' core; under the DNS loads, on all.
