@@ -1,5 +1,9 @@
 //! One person, one key, whatever the protocol and the spelling.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use crate::key::{Key, KeyKind};
 
 /// How a user name becomes an identity; one set of rules per persistence domain.
@@ -22,8 +26,8 @@ impl IdentityRules {
     /// character stands in it; that is no error, the client is balanced without a key.
     pub fn user(&self, raw: &[u8]) -> Option<Key> {
         let text = match std::str::from_utf8(raw) {
-            Ok(text) => text.to_owned(),
-            Err(_) => raw.iter().map(|&b| char::from(b)).collect(),
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(raw.iter().map(|&b| char::from(b)).collect()),
         };
         let text = text.trim();
         if text.chars().any(char::is_control) {
@@ -36,14 +40,20 @@ impl IdentityRules {
         {
             user = head;
         }
-        let mut identity = match domain {
-            Some(domain) if self.keep_domain => format!("{user}@{domain}"),
-            _ => user.to_owned(),
+        let identity = match domain {
+            Some(domain) if self.keep_domain => Cow::Owned(format!("{user}@{domain}")),
+            _ => Cow::Borrowed(user),
         };
-        if !self.case_sensitive {
-            identity = identity.to_lowercase();
+        if self.case_sensitive {
+            return Key::new(KeyKind::USER, identity.as_bytes());
         }
-        Key::new(KeyKind::USER, identity.as_bytes())
+        if !identity.is_ascii() {
+            return Key::new(KeyKind::USER, identity.to_lowercase().as_bytes());
+        }
+        // Nearly everybody's: at each login, without allocating.
+        let mut folded: SmallVec<[u8; 64]> = SmallVec::from_slice(identity.as_bytes());
+        folded.make_ascii_lowercase();
+        Key::new(KeyKind::USER, &folded)
     }
 }
 
