@@ -230,4 +230,11 @@ mod tests {
         assert!(task <= 448, "the task has {task} bytes");
         assert!(relay <= 544, "the relay has {relay} bytes");
     }
+
+    #[test]
+    fn conversation_is_a_small_stage_too() {
+        // Clients that never log in are many, too. The protocol's own state is apart.
+        let stage = size6(converse::run);
+        assert!(stage <= 1792, "a conversation has {stage} bytes");
+    }
 }

@@ -52,7 +52,7 @@ pub(crate) async fn run(
     began: Instant,
 ) -> Front {
     let limits = EngineLimits { buffer: serving.live.vip.limits.buffer, ..EngineLimits::default() };
-    let driver = Driver {
+    let mut driver = Driver {
         worker,
         serving,
         facts,
@@ -77,8 +77,14 @@ pub(crate) async fn run(
         owes: None,
         heard: false,
     };
-    driver.run().await
+    match driver.run().await {
+        Ok(first) => driver.relay(first),
+        Err(end) => driver.over(end),
+    }
 }
+
+/// What goes first to the server and to the client when the two belong together.
+type First = (BytesMut, BytesMut);
 
 struct Driver<'a> {
     worker: &'a Rc<Worker>,
@@ -103,7 +109,13 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    async fn run(mut self) -> Front {
+    /// Carries out one thing after the other, until the client and a server belong together.
+    ///
+    /// Borrows the driver: one that moved into the future would be held twice.
+    ///
+    /// # Errors
+    /// What the conversation ended for.
+    async fn run(&mut self) -> Result<First, End> {
         if self.is_barred() {
             self.engine.barred();
         }
@@ -112,8 +124,7 @@ impl Driver<'_> {
                 Action::Write(side, bytes) => {
                     if let Err(end) = self.write(side, &bytes).await {
                         // What the conversation ended for already counts more than that nobody heard its last word.
-                        let end = if let Action::Close(own) = self.engine.next() { own } else { end };
-                        return self.over(end);
+                        return Err(if let Action::Close(own) = self.engine.next() { own } else { end });
                     }
                 }
                 Action::Read { client, server, need } => {
@@ -125,53 +136,35 @@ impl Driver<'_> {
                     self.release(None);
                     self.ended.attempts = 0;
                     self.route = *route;
-                    if let Err(end) = self.connect().await {
-                        return self.over(end);
-                    }
+                    self.connect().await?;
                 }
-                Action::Issue(route) => {
-                    if let Err(end) = self.issue(&route).await {
-                        return self.over(end);
-                    }
-                }
+                Action::Issue(route) => self.issue(&route).await?,
                 Action::Retry => {
                     self.release(Some(Failure::Reset));
-                    if let Err(end) = self.connect().await {
-                        return self.over(end);
-                    }
+                    self.connect().await?;
                 }
                 Action::ReleaseServer { failed } => self.release(failed.then_some(Failure::Reset)),
                 Action::Strike => self.strike().await,
-                Action::StartTls(side) => {
-                    if let Err(end) = self.secure(side).await {
-                        return self.over(end);
-                    }
-                }
-                Action::Relay { to_server, to_client } => match self.server.take() {
-                    Some((server, lease)) => {
-                        let related = Related {
-                            client: self.client,
-                            server,
-                            to_server,
-                            to_client,
-                            answered: self.heard,
-                            listed: self.listed,
-                        };
-                        return Front::Relay(self.ended, Box::new((related, lease)));
-                    }
-                    None => return self.over(End::ServerLeft),
-                },
+                Action::StartTls(side) => self.secure(side).await?,
+                Action::Relay { to_server, to_client } => return Ok((to_server, to_client)),
                 Action::Close(end) => return self.leave(end).await,
             }
         }
     }
 
     /// Ends a conversation once the client has heard what it was told.
-    async fn leave(mut self, end: End) -> Front {
+    async fn leave(&mut self, end: End) -> Result<First, End> {
         if self.ended.sent > 0 {
             self.linger().await;
         }
-        self.over(end)
+        Err(end)
+    }
+
+    fn relay(mut self, (to_server, to_client): First) -> Front {
+        let Some((server, lease)) = self.server.take() else { return self.over(End::ServerLeft) };
+        let (client, answered, listed) = (self.client, self.heard, self.listed);
+        let related = Related { client, server, to_server, to_client, answered, listed };
+        Front::Relay(self.ended, Box::new((related, lease)))
     }
 
     fn over(mut self, end: End) -> Front {
