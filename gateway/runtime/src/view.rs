@@ -1,4 +1,4 @@
-//! The gateway as somebody sees it who looks and changes nothing.
+//! The gateway as other threads see it. What they ask of its workers is in [`crate::roster`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -41,7 +41,7 @@ pub(super) struct Asked {
 pub(super) struct Page {
     pub(super) connections: Vec<Connection>,
     pub(super) kicked: usize,
-    /// Where to go on; none at the end.
+    /// From which piece to go on; none at the end.
     pub(super) next: Option<usize>,
 }
 

@@ -27,10 +27,30 @@ pub(crate) struct Roster {
     entries: RefCell<Entries>,
 }
 
+/// Places for entries, in pieces: a crowd that comes moves nobody who is there already.
 #[derive(Debug, Default)]
 struct Entries {
-    places: Vec<Option<Entry>>,
+    pieces: Vec<Box<[Option<Entry>]>>,
     free: Vec<u32>,
+}
+
+impl Entries {
+    fn place(&mut self, place: u32) -> Option<&mut Option<Entry>> {
+        let place = place as usize;
+        self.pieces.get_mut(place / PIECE)?.get_mut(place % PIECE)
+    }
+
+    /// A place that nobody has.
+    fn vacant(&mut self) -> u32 {
+        if let Some(place) = self.free.pop() {
+            return place;
+        }
+        let first = self.pieces.len() * PIECE;
+        self.pieces.push(std::iter::repeat_with(|| None).take(PIECE).collect());
+        let place = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        self.free.extend((first + 1..first + PIECE).rev().map(place));
+        place(first)
+    }
 }
 
 /// A client, as small as may be: an idle connection is little more than this and two sockets.
@@ -88,15 +108,9 @@ impl Roster {
             kicked: false,
         };
         let mut entries = self.entries.borrow_mut();
-        let place = match entries.free.pop() {
-            Some(place) => place,
-            None => {
-                entries.places.push(None);
-                u32::try_from(entries.places.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
-        if let Some(free) = entries.places.get_mut(place as usize) {
-            *free = Some(entry);
+        let place = entries.vacant();
+        if let Some(vacant) = entries.place(place) {
+            *vacant = Some(entry);
         }
         Listed { roster: self.clone(), place }
     }
@@ -107,11 +121,12 @@ impl Roster {
         let mut wakers = Vec::new();
         let now = Instant::now();
         let mut entries = self.entries.borrow_mut();
-        let end = from.saturating_add(TURN).min(entries.places.len());
-        if end < entries.places.len() {
+        let end = from.saturating_add(TURN).min(entries.pieces.len());
+        if end < entries.pieces.len() {
             page.next = Some(end);
         }
-        for entry in entries.places.get_mut(from..end).into_iter().flatten().flatten() {
+        let pieces = entries.pieces.get_mut(from..end).into_iter().flatten();
+        for entry in pieces.flat_map(|piece| piece.iter_mut()).flatten() {
             if !entry.is_meant(&visit.which) {
                 continue;
             }
@@ -181,7 +196,7 @@ impl Listed {
     /// Whether the operator has ended it; whoever asks is woken when he does.
     pub(crate) fn kicked(&self, cx: &Context<'_>) -> bool {
         let mut entries = self.roster.entries.borrow_mut();
-        let Some(Some(entry)) = entries.places.get_mut(self.place as usize) else { return false };
+        let Some(Some(entry)) = entries.place(self.place) else { return false };
         if !entry.kicked && !entry.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             entry.waker = Some(cx.waker().clone());
         }
@@ -192,7 +207,7 @@ impl Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         let mut entries = self.roster.entries.borrow_mut();
-        let entry = entries.places.get_mut(self.place as usize).and_then(Option::take);
+        let entry = entries.place(self.place).and_then(Option::take);
         entries.free.push(self.place);
         drop(entries);
         // Outside the borrow, as it may be the last to hold what it holds.
@@ -206,9 +221,11 @@ impl fmt::Debug for Listed {
     }
 }
 
-/// Clients that are looked at in one turn, some tens of microseconds long: the worker's own come before the operator's
+/// Entries of a piece.
+const PIECE: usize = 256;
+/// Pieces that are looked at in one turn, some tens of microseconds long: a worker's clients come before an operator's
 /// list.
-const TURN: usize = 4096;
+const TURN: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -219,5 +236,17 @@ mod tests {
         let size = size_of::<Option<Entry>>();
         assert!(size <= 112, "an entry has {size} bytes");
         assert!(size_of::<Option<Listed>>() <= 16);
+    }
+
+    #[test]
+    fn places_are_given_once_and_again_when_they_are_given_back() {
+        let mut entries = Entries::default();
+        let mut places: Vec<u32> = (0..1000).map(|_| entries.vacant()).collect();
+        assert!(places.iter().all(|&place| entries.place(place).is_some()));
+        entries.free.extend(places.drain(500..));
+        places.extend((0..500).map(|_| entries.vacant()));
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!((places.len(), entries.pieces.len()), (1000, 1000_usize.div_ceil(PIECE)));
     }
 }
