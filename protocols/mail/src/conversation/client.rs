@@ -3,7 +3,7 @@
 use sekisho_api::{Fault, Route, Step};
 
 use super::attempt::Attempt;
-use super::{COMMANDS, MISTAKES, Stage, Visit};
+use super::{COMMANDS, MISTAKES, SAID, Stage, Visit};
 use crate::exchange::Exchange;
 use crate::line::{LINE_MAX, Overlong, RESPONSE_MAX, within};
 use crate::{Command, Credentials, Dialect, LoginStep, Mechanism, Secret, Word, decode};
@@ -16,8 +16,7 @@ impl<D: Dialect> Visit<D> {
         let Some(length) = self.framed(bytes, if long { RESPONSE_MAX } else { LINE_MAX })? else {
             return Ok(Step::NeedMore);
         };
-        self.commands += 1;
-        if self.commands > COMMANDS {
+        if self.is_too_much(length) {
             return Ok(self.leave(length, "Too many commands"));
         }
         let text = bytes.get(..length).unwrap_or_default();
@@ -75,6 +74,9 @@ impl<D: Dialect> Visit<D> {
     /// A line of the client while a mechanism is under way.
     pub(super) fn response(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
         let Some(length) = self.framed(bytes, RESPONSE_MAX)? else { return Ok(Step::NeedMore) };
+        if self.is_too_much(length) {
+            return Ok(self.leave(length, "Too many commands"));
+        }
         let text = self.dialect.response(bytes.get(..length).unwrap_or_default());
         Ok(self.decoded(length, text.map(Secret::new)))
     }
@@ -134,6 +136,13 @@ impl<D: Dialect> Visit<D> {
         within(bytes, max, |bytes| self.dialect.end(bytes)).map_err(|Overlong| {
             Fault::client("line-too-long").telling(self.dialect.word(Word::Leave("Line too long")))
         })
+    }
+
+    /// Counts a line; whether there were too many.
+    fn is_too_much(&mut self, length: usize) -> bool {
+        self.commands = self.commands.saturating_add(1);
+        self.said = self.said.saturating_add(length);
+        self.commands > COMMANDS || self.said > SAID
     }
 
     fn mistake(&mut self, length: usize, word: Word<'_>) -> Step {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sekisho_api::{Conversation, Converse, Deadline, Facts, Fault, Input, Side, Step};
 
 use crate::exchange::Exchange;
@@ -35,6 +36,7 @@ impl<D: Dialect> Converse for Desk<D> {
             user: None,
             attempt: None,
             commands: 0,
+            said: 0,
             mistakes: 0,
             refusals: 0,
             draining: false,
@@ -42,13 +44,16 @@ impl<D: Dialect> Converse for Desk<D> {
     }
 }
 
-/// Commands before login, before the connection ends.
+/// Commands before login, and the bytes of them, before the connection ends: six logins with tokens and everything that
+/// a client can ask besides are a tenth of it.
 const COMMANDS: u8 = 100;
-/// Those among them that make no sense.
+const SAID: usize = 256 * 1024;
+/// Commands that make no sense, before the connection ends.
 const MISTAKES: u8 = 5;
 
 /// What a client is told where the fault is not its own.
 const FAILURE: &str = "Temporary failure, try again";
+const TOO_MANY: &str = "Too many failed logins";
 const STOPPING: &str = "Shutting down";
 
 struct Visit<D> {
@@ -67,6 +72,8 @@ struct Visit<D> {
     /// A login under way.
     attempt: Option<Box<Attempt>>,
     commands: u8,
+    /// Bytes of commands.
+    said: usize,
     mistakes: u8,
     refusals: u8,
     draining: bool,
@@ -94,14 +101,14 @@ enum Stage {
     /// It wants another word of the client.
     Challenged,
     Accepted,
-    /// It said no, and whether the client is to blame.
-    Refused {
-        blamed: bool,
-    },
-    /// It failed.
+    /// The client was told that nobody logs in. The server goes.
+    Refused,
+    /// The same, and the server is to blame.
     Failed,
-    /// A wrong password is to be counted.
-    Striking,
+    /// A wrong password: the server has gone, it counts against the client's address, and then the client hears what the
+    /// server said.
+    Striking(Bytes),
+    Struck(Bytes),
     Leaving,
 }
 
@@ -110,15 +117,12 @@ impl<D: Dialect> Conversation for Visit<D> {
         match (&self.stage, input) {
             (Stage::Leaving, _) | (_, Input::Ended(Side::Client)) => Ok(Step::Close),
             (_, Input::Open(_)) => Ok(self.say(0, |dialect, offer| dialect.greeting(offer, false))),
-            (_, Input::Barred) => Ok(self.leave(0, "Too many failed logins")),
-            (_, Input::Expired(deadline)) => Ok(self.leave(
-                0,
-                match deadline {
-                    Deadline::Drain => STOPPING,
-                    Deadline::Idle => "Idle for too long",
-                    _ => "Too slow",
-                },
-            )),
+            (_, Input::Barred) => Ok(self.last_word(TOO_MANY)),
+            (_, Input::Expired(deadline)) => Ok(self.last_word(match deadline {
+                Deadline::Drain => STOPPING,
+                Deadline::Idle => "Idle for too long",
+                _ => "Too slow",
+            })),
             (_, Input::Secured(Side::Client, _)) => {
                 // What was said in clear counts no more.
                 (self.secured, self.name, self.user) = (true, None, None);
@@ -126,27 +130,29 @@ impl<D: Dialect> Conversation for Visit<D> {
                 Ok(self.say(0, |dialect, offer| dialect.greeting(offer, true)))
             }
             (Stage::Securing, _) => Ok(Step::StartTls(0)),
-            (Stage::Talking | Stage::Asking(_) | Stage::Striking, Input::Draining) => {
-                Ok(self.leave(0, STOPPING))
-            }
+            (Stage::Talking | Stage::Asking(_), Input::Draining) => Ok(self.leave(0, STOPPING)),
             (_, Input::Draining) => {
                 self.draining = true;
                 Ok(Step::Wait)
             }
-            (Stage::Striking, Input::Client(_)) => {
-                self.stage = Stage::Talking;
+            (Stage::Striking(words), Input::Client(_)) => {
+                self.stage = Stage::Struck(words.clone());
                 Ok(Step::Strike(0))
+            }
+            (Stage::Struck(words), Input::Client(_)) => {
+                let words = words.clone();
+                self.stage = Stage::Talking;
+                Ok(Step::Reply(0, words))
             }
             (Stage::Talking, Input::Client(_)) if self.draining => Ok(self.leave(0, STOPPING)),
             (Stage::Talking, Input::Client(_)) if self.refusals >= self.options.max_failed_logins => {
-                Ok(self.leave(0, "Too many failed logins"))
+                Ok(self.leave(0, TOO_MANY))
             }
             (Stage::Talking, Input::Client(bytes)) => self.command(bytes),
             (Stage::Asking(_), Input::Client(bytes)) => self.response(bytes),
             (Stage::Challenged, Input::Client(bytes)) => self.pass_response(bytes),
-            (Stage::Talking | Stage::Asking(_) | Stage::Striking, _) | (_, Input::Client(_)) => {
-                Ok(Step::Wait)
-            }
+            (Stage::Talking | Stage::Asking(_) | Stage::Striking(_) | Stage::Struck(_), _)
+            | (_, Input::Client(_)) => Ok(Step::Wait),
             (_, input) => self.serve(input),
         }
     }
@@ -168,6 +174,18 @@ impl<D: Dialect> Visit<D> {
 
     fn word(&self, consumed: usize, word: Word<'_>) -> Step {
         Step::Reply(consumed, self.dialect.word(word).into())
+    }
+
+    /// Good-bye, now; what a server has said of a login is said first.
+    fn last_word(&mut self, why: &str) -> Step {
+        let stage = std::mem::replace(&mut self.stage, Stage::Leaving);
+        let bye = self.dialect.word(Word::Leave(why));
+        match stage {
+            Stage::Striking(words) | Stage::Struck(words) => {
+                Step::Reply(0, [&words, bye.as_bytes()].concat().into())
+            }
+            _ => Step::Reply(0, bye.into()),
+        }
     }
 
     /// Says good-bye and closes.

@@ -43,7 +43,7 @@ impl<D: Dialect> Visit<D> {
             found.map(|reply| reply.length)
         });
         match (framed, found) {
-            (Ok(Some(_)), Some(reply)) if committed => Ok(self.judged(reply)),
+            (Ok(Some(_)), Some(reply)) if committed => Ok(self.judged(reply, bytes)),
             (Ok(Some(_)), Some(reply)) => self.answered(asked, reply, bytes),
             (Err(Overlong), _) if committed => Ok(self.failed(bytes.len())),
             (Err(Overlong), _) => Err(Fault::server("reply-too-long")),
@@ -60,14 +60,13 @@ impl<D: Dialect> Visit<D> {
             }
             Stage::Saying => {
                 self.stage = Stage::Judging;
-                let login = self.attempt.as_ref().and_then(|attempt| attempt.login.as_ref());
-                let command = login.map_or(&b""[..], |login| login.command.as_bytes());
-                Step::Reply(0, Bytes::copy_from_slice(command))
+                let login = self.attempt.as_mut().and_then(|attempt| attempt.login.as_mut());
+                let Some(login) = login else { return Step::Wait };
+                Step::Reply(0, Bytes::from_owner(std::mem::take(&mut login.command)))
             }
             Stage::Accepted => Step::Relay,
-            Stage::Refused { blamed } => {
-                self.stage = if blamed { Stage::Striking } else { Stage::Talking };
-                self.attempt = None;
+            Stage::Refused => {
+                (self.stage, self.attempt) = (Stage::Talking, None);
                 Step::Release(0)
             }
             Stage::Failed => {
@@ -149,11 +148,11 @@ impl<D: Dialect> Visit<D> {
             self.stage = Stage::Committing;
             return Step::Drop(length);
         }
-        self.stage = Stage::Refused { blamed: false };
+        self.stage = Stage::Refused;
         Step::Replace(length, self.dialect.word(Word::Unable).into())
     }
 
-    fn judged(&mut self, Reply { outcome, length }: Reply) -> Step {
+    fn judged(&mut self, Reply { outcome, length }: Reply, bytes: &[u8]) -> Step {
         let Some(attempt) = &mut self.attempt else { return Step::Wait };
         let mut next = |by_yes| match &mut attempt.login {
             Some(login) if login.by_yes == by_yes => login.responses.pop(),
@@ -161,14 +160,14 @@ impl<D: Dialect> Visit<D> {
         };
         match outcome {
             Outcome::Good => match next(true) {
-                Some(response) => Step::Reply(length, Bytes::copy_from_slice(&response)),
+                Some(response) => Step::Reply(length, Bytes::from_owner(response)),
                 None => {
                     self.stage = Stage::Accepted;
                     Step::Pass(length)
                 }
             },
             Outcome::More => match (next(false), &attempt.credentials.proof) {
-                (Some(response), _) => Step::Reply(length, Bytes::copy_from_slice(&response)),
+                (Some(response), _) => Step::Reply(length, Bytes::from_owner(response)),
                 // A token was not good enough, and the server says why (RFC 7628, section 3.2.3).
                 (None, Proof::Response(..)) => {
                     self.stage = Stage::Challenged;
@@ -178,11 +177,12 @@ impl<D: Dialect> Visit<D> {
             },
             Outcome::Bad => {
                 self.refusals = self.refusals.saturating_add(1);
-                self.stage = Stage::Refused { blamed: true };
-                Step::Pass(length)
+                let words = bytes.get(..length).unwrap_or_default();
+                (self.stage, self.attempt) = (Stage::Striking(Bytes::copy_from_slice(words)), None);
+                Step::Release(length)
             }
             Outcome::Later => {
-                self.stage = Stage::Refused { blamed: false };
+                self.stage = Stage::Refused;
                 Step::Pass(length)
             }
             Outcome::Lost => self.failed(length),
