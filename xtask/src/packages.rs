@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 35] = [
+const NEEDED: [Package; 36] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -54,6 +54,8 @@ const NEEDED: [Package; 35] = [
     Package { program: "/usr/lib/dovecot/managesieve-login", package: "dovecot-managesieved" },
     Package { program: "/usr/lib/dovecot/submission-login", package: "dovecot-submissiond" },
     Package { program: "swaks", package: "swaks" },
+    // What swaks needs for TLS; its program is a module, in a folder that names the architecture.
+    Package { program: "/usr/share/doc/libnet-ssleay-perl/copyright", package: "libnet-ssleay-perl" },
     // Real Remote Desktop servers behind the gateway, what their desktops are made of, and clients with a screen.
     Package { program: "xrdp", package: "xrdp" },
     Package { program: "Xvnc", package: "tigervnc-standalone-server" },

@@ -55,10 +55,10 @@ fn places(farm: &Farm) -> BTreeMap<String, Vec<usize>> {
 
 #[test]
 fn everybody_on_a_server_that_is_killed_moves_once_and_the_counts_are_right() {
-    let mut farm = Farm::planned(120, &Plan { dovecots: 3, ..Plan::default() });
+    let mut farm = Farm::planned(120, &Plan { dovecots: 3, crowded: true, ..Plan::default() });
     let mut clients = crowd(&farm, (0..USERS).map(|n| format!("user{n}")).collect());
     let active = |farm: &Farm| -> Vec<usize> {
-        let of = |name| format!("sekisho_server_active{{pool=\"mail\",server=\"{name}\"}}");
+        let of = |name| format!("sekisho_server_active{{pool=\"imap\",server=\"{name}\"}}");
         farm.dovecots.iter().map(|dovecot| farm.metric(&of(dovecot.name())) as usize).collect()
     };
     let before = places(&farm);
@@ -97,7 +97,7 @@ fn everybody_on_a_server_that_is_killed_moves_once_and_the_counts_are_right() {
     // Nobody is asked to move back, and those who come again stay.
     farm.dovecots[0].restart();
     until("it is well again", || {
-        (farm.metric("sekisho_server_up{pool=\"mail\",server=\"d1\"}") == 1.0).then_some(())
+        (farm.metric("sekisho_server_up{pool=\"imap\",server=\"d1\"}") == 1.0).then_some(())
     });
     for user in lost.iter().take(5) {
         clients.insert(user.clone(), idle(&farm, user));

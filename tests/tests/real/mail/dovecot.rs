@@ -18,6 +18,9 @@ pub(super) enum Service {
     Imap = 7800,
     /// The same behind a PROXY header.
     Proxied = 7840,
+    Pop3 = 7810,
+    Submission = 7820,
+    Sieve = 7830,
 }
 
 /// One Dovecot with a store of its own. Everybody's password is `secret`; some have another one besides.
@@ -48,15 +51,15 @@ pub(super) struct Login {
 }
 
 impl Dovecot {
-    /// The `number`th, on 127.0.8.`host`, with this certificate and key in one file.
-    pub(super) fn start(host: u8, number: u16, certificate: &Path, authority: &Path) -> Self {
+    /// The `number`th, on 127.0.8.`host`, with this certificate and key in one file. `crowded`: for hundreds of clients.
+    pub(super) fn start(host: u8, number: u16, certificate: &Path, authority: &Path, crowded: bool) -> Self {
         let folder = Folder::new(&format!("dovecot-{host}-{number}"));
         let mail = folder.path().join("mail");
         std::fs::create_dir(&mail).unwrap();
         // Its processes that touch mail are never root's.
         std::fs::set_permissions(&mail, std::fs::Permissions::from_mode(0o777)).unwrap();
         let mut dovecot = Self { host, number, folder, running: None };
-        dovecot.configure(certificate, authority);
+        dovecot.configure(certificate, authority, crowded);
         dovecot.restart();
         dovecot
     }
@@ -69,7 +72,7 @@ impl Dovecot {
         self.running = Some(Running::start(&mut command, self.address(Service::Imap)));
     }
 
-    fn configure(&self, certificate: &Path, authority: &Path) {
+    fn configure(&self, certificate: &Path, authority: &Path, crowded: bool) {
         let users: Vec<String> = PASSWORDS
             .map(|(name, password)| {
                 let digits: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -93,25 +96,40 @@ impl Dovecot {
         self.folder.write(
             "dovecot.conf",
             &format!(
-                "base_dir = {here}/run\nstate_dir = {here}/state\nlog_path = {here}/log\nprotocols = imap\n\
+                "base_dir = {here}/run\nstate_dir = {here}/state\nlog_path = {here}/log\nprotocols = imap pop3 submission sieve\n\
                  listen = {}\nssl = yes\nssl_cert = <{certificate}\nssl_key = <{certificate}\nssl_ca = <{authority}\n\
-                 auth_mechanisms = plain login xoauth2 oauthbearer scram-sha-256\nauth_failure_delay = 0\n\
+                 auth_mechanisms = plain login xoauth2 oauthbearer scram-sha-256 external\n\
+                 auth_ssl_username_from_cert = yes\nauth_failure_delay = 0\n\
                  login_trusted_networks = 127.0.0.0/8\nhaproxy_trusted_networks = 127.0.0.0/8\n\
                  auth_username_format = %Ln\nauth_username_chars =\nmail_location = maildir:{here}/mail/%u\nfirst_valid_uid = 1\n\
                  mail_max_userip_connections = 1000\nlogin_greeting = server {}\n{}\
                  passdb {{\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = {tokens}\n}}\n\
                  passdb {{\n driver = passwd-file\n {passwords}\n args = {users}\n}}\n\
+                 passdb {{\n driver = static\n mechanisms = external\n args = nopassword=yes\n}}\n\
                  passdb {{\n driver = static\n {passwords}\n args = password=secret\n}}\n\
                  userdb {{\n driver = static\n args = {} home={here}/mail/%u\n}}\n\
                  service imap {{\n process_limit = 2048\n}}\n\
-                 service imap-login {{\n service_count = 0\n client_limit = 2048\n inet_listener imap {{\n port = {}\n}}\n inet_listener imaps {{\n port = 0\n}}\n\
-                 inet_listener proxied {{\n port = {}\n haproxy = yes\n}}\n}}\n",
+                 service imap-login {{\n service_count = {}\n client_limit = 2048\n inet_listener imap {{\n port = {}\n}}\n inet_listener imaps {{\n port = 0\n}}\n\
+                 inet_listener proxied {{\n port = {}\n haproxy = yes\n}}\n}}\n\
+                 service pop3-login {{\n inet_listener pop3 {{\n port = {}\n}}\n inet_listener pop3s {{\n port = 0\n}}\n}}\n\
+                 service submission-login {{\n inet_listener submission {{\n port = {}\n}}\n}}\n\
+                 service managesieve-login {{\n inet_listener sieve {{\n port = {}\n}}\n}}\n\
+                 submission_relay_host = {}\nsubmission_relay_port = {}\n\
+                 plugin {{\n sieve = file:~/sieve;active=~/.dovecot.sieve\n}}\n",
                 self.address(Service::Imap).ip(),
                 self.number,
                 unprivileged(),
                 owner(),
+                // By default each login has a process, which loses no certificate's name in a PROXY header, and stays
+                // for as long as there is TLS.
+                u8::from(!crowded),
                 port(Service::Imap),
                 port(Service::Proxied),
+                port(Service::Pop3),
+                port(Service::Submission),
+                port(Service::Sieve),
+                relay(self.host).ip(),
+                relay(self.host).port(),
             ),
         );
     }
@@ -177,6 +195,11 @@ pub(super) fn tokens(host: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 8, host], 7850))
 }
 
+/// Where the Dovecots on 127.0.8.`host` hand on what is submitted.
+pub(super) fn relay(host: u8) -> SocketAddr {
+    SocketAddr::from(([127, 0, 8, host], 7860))
+}
+
 /// Dovecot leaves root's rights to users of its own; run by somebody else, it is that user throughout.
 fn unprivileged() -> String {
     if getuid().is_root() {
@@ -186,7 +209,10 @@ fn unprivileged() -> String {
     let (name, group) = (id("-un"), id("-gn"));
     format!(
         "default_internal_user = {name}\ndefault_internal_group = {group}\ndefault_login_user = {name}\n\
-         service anvil {{\n chroot =\n}}\nservice imap-login {{\n chroot =\n}}\n"
+         service anvil {{\n chroot =\n}}\n{}",
+        ["imap", "pop3", "submission", "managesieve"]
+            .map(|name| format!("service {name}-login {{\n chroot =\n}}\n"))
+            .concat()
     )
 }
 

@@ -21,23 +21,39 @@ pub(super) struct Farm {
 /// What a test wants otherwise.
 pub(super) struct Plan<'a> {
     pub(super) dovecots: u16,
-    /// Keys of both VIPs.
+    /// For hundreds of clients.
+    pub(super) crowded: bool,
+    /// Keys of the VIPs.
     pub(super) vip: &'a str,
-    /// Keys of the pool.
+    /// Keys of the VIPs' `tls`.
+    pub(super) tls: &'a str,
+    /// Keys of the pool of IMAP.
     pub(super) pool: &'a str,
-    /// What of the Dovecots clients are sent to.
+    /// What of the Dovecots clients of IMAP are sent to.
     pub(super) service: Service,
+    /// The Dovecots are spoken to in clear.
+    pub(super) clear: bool,
+    /// There are POP3, submission and ManageSieve, too.
+    pub(super) siblings: bool,
 }
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Self { dovecots: 2, vip: "", pool: "", service: Service::Imap }
+        Self {
+            dovecots: 2,
+            crowded: false,
+            vip: "",
+            tls: "",
+            pool: "",
+            service: Service::Imap,
+            clear: false,
+            siblings: false,
+        }
     }
 }
 
 impl Farm {
-    /// On 127.0.8.`host`: 7143 with STARTTLS and 7993 with TLS. For programs that must be told names they are on
-    /// localhost, too.
+    /// On 127.0.8.`host`, and for programs that must be told names on localhost, too.
     pub(super) fn start(host: u8) -> Self {
         Self::planned(host, &Plan::default())
     }
@@ -46,31 +62,51 @@ impl Farm {
         let (authority, folder) = (Authority::new(), Folder::new(&format!("mail-{host}")));
         let certificate = authority.issue(&["mail.example.org", "localhost"], folder.path());
         let ca = authority.write(folder.path());
-        let dovecots: Vec<Dovecot> =
-            (1..=plan.dovecots).map(|number| Dovecot::start(host, number, &certificate, &ca)).collect();
-        let servers: Vec<String> =
-            dovecots.iter().map(|d| format!("{} = '{}'", d.name(), d.address(plan.service))).collect();
-        let vip = |name: &str, secured: bool| {
+        let dovecots: Vec<Dovecot> = (1..=plan.dovecots)
+            .map(|number| Dovecot::start(host, number, &certificate, &ca, plan.crowded))
+            .collect();
+        let pool = |protocol: &str, service: Service, probe: &str, more: &str| {
+            let servers: Vec<String> =
+                dovecots.iter().map(|d| format!("{} = '{}'", d.name(), d.address(service))).collect();
             format!(
-                "[vip.{name}]\nlisten = ['127.0.8.{host}:{}', '127.0.0.1:{}']\nprotocol = 'imap'\npool = 'mail'\n\
-                 persist = ['user']\ntls = {{ certificates = ['mail.example.org.pem'], mode = '{}' }}\n{}\n",
-                port(secured),
-                near(host, secured),
+                "[pool.{protocol}]\nservers = {{ {} }}\n{}\
+                 probe = {{ kind = '{probe}', starttls = {}, interval = '300ms', fall = 1, rise = 1 }}\n{more}\n",
+                servers.join(", "),
+                if plan.clear { "" } else { TLS },
+                !plan.clear
+            )
+        };
+        let vip = |protocol: &str, port: u16, secured: bool| {
+            format!(
+                "[vip.{protocol}-{secured}]\nlisten = ['127.0.8.{host}:{port}', '127.0.0.1:{}']\n\
+                 protocol = '{protocol}'\npool = '{protocol}'\npersist = ['user']\n\
+                 tls = {{ certificates = ['mail.example.org.pem'], mode = '{}'{} }}\n{}\n",
+                near(host, port),
                 if secured { "implicit" } else { "starttls" },
+                plan.tls,
                 plan.vip
             )
         };
-        let configuration = format!(
-            "[gateway]\nlog = 'info'\nmetrics = '127.0.8.{host}:7100'\n{}{}\
-             [pool.mail]\nservers = {{ {} }}\n\
-             tls = {{ ca = 'authority.pem', server-name = 'mail.example.org', mode = 'starttls' }}\n\
-             probe = {{ kind = 'imap', starttls = true, interval = '300ms', fall = 1, rise = 1 }}\n{}\n",
-            vip("plain", false),
-            vip("secured", true),
-            servers.join(", "),
-            plan.pool
+        let mut configuration = format!(
+            "[gateway]\nlog = 'info'\nmetrics = '127.0.8.{host}:7100'\n{}{}{}",
+            vip("imap", IMAP, false),
+            vip("imap", IMAPS, true),
+            pool("imap", plan.service, "imap", plan.pool)
         );
-        let sekisho = Sekisho::start_in(folder, &configuration, &format!("127.0.8.{host}:7143"));
+        if plan.siblings {
+            configuration += &[
+                vip("pop3", POP3, false),
+                vip("pop3", POP3S, true),
+                pool("pop3", Service::Pop3, "pop3", ""),
+                vip("submission", SUBMISSION, false),
+                vip("submission", SUBMISSIONS, true),
+                pool("submission", Service::Submission, "smtp", ""),
+                vip("managesieve", SIEVE, false),
+                pool("managesieve", Service::Sieve, "managesieve", ""),
+            ]
+            .concat();
+        }
+        let sekisho = Sekisho::start_in(folder, &configuration, &format!("127.0.8.{host}:{IMAP}"));
         Self { dovecots, sekisho, host, authority, ca }
     }
 
@@ -98,14 +134,34 @@ impl Farm {
     }
 }
 
+/// How servers are spoken to.
+const TLS: &str = "tls = { ca = 'authority.pem', server-name = 'mail.example.org', mode = 'starttls' }\n";
+
 /// Where the gateway listens on 127.0.8.`host`.
-pub(super) fn port(secured: bool) -> u16 {
-    if secured { 7993 } else { 7143 }
+pub(super) const IMAP: u16 = 7143;
+pub(super) const IMAPS: u16 = 7993;
+pub(super) const POP3: u16 = 7110;
+pub(super) const POP3S: u16 = 7995;
+pub(super) const SUBMISSION: u16 = 7587;
+pub(super) const SUBMISSIONS: u16 = 7465;
+pub(super) const SIEVE: u16 = 7190;
+
+/// The port of a URL's scheme there.
+pub(super) fn port(url: &str) -> u16 {
+    match url.split(':').next() {
+        Some("imap") => IMAP,
+        Some("imaps") => IMAPS,
+        Some("pop3") => POP3,
+        Some("pop3s") => POP3S,
+        Some("smtp") => SUBMISSION,
+        Some("smtps") => SUBMISSIONS,
+        other => panic!("{other:?} has no port"),
+    }
 }
 
-/// Where it listens on 127.0.0.1.
-pub(super) fn near(host: u8, secured: bool) -> u16 {
-    port(secured) + u16::from(host)
+/// Where it listens on 127.0.0.1 for programs that must be told names.
+pub(super) fn near(host: u8, port: u16) -> u16 {
+    port + 1000 + u16::from(host)
 }
 
 /// The paths of all messages in the maildirs below a folder.

@@ -31,7 +31,7 @@ fn nothing_said_before_tls_is_obeyed_after_it() {
         assert_eq!(client.ask(b"i ID (\"name\" \"evil\")"), "i OK ID completed");
         client.say(format!("a STARTTLS\r\n{injected}").as_bytes());
         assert_eq!(client.line(), "a OK Begin TLS negotiation now");
-        client.secure(&farm);
+        client.secure(&farm.authority.client());
         assert_eq!(client.ask(b"c NOOP"), "c OK Noop completed", "{injected:?}");
         assert!(client.ask(b"d LOGIN anna secret").starts_with("d OK "), "{injected:?}");
     }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sekisho_tests::until;
 
-use super::dovecot::PASSWORDS;
+use super::dovecot::{Login, PASSWORDS, Service};
 use super::farm::{Farm, Plan};
 use super::talk::Talk;
 use super::tokens::Tokens;
@@ -117,4 +117,73 @@ fn token_is_judged_by_dovecot_which_says_why_it_refuses_one() {
         assert!(answer.starts_with("b OK [CAPABILITY "), "{answer}");
     }
     farm.home("anna");
+}
+
+/// `USER PASSWORD`: logs in by SCRAM-SHA-256, and has the server prove that it knows the password as well.
+const SCRAM: &str = r#"
+user, password = told
+for kind in (Started, Secured):
+    client, scram = kind("127.0.8.136"), Scram(user, password)
+    try:
+        client.authenticate("SCRAM-SHA-256", scram)
+        print(scram.proved, client.select()[0])
+        client.logout()
+    except imaplib.IMAP4.error as error:
+        print(error)
+        break
+"#;
+
+#[test]
+fn scram_is_between_the_client_and_dovecot_alone() {
+    let vip = "imap = { mechanisms = ['plain', 'scram-sha-256'] }";
+    let farm = Farm::planned(140, &Plan { vip, ..Plan::default() });
+    for user in ["anna", "ANNA", "anna@mail.example"] {
+        assert_eq!(farm.python(SCRAM, &[user, "secret"]), "True OK\nTrue OK");
+    }
+    farm.mutt_obeys("set imap_authenticators='scram-sha-256'");
+    for secured in [false, true] {
+        farm.mutt_sends("anna", secured, "by SCRAM");
+    }
+    let home = &farm.dovecots[farm.home("anna")];
+    until("every login is in the log", || {
+        let by = |login: &&Login| login.user == "anna" && login.method == "SCRAM-SHA-256";
+        (home.logins().iter().filter(by).count() == 8).then_some(())
+    });
+    let refused = farm.python(SCRAM, &["anna", "wrong"]);
+    assert!(refused.contains("[AUTHENTICATIONFAILED] Authentication failed."), "{refused}");
+    farm.home("anna");
+}
+
+#[test]
+fn certificate_logs_in_whom_it_names_and_nobody_else() {
+    // Dovecot takes the certificate of its own connection where that has TLS, and here it would be the gateway's.
+    let plan = Plan {
+        service: Service::Proxied,
+        clear: true,
+        tls: ", client-certificates = 'request', client-ca = 'authority.pem'",
+        vip: "imap = { mechanisms = ['plain', 'external'] }",
+        pool: "proxy-protocol = 'v2'\nimap = { client-address = 'off' }",
+        ..Plan::default()
+    };
+    let farm = Farm::planned(150, &plan);
+    let mut anna = Talk::certified(&farm, FROM, "anna");
+    assert!(anna.ask(b"a AUTHENTICATE EXTERNAL =").starts_with("a OK "));
+    let mut anna = Talk::certified(&farm, FROM, "anna");
+    assert_eq!(anna.ask(b"a AUTHENTICATE EXTERNAL"), "+");
+    let answer = anna.ask(b"");
+    assert!(answer.starts_with("a OK "), "{answer}");
+    let mut other = Talk::certified(&farm, "127.0.8.137", "carla");
+    let answer = other.ask(b"a AUTHENTICATE EXTERNAL YW5uYQ==");
+    assert!(answer.starts_with("a NO "), "{answer}");
+    let mut nobody = Talk::secured(&farm, "127.0.8.138");
+    let answer = nobody.ask(b"a AUTHENTICATE EXTERNAL YW5uYQ==");
+    assert_eq!(answer, "a NO [CANNOT] Unsupported authentication mechanism");
+    // With a password, the same person is on the same server.
+    assert!(nobody.ask(b"b LOGIN anna secret").starts_with("b OK "));
+    let home = &farm.dovecots[farm.home("anna")];
+    until("every login is in the log", || {
+        let methods: Vec<String> = home.logins().into_iter().map(|login| login.method).collect();
+        (methods == ["EXTERNAL", "EXTERNAL", "PLAIN"]).then_some(())
+    });
+    assert!(!farm.dovecots.iter().any(|dovecot| dovecot.has("carla")));
 }

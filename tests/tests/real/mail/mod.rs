@@ -9,6 +9,8 @@ mod hostile;
 mod idle;
 mod mechanisms;
 mod programs;
+mod relay;
+mod siblings;
 mod sync;
 mod talk;
 mod tokens;

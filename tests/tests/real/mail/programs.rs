@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use sekisho_tests::program;
 
-use super::farm::{Farm, near, port};
+use super::farm::{Farm, IMAP, IMAPS, near, port};
 use crate::real::run;
 
 /// Debian's: another one on the path may be a wrapper that takes longer than the script.
@@ -17,7 +17,7 @@ const LIBRARY: &str = include_str!("client.py");
 impl Farm {
     /// curl from an address, with these options.
     pub(super) fn curl(&self, from: &str, url: &str, user: &str, options: &[&str]) -> Result<String, String> {
-        let port = port(url.starts_with("imaps"));
+        let port = port(url);
         let resolve = format!("mail.example.org:{port}:127.0.8.{}", self.host);
         let url = url.replace("//", &format!("//mail.example.org:{port}/"));
         let ca = self.ca.display().to_string();
@@ -67,6 +67,11 @@ impl Farm {
         std::fs::read_to_string(&copy).unwrap_or_default()
     }
 
+    /// mutt is told this, too, from now on.
+    pub(super) fn mutt_obeys(&self, line: &str) {
+        std::fs::write(self.folder("mutt").join("more"), line).unwrap();
+    }
+
     fn mutt<'a>(&self, mutt: &'a mut Command, user: &str) -> &'a mut Command {
         let home = self.folder("mutt");
         let file = home.join("muttrc");
@@ -74,9 +79,10 @@ impl Farm {
             "set certificate_file='{}' ssl_starttls=yes ssl_force_tls=yes\n\
              set imap_user='{user}' imap_pass=secret from='{user}' use_envelope_from=yes copy=yes\n\
              set header_cache='' message_cachedir='' tmpdir='{}' mbox_type=mbox\n\
-             set confirmappend=no confirmcreate=no delete=no mark_old=no wait_key=no move=no\n",
+             set confirmappend=no confirmcreate=no delete=no mark_old=no wait_key=no move=no\n{}\n",
             self.ca.display(),
-            home.display()
+            home.display(),
+            std::fs::read_to_string(home.join("more")).unwrap_or_default()
         );
         std::fs::write(&file, text).unwrap();
         mutt.env("HOME", home).arg("-n").arg("-F").arg(file)
@@ -84,7 +90,7 @@ impl Farm {
 
     fn inbox(&self, user: &str, secured: bool) -> String {
         let (scheme, user) = (if secured { "imaps" } else { "imap" }, user.replace('@', "%40"));
-        format!("{scheme}://{user}@localhost:{}/INBOX", near(self.host, secured))
+        format!("{scheme}://{user}@localhost:{}/INBOX", near(self.host, if secured { IMAPS } else { IMAP }))
     }
 
     /// mbsync makes the mailbox and the maildir `near` the same.
@@ -96,7 +102,7 @@ impl Farm {
             "IMAPStore far\nHost localhost\nPort {}\nSSLType {}\nCertificateFile {}\nUser {user}\nPass secret\n\n\
              MaildirStore near\nPath {3}/\nInbox {3}/INBOX\n\n\
              Channel all\nFar :far:\nNear :near:\nPatterns INBOX\nSync All\nExpunge Both\nSyncState {3}/state-\n",
-            self::near(self.host, secured),
+            self::near(self.host, if secured { IMAPS } else { IMAP }),
             if secured { "IMAPS" } else { "STARTTLS" },
             self.ca.display(),
             near.display()
@@ -117,7 +123,7 @@ impl Farm {
              [Repository far]\ntype = IMAP\nremotehost = localhost\nremoteport = {1}\nremoteuser = {user}\n\
              remotepass = secret\nssl = {2}\nstarttls = {3}\nsslcacertfile = {4}\n",
             near.display(),
-            self::near(self.host, secured),
+            self::near(self.host, if secured { IMAPS } else { IMAP }),
             yes(secured),
             yes(!secured),
             self.ca.display()

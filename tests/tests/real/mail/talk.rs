@@ -2,12 +2,13 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use socket2::{Domain, Socket, Type};
 
-use super::farm::{Farm, port};
+use super::farm::{Farm, IMAP, IMAPS};
 
 trait Wire: Read + Write + Send {}
 
@@ -33,8 +34,17 @@ impl Talk {
 
     /// To the gateway, from this address, with TLS from the first byte; greeted.
     pub(super) fn secured(farm: &Farm, from: &str) -> Self {
-        let mut talk = Self::plain(from, SocketAddr::from(([127, 0, 8, farm.host], port(true))));
-        talk.secure(farm);
+        Self::known(farm, from, &farm.authority.client())
+    }
+
+    /// The same, showing a certificate with this common name.
+    pub(super) fn certified(farm: &Farm, from: &str, name: &str) -> Self {
+        Self::known(farm, from, &farm.authority.client_called(name))
+    }
+
+    fn known(farm: &Farm, from: &str, config: &Arc<ClientConfig>) -> Self {
+        let mut talk = Self::plain(from, SocketAddr::from(([127, 0, 8, farm.host], IMAPS)));
+        talk.secure(config);
         assert!(talk.line().starts_with("* OK [CAPABILITY "));
         talk
     }
@@ -46,14 +56,14 @@ impl Talk {
 
     /// The same; none if it is not greeted.
     pub(super) fn try_clear(farm: &Farm, from: &str) -> Option<Self> {
-        let mut talk = Self::plain(from, SocketAddr::from(([127, 0, 8, farm.host], port(false))));
+        let mut talk = Self::plain(from, SocketAddr::from(([127, 0, 8, farm.host], IMAP)));
         talk.line().starts_with("* OK [CAPABILITY ").then_some(talk)
     }
 
     /// The handshake.
-    pub(super) fn secure(&mut self, farm: &Farm) {
+    pub(super) fn secure(&mut self, config: &Arc<ClientConfig>) {
         let name = "mail.example.org".try_into().unwrap();
-        let session = ClientConnection::new(farm.authority.client(), name).unwrap();
+        let session = ClientConnection::new(config.clone(), name).unwrap();
         self.wire = Box::new(StreamOwned::new(session, self.tcp.try_clone().unwrap()));
     }
 
