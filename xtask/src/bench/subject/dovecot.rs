@@ -36,7 +36,7 @@ impl Subject for Dovecot {
     }
 }
 
-/// The first user's servers by a hash of the name: what an administrator without a database would write. It logs each
+/// Where a user is follows from a hash of the name: what an administrator without a database would write. It logs each
 /// login, which nothing turns off; the lines go nowhere.
 fn configuration(site: &Site<'_>) -> Outcome<String> {
     let (address, pem, folder) = (site.address, site.pem.display(), site.folder.display());
