@@ -64,10 +64,17 @@ impl Pool {
         let mut lost = false;
         match self.own_server(ask, now, &mut holds, resort) {
             Own::Unknown => {}
-            Own::Lost if self.spec.on_down == OnDown::Fail => {
-                return Err(Refused::Useless(Unavailable::OwnDown));
+            Own::Lost(place, why) if self.spec.on_down == OnDown::Fail => {
+                // Where no probe says that it is back, one of its own clients finds out.
+                let due = |server: &&Arc<ServerState>| {
+                    server.takes_new(now) && !ask.route.exclude.contains(&server.id())
+                };
+                return match self.servers.get(place).filter(due) {
+                    Some(server) if server.take(now, false) => Ok(self.lease(ask, server, why, now, holds)),
+                    _ => Err(Refused::Useless(Unavailable::OwnDown)),
+                };
             }
-            Own::Lost => lost = true,
+            Own::Lost(..) => lost = true,
             Own::Known(place, why) => {
                 if let Some(server) = self.servers.get(place) {
                     if self.take_own(server, now, asker) {

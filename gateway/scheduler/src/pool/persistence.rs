@@ -15,8 +15,8 @@ use crate::table::{Found, Holds};
 pub(super) enum Own {
     /// It has none.
     Unknown,
-    /// It has one that cannot take it.
-    Lost,
+    /// It has this one, found in this way, which cannot take it.
+    Lost(usize, Why),
     /// It has this one, found in this way.
     Known(usize, Why),
 }
@@ -38,8 +38,8 @@ impl Pool {
                 own = Own::Known(place, why);
                 true
             }
-            Some(_) => {
-                own = Own::Lost;
+            Some(place) => {
+                own = Own::Lost(place, why);
                 false
             }
             None => false,

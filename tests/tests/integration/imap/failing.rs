@@ -14,7 +14,11 @@ const TRY_AGAIN: &str = "x NO [UNAVAILABLE] Temporary failure, try again";
 #[test]
 fn users_of_a_sharded_server_wait_for_it_and_nobody_else_does() {
     let mut servers = three();
-    let rig = Rig::start(&farm("", "on-down = 'fail'", &[&servers[0], &servers[1], &servers[2]]));
+    let rig = Rig::start(&farm(
+        "",
+        "on-down = 'fail'\nhealth = { retry-after = '300ms' }",
+        &[&servers[0], &servers[1], &servers[2]],
+    ));
     let users: Vec<String> = (0..9).map(|n| format!("user{n}")).collect();
     let homes: Vec<String> = users.iter().map(|user| home(&rig, user)).collect();
     servers[place(&homes[0])].kill();

@@ -1,6 +1,8 @@
 //! A client whose own server is down, and a user with many connections.
 
-use sekisho_api::{Unavailable, Why};
+use std::time::Duration;
+
+use sekisho_api::{Failure, Observation, Server, Unavailable, Why};
 
 use crate::testing::*;
 use crate::*;
@@ -31,6 +33,25 @@ fn client_of_a_server_that_is_down_gets_another_for_good_for_now_or_none() {
     assert_eq!(after, own);
     let (own, meanwhile, after) = course(OnDown::Fail);
     assert_eq!((meanwhile, after), (Err(Unavailable::OwnDown), own));
+}
+
+#[test]
+fn own_server_that_no_probe_watches_is_tried_by_one_of_its_clients_at_a_time() {
+    let servers = ["a", "b"].map(server).to_vec();
+    let health = HealthSpec { active: false, ..health() };
+    let spec = PoolSpec { on_down: OnDown::Fail, health, ..pool(Method::RoundRobin, servers) };
+    let mut bench = Bench::with(vec![spec], by_user());
+    let own = name(&bench.choose(&user("anna"), 1).unwrap());
+    for _ in 0..5 {
+        bench.server(&own).observe(Observation::Failed(Failure::Refused), bench.now);
+    }
+    let tried = |bench: &Bench| bench.choose(&user("anna"), 1).map(|lease| name(&lease));
+    assert_eq!(tried(&bench), Err(Unavailable::OwnDown));
+    bench.pass(Duration::from_secs(11));
+    assert_eq!(tried(&bench), Ok(own.clone()));
+    assert_eq!(tried(&bench), Err(Unavailable::OwnDown), "another one waits for what the first finds");
+    bench.server(&own).observe(Observation::Connected(Duration::from_millis(1)), bench.now);
+    assert_eq!(tried(&bench), Ok(own));
 }
 
 #[test]
