@@ -26,7 +26,7 @@ fn idle(farm: &Farm, user: &str) -> Talk {
 }
 
 /// These users' clients, by user.
-fn crowd(farm: &Farm, users: Vec<String>) -> BTreeMap<String, Talk> {
+fn crowd(farm: &Farm, users: &[String]) -> BTreeMap<String, Talk> {
     let hands: Vec<Vec<String>> =
         (0..HANDS).map(|hand| users.iter().skip(hand).step_by(HANDS).cloned().collect()).collect();
     std::thread::scope(|scope| {
@@ -56,7 +56,7 @@ fn places(farm: &Farm) -> BTreeMap<String, Vec<usize>> {
 #[test]
 fn everybody_on_a_server_that_is_killed_moves_once_and_the_counts_are_right() {
     let mut farm = Farm::planned(120, &Plan { dovecots: 3, crowded: true, ..Plan::default() });
-    let mut clients = crowd(&farm, (0..USERS).map(|n| format!("user{n}")).collect());
+    let mut clients = crowd(&farm, &(0..USERS).map(|n| format!("user{n}")).collect::<Vec<_>>());
     let active = |farm: &Farm| -> Vec<usize> {
         let of = |name| format!("sekisho_server_active{{pool=\"imap\",server=\"{name}\"}}");
         farm.dovecots.iter().map(|dovecot| farm.metric(&of(dovecot.name())) as usize).collect()
@@ -80,7 +80,7 @@ fn everybody_on_a_server_that_is_killed_moves_once_and_the_counts_are_right() {
     for user in &lost {
         assert_eq!(clients.remove(user).unwrap().rest(), [""; 0]);
     }
-    clients.extend(crowd(&farm, lost.clone()));
+    clients.extend(crowd(&farm, &lost));
     let after = places(&farm);
     for (user, places) in &after {
         let moved = lost.contains(user);
