@@ -189,7 +189,7 @@ fn an_operator_lists_assigns_removes_and_clears() {
     assert!(bench.table.remove(&key("bob"), None));
     assert!(!bench.table.remove(&key("bob"), None));
     let view = &bench.table.get(&key("carol"), &[], bench.now)[0];
-    assert_eq!((&*view.server, view.open, view.expires_in), ("c", 0, Some(Duration::from_secs(600))));
+    assert_eq!((&*view.server, view.open, view.expires_in), ("b", 0, Some(Duration::from_secs(600))));
     assert_eq!(bench.table.clear(), 3);
     assert!(bench.table.is_empty());
 }
