@@ -117,7 +117,7 @@ impl Run {
 
     fn ask(&mut self, consumed: usize) -> ProbeStep {
         self.stage = Stage::Capability;
-        // LOGOUT behind it ends the connection as servers like it, without an entry in their logs.
+        // LOGOUT behind it ends the connection in an orderly way, and servers log it as such.
         let good_bye = if self.user.is_some() { "" } else { "P3 LOGOUT\r\n" };
         ProbeStep::Send(consumed, Bytes::from(format!("{ASK} CAPABILITY\r\n{good_bye}")))
     }
