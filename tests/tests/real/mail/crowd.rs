@@ -93,6 +93,13 @@ fn everybody_on_a_server_that_is_killed_moves_once_and_the_counts_are_right() {
     let domain = |name| format!("sekisho_persistence_{name}{{domain=\"default\"}}");
     assert_eq!(farm.metric(&domain("entries")), USERS as f64);
     assert_eq!(farm.metric(&domain("moves_total")), lost.len() as f64);
+    let users = farm.operate(&["users", "--limit", "1000"]);
+    let users = users["users"].as_array().unwrap();
+    assert_eq!(users.len(), USERS);
+    for user in users {
+        let place = farm.dovecots[*after[user["user"].as_str().unwrap()].last().unwrap()].name();
+        assert_eq!((user["open"].as_u64(), user["server"].as_str()), (Some(1), Some(&*place)), "{user}");
+    }
 
     // Nobody is asked to move back, and those who come again stay.
     farm.dovecots[0].restart();

@@ -1,8 +1,10 @@
 //! Dovecots, the gateway before them, and what clients need.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use sekisho_tests::{Authority, until};
+use sekisho_tests::{Authority, sekisho, until};
+use serde_json::Value;
 
 use super::dovecot::{Dovecot, Service};
 use crate::real::{Folder, Sekisho, run};
@@ -88,7 +90,8 @@ impl Farm {
             )
         };
         let mut configuration = format!(
-            "[gateway]\nlog = 'info'\nmetrics = '127.0.8.{host}:7100'\n{}{}{}",
+            "[gateway]\nlog = 'info'\nmetrics = '127.0.8.{host}:7100'\nadmin = '{}'\n{}{}{}",
+            folder.path().join("admin.sock").display(),
             vip("imap", IMAP, false),
             vip("imap", IMAPS, true),
             pool("imap", plan.service, "imap", plan.pool)
@@ -124,6 +127,15 @@ impl Farm {
         let page = String::from_utf8(run("curl", &["--silent", "--fail", &url]).stdout).unwrap();
         let value = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("no {sample} in {page}")).parse().unwrap()
+    }
+
+    /// What an operator's command answers.
+    pub(super) fn operate(&self, command: &[&str]) -> Value {
+        let socket = self.sekisho.folder.path().join("admin.sock");
+        let output =
+            Command::new(sekisho()).args(command).arg("--json").arg("--admin").arg(socket).output().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// A folder of a test's own in the gateway's, gone when the farm is.

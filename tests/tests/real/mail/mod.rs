@@ -8,6 +8,7 @@ mod home;
 mod hostile;
 mod idle;
 mod mechanisms;
+mod operator;
 mod programs;
 mod relay;
 mod siblings;
