@@ -49,9 +49,9 @@ impl Dialect for ManageSieve {
         let start_tls = if offer.starts_tls() { "\"STARTTLS\"\r\n" } else { "" };
         format!(
             "\"IMPLEMENTATION\" \"Sekisho\"\r\n\"SIEVE\" \"{extensions}\"\r\n\"SASL\" \"{}\"\r\n{start_tls}\
-             \"VERSION\" \"1.0\"\r\nOK \"{}\"\r\n",
+             \"VERSION\" \"1.0\"\r\nOK {}\r\n",
             offer.mechanisms(),
-            offer.banner()
+            quote(offer.banner().as_bytes()).unwrap_or_default()
         )
     }
 
@@ -80,7 +80,7 @@ impl Dialect for ManageSieve {
                     [] => None,
                     _ => return wrong("Wrong arguments"),
                 };
-                Command::Auth { mechanism: Mechanism::named(name), initial }
+                Command::Auth { mechanism: offer.mechanism(name), initial }
             }
             _ => wrong("Unknown command, or authenticate first"),
         }

@@ -1,8 +1,6 @@
 //! What is said in POP3 before login (RFC 1939, RFC 2449, RFC 2595, RFC 5034).
 
-use sekisho_mail::{
-    Asked, Command, Dialect, List, Mechanism, Offer, Reply, ServerAbilities, Word, split_word, trimmed,
-};
+use sekisho_mail::{Asked, Command, Dialect, List, Offer, Reply, ServerAbilities, Word, split_word, trimmed};
 
 use crate::Pop3;
 use crate::reply;
@@ -38,7 +36,7 @@ impl Dialect for Pop3 {
             (b"AUTH", _) => {
                 let (mechanism, initial) = split_word(rest);
                 let initial = (!initial.is_empty()).then(|| initial.to_vec().into());
-                Command::Auth { mechanism: Mechanism::named(mechanism), initial }
+                Command::Auth { mechanism: offer.mechanism(mechanism), initial }
             }
             (b"USER", user @ [_, ..]) => Command::User(user),
             (b"PASS", password) => Command::Pass(password),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use sekisho_api::settings::{Node, Problems, Section, Table, Value};
-use sekisho_api::{Converse, Facts, IdentityRules, Networks, Protocol, VipContext};
+use sekisho_api::{Converse, Facts, IdentityRules, Input, Networks, Protocol, Step, TlsFacts, VipContext};
 
 use crate::Pop3;
 
@@ -31,6 +31,25 @@ macro_rules! fixtures {
 fn user_reaches_the_server_however_it_logs_in() {
     let mechanisms: &[_] = &[("mechanisms", &["plain", "login", "xoauth2"][..])];
     laws(vip(false, mechanisms), fixtures!["login", "sasl", "tokens"]);
+    laws(vip(false, &[("mechanisms", &["scram-sha-256"])]), fixtures!["scram"]);
+}
+
+#[test]
+fn certificate_logs_in_where_the_client_has_shown_one() {
+    // Where clients may start TLS, since it is TLS that shows a certificate.
+    let converse = sekisho_testkit::configured(&Pop3, true, &[("mechanisms", &["plain", "external"])]);
+    let subject = |text: &str| TlsFacts { client_subject: Some(text.into()), ..TlsFacts::default() };
+    let open = |tls| converse.open(&Facts { tls: Some(Arc::new(tls)), ..facts() });
+    for tls in [TlsFacts::default(), subject("O=Example")] {
+        let answer = open(tls).step(Input::Client(b"AUTH EXTERNAL =\r\n"));
+        let Ok(Step::Reply(_, answer)) = answer else { panic!("{answer:?}") };
+        assert_eq!(answer, "-ERR Unsupported authentication mechanism\r\n");
+    }
+    let certified = Arc::new(subject("CN=Anna,O=Example"));
+    let known = converse.clone();
+    sekisho_testkit::conversation(move || known.open(&Facts { tls: Some(certified.clone()), ..facts() }))
+        .fixture("external", include_str!("../tests/external.txt"))
+        .laws();
 }
 
 #[test]
@@ -115,6 +134,7 @@ fn every_mistake_in_the_table_is_a_problem() {
     let text = |text: &str| Value::Text(text.to_owned());
     for (key, value, message) in [
         ("mechanisms", text("cram-md5"), "unknown mechanism `cram-md5`"),
+        ("mechanisms", text("external"), "`external` has no certificate"),
         ("capabilities", text("SASL PLAIN"), "`SASL` is the gateway's own to say"),
         ("capabilities", text(" TOP"), "` TOP` cannot be offered"),
         ("capabilities", text("TOP\r\nSTLS"), "`TOP\r\nSTLS` cannot be offered"),

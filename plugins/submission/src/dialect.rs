@@ -1,8 +1,6 @@
 //! What is said in SMTP before login (RFC 5321, RFC 4954, RFC 3207).
 
-use sekisho_mail::{
-    Asked, Command, Dialect, List, Mechanism, Offer, Reply, ServerAbilities, Word, split_word, trimmed,
-};
+use sekisho_mail::{Asked, Command, Dialect, List, Offer, Reply, ServerAbilities, Word, split_word, trimmed};
 
 use crate::Submission;
 use crate::reply;
@@ -43,7 +41,7 @@ impl Dialect for Submission {
             b"AUTH" => {
                 let (mechanism, initial) = split_word(rest);
                 let initial = (!initial.is_empty()).then(|| initial.to_vec().into());
-                Command::Auth { mechanism: Mechanism::named(mechanism), initial }
+                Command::Auth { mechanism: offer.mechanism(mechanism), initial }
             }
             b"NOOP" => said("250 2.0.0 OK"),
             b"RSET" if rest.is_empty() => said("250 2.0.0 OK"),
@@ -92,7 +90,7 @@ fn is_name(name: &[u8]) -> bool {
 
 /// What the gateway calls itself.
 fn host<'a>(offer: &Offer<'a>) -> &'a str {
-    offer.banner().split(' ').next().unwrap_or_default()
+    offer.banner().split_whitespace().next().unwrap_or("sekisho")
 }
 
 fn capabilities(offer: &Offer<'_>) -> String {

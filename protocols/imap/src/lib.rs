@@ -5,7 +5,6 @@
 //! the server chosen for the user, whose answer goes back with the client's tag; from then on both belong together.
 
 mod back;
-mod certificate;
 mod conversation;
 mod front;
 mod options;

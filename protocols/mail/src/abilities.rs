@@ -18,7 +18,7 @@ pub struct ServerAbilities {
 impl ServerAbilities {
     /// Adds mechanisms: names with spaces between them.
     pub fn add_mechanisms(&mut self, names: &[u8]) {
-        for mechanism in names.split(|&byte| byte == b' ').filter_map(Mechanism::named) {
+        for mechanism in names.split(|&byte| byte == b' ').filter_map(Mechanism::named_by_server) {
             if !self.mechanisms.contains(&mechanism) {
                 self.mechanisms.push(mechanism);
             }
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn mechanisms_that_nobody_here_knows_are_left_out() {
         let mut abilities = ServerAbilities::default();
-        abilities.add_mechanisms(b"GSSAPI plain  LOGIN PLAIN");
-        assert_eq!(abilities.mechanisms, [Mechanism::Plain, Mechanism::Login]);
+        abilities.add_mechanisms(b"GSSAPI plain  LOGIN PLAIN external");
+        assert_eq!(abilities.mechanisms, [Mechanism::Plain, Mechanism::Login, Mechanism::External]);
     }
 }

@@ -95,7 +95,7 @@ pub enum Command<'a> {
     Hello(&'a [u8], String),
     /// TLS is to be started.
     StartTls,
-    /// A mechanism, none if it is unknown, with its initial response in base64.
+    /// A mechanism, none if it is not offered ([`Offer::mechanism`]), with its initial response in base64.
     Auth {
         /// The mechanism.
         mechanism: Option<Mechanism>,

@@ -9,12 +9,16 @@ pub(crate) enum Exchange {
     Once(Mechanism),
     /// LOGIN.
     Login(LoginExchange),
+    /// EXTERNAL: one response, and who the client's certificate says it is.
+    External(Box<[u8]>),
 }
 
 impl Exchange {
-    pub(crate) fn new(mechanism: Mechanism) -> Self {
+    /// `subject`: who the client's certificate says it is.
+    pub(crate) fn new(mechanism: Mechanism, subject: Option<&[u8]>) -> Self {
         match mechanism {
             Mechanism::Login => Self::Login(LoginExchange::default()),
+            Mechanism::External => Self::External(subject.unwrap_or_default().into()),
             mechanism => Self::Once(mechanism),
         }
     }
@@ -24,18 +28,18 @@ impl Exchange {
         match self {
             Self::Once(mechanism) => mechanism.word(),
             Self::Login(_) => Mechanism::Login.word(),
+            Self::External(_) => Mechanism::External.word(),
         }
     }
 
     /// Takes a decoded response; none before the first.
     pub(crate) fn step(&mut self, response: Option<Secret>) -> LoginStep {
-        match (self, response) {
-            (Self::Login(login), response) => login.step(response),
-            (Self::Once(_), None) => LoginStep::Ask(""),
-            (Self::Once(mechanism), Some(response)) => match Credentials::read(*mechanism, response) {
-                Some(credentials) => LoginStep::Done(credentials),
-                None => LoginStep::Wrong,
-            },
-        }
+        let credentials = match (self, response) {
+            (Self::Login(login), response) => return login.step(response),
+            (_, None) => return LoginStep::Ask(""),
+            (Self::Once(mechanism), Some(response)) => Credentials::read(*mechanism, response),
+            (Self::External(subject), Some(authzid)) => Credentials::external(authzid, subject),
+        };
+        credentials.map_or(LoginStep::Wrong, LoginStep::Done)
     }
 }

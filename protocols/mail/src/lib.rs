@@ -4,6 +4,7 @@
 //! their conversation as well: each is a [`Dialect`], the words of one protocol.
 
 mod abilities;
+mod certificate;
 mod conversation;
 mod dialect;
 mod exchange;
@@ -13,8 +14,10 @@ mod options;
 mod probe;
 mod protocol;
 mod sasl;
+pub mod settings;
 
 pub use abilities::{ServerAbilities, XClient};
+pub use certificate::NameIn;
 pub use dialect::{Asked, Command, Dialect, List, Outcome, Reply, Word};
 pub use line::{line_end, split_word, trimmed};
 pub use options::{Offer, pool};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{IdentityRules, PoolSettings, VipContext};
 
-use crate::{Dialect, Mechanism};
+use crate::{Dialect, Mechanism, NameIn, settings};
 
 /// The options of one VIP.
 #[derive(Clone, Debug)]
@@ -24,14 +24,13 @@ pub(crate) struct Options {
     pub(crate) list: Vec<Box<str>>,
     /// What stands between a user and the operator who logs in as that user.
     pub(crate) master_separator: Option<u8>,
+    /// What in a certificate names the user.
+    pub(crate) external_identity: NameIn,
     /// Logins that fail, before the connection ends.
     pub(crate) max_failed_logins: u8,
     /// Servers are told the client's address by XCLIENT.
     pub(crate) tell_address: bool,
 }
-
-/// Few enough to make guessing slow, many enough for somebody who tries all the passwords that come to mind.
-const MAX_FAILED_LOGINS: u64 = 6;
 
 /// The options of one pool.
 #[derive(Clone, Copy, Debug)]
@@ -56,16 +55,16 @@ impl Options {
             let problem = Problem::new(place, "nobody can log in", "this VIP has no `tls`");
             section.problem(problem.help("give it `tls`, with mode = \"starttls\" where clients start it"));
         }
-        let failed = section.integer("max-failed-logins", MAX_FAILED_LOGINS, 1..=100);
         Self {
             identity: vip.identity.clone(),
-            mechanisms: mechanisms(section),
+            mechanisms: settings::mechanisms(section, vip.tls || vip.start_tls),
             require_tls,
             start_tls: vip.start_tls,
-            banner: banner(section).unwrap_or_else(|| D::BANNER.into()),
+            banner: settings::banner(section).unwrap_or(D::BANNER).into(),
             list: list::<D>(section),
-            master_separator: separator(section),
-            max_failed_logins: u8::try_from(failed).unwrap_or(u8::MAX),
+            master_separator: settings::master_separator(section),
+            external_identity: settings::external_identity(section),
+            max_failed_logins: settings::max_failed_logins(section),
             tell_address: pool.is_none_or(|pool| pool.tell_address),
         }
     }
@@ -81,6 +80,8 @@ impl Options {
 pub struct Offer<'a> {
     pub(crate) options: &'a Options,
     pub(crate) secured: bool,
+    /// The client has shown a certificate that names a user.
+    pub(crate) certified: bool,
     pub(crate) name: Option<&'a [u8]>,
 }
 
@@ -107,32 +108,26 @@ impl<'a> Offer<'a> {
 
     /// The mechanisms, with one space between them; none where nobody may log in.
     pub fn mechanisms(&self) -> String {
-        let offered = self.options.mechanisms.iter().filter(|_| self.lets_log_in());
-        offered.map(|mechanism| mechanism.name()).collect::<Vec<_>>().join(" ")
+        let offered = self.taken().filter(|_| self.lets_log_in());
+        offered.map(Mechanism::name).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The mechanism of this name, in any case, if it is one of those.
+    pub fn mechanism(&self, name: &[u8]) -> Option<Mechanism> {
+        self.taken().find(|mechanism| name.eq_ignore_ascii_case(mechanism.name().as_bytes()))
+    }
+
+    /// Mechanisms that are taken from whoever may log in; EXTERNAL only where there is a certificate.
+    fn taken(&self) -> impl Iterator<Item = Mechanism> + use<'a> {
+        let certified = self.certified;
+        let mechanisms = self.options.mechanisms.iter().copied();
+        mechanisms.filter(move |&mechanism| mechanism != Mechanism::External || certified)
     }
 
     /// What the client calls itself, if it has said so.
     pub fn name(&self) -> Option<&'a [u8]> {
         self.name
     }
-}
-
-fn mechanisms(section: &mut Section<'_>) -> Vec<Mechanism> {
-    let Some(names) = section.texts("mechanisms") else { return vec![Mechanism::Plain, Mechanism::Login] };
-    let mut mechanisms = Vec::new();
-    for name in names {
-        match Mechanism::named(name.value.as_bytes()) {
-            Some(mechanism) if !mechanisms.contains(&mechanism) => mechanisms.push(mechanism),
-            Some(_) => {}
-            None => {
-                let message = format!("unknown mechanism `{}`", name.value);
-                let known = Mechanism::ALL.map(|mechanism| mechanism.name().to_lowercase()).join(", ");
-                let problem = Problem::new(name.span, message, "none that the gateway can pass on");
-                section.problem(problem.help(format!("known: {known}")));
-            }
-        }
-    }
-    mechanisms
 }
 
 fn list<D: Dialect>(section: &mut Section<'_>) -> Vec<Box<str>> {
@@ -155,28 +150,4 @@ fn list<D: Dialect>(section: &mut Section<'_>) -> Vec<Box<str>> {
         }
     }
     list
-}
-
-fn separator(section: &mut Section<'_>) -> Option<u8> {
-    let text = section.text("master-separator")?;
-    match text.value.as_bytes() {
-        [byte] if byte.is_ascii_graphic() => Some(*byte),
-        _ => {
-            let problem = Problem::new(text.span, "`master-separator` is not one character", "such as \"*\"");
-            section.problem(problem);
-            None
-        }
-    }
-}
-
-/// One line of text that fits between quotes.
-fn banner(section: &mut Section<'_>) -> Option<Box<str>> {
-    let text = section.text("banner")?;
-    let inner = |c: char| c == ' ' || c.is_ascii_graphic() && !matches!(c, '"' | '\\');
-    if text.value.trim().is_empty() || text.value.len() > 255 || !text.value.chars().all(inner) {
-        let label = "1 to 255 printable ASCII characters, without quotes and backslashes";
-        section.problem(Problem::new(text.span, "`banner` is not a line of text", label));
-        return None;
-    }
-    Some(text.value.trim().into())
 }

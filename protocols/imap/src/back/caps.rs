@@ -59,7 +59,5 @@ fn mechanism(name: &[u8]) -> Option<Mechanism> {
     if !begin.eq_ignore_ascii_case(b"AUTH=") {
         return None;
     }
-    // The certificate that EXTERNAL rests on is vouched for by whoever offers it to the client.
-    let external = name.eq_ignore_ascii_case(Mechanism::External.name().as_bytes());
-    Mechanism::named(name).or(external.then_some(Mechanism::External))
+    Mechanism::named_by_server(name)
 }

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use sekisho_api::{Conversation, Converse, Deadline, Facts, Fault, Input, Side, Step, TlsFacts};
 use sekisho_mail::{LoginExchange, Mechanism};
 
-use crate::certificate;
 use crate::options::{Channel, Options};
 use attempt::Attempt;
 
@@ -186,7 +185,7 @@ impl Visit {
     fn secured(&mut self, tls: &TlsFacts) {
         let subject =
             tls.client_subject.as_deref().filter(|_| self.options.mechanisms.contains(Mechanism::External));
-        let name = subject.and_then(|subject| certificate::named(subject, self.options.external_identity));
+        let name = subject.and_then(|subject| self.options.external_identity.find(subject));
         self.subject = name.map(Vec::into_boxed_slice);
         self.channel = if self.subject.is_some() { Channel::Certified } else { Channel::Secured };
     }

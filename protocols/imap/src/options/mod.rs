@@ -1,16 +1,17 @@
 //! The keys of `[vip.NAME.imap]` and `[pool.NAME.imap]`.
 
+mod capabilities;
 mod offer;
-mod read;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{IdentityRules, Networks, PoolSettings, VipContext};
-use sekisho_mail::{Mechanism, MechanismSet};
+use sekisho_mail::settings::{self, MAX_FAILED_LOGINS};
+use sekisho_mail::{Mechanism, MechanismSet, NameIn};
 
-use crate::certificate::NameIn;
+use capabilities::capabilities;
 use offer::Lists;
 pub(crate) use offer::{Channel, Offer};
 
@@ -50,9 +51,6 @@ pub(crate) struct PoolOptions {
     pub(crate) tell_address: bool,
 }
 
-/// Few enough to make guessing slow, many enough for somebody who tries all the passwords that come to mind.
-const MAX_FAILED_LOGINS: u8 = 6;
-
 impl Options {
     /// Reads them; what is wrong is recorded in the section and replaced by the default.
     pub(crate) fn read(section: &mut Section<'_>, vip: &VipContext<'_>) -> Self {
@@ -64,12 +62,9 @@ impl Options {
             let problem = Problem::new(place, "nobody can log in", "this VIP has no `tls`");
             section.problem(problem.help("give it `tls`, with mode = \"starttls\" on port 143"));
         }
-        let mechanisms = read::mechanisms(section, vip.tls || vip.start_tls);
-        let names = [("cn", NameIn::CommonName), ("uid", NameIn::UserId), ("email", NameIn::Email)];
-        let external_identity = section.word("external-identity", &names).unwrap_or_default();
-        let failed = section.integer("max-failed-logins", MAX_FAILED_LOGINS.into(), 1..=100);
-        let capabilities = read::capabilities(section);
-        let banner = read::line(section, "banner").unwrap_or("IMAP ready");
+        let mechanisms = settings::mechanisms(section, vip.tls || vip.start_tls);
+        let capabilities = capabilities(section);
+        let banner = settings::banner(section).unwrap_or("IMAP ready");
         let lists = Lists { mechanisms: &mechanisms, capabilities: &capabilities, banner };
         Self {
             vip: vip.name.into(),
@@ -77,10 +72,10 @@ impl Options {
             mechanisms: mechanisms.iter().copied().collect(),
             require_tls,
             start_tls: vip.start_tls,
-            master_separator: read::separator(section),
+            master_separator: settings::master_separator(section),
             tell_address: pool.is_none_or(|pool| pool.tell_address),
-            external_identity,
-            max_failed_logins: u8::try_from(failed).unwrap_or(u8::MAX),
+            external_identity: settings::external_identity(section),
+            max_failed_logins: settings::max_failed_logins(section),
             trusted: vip.trusted.clone(),
             offers: lists.offers(vip.start_tls, require_tls),
             unwilling: AtomicU64::new(0),

@@ -59,12 +59,11 @@ impl<D: Dialect> Visit<D> {
     }
 
     fn authenticate(&mut self, length: usize, mechanism: Option<Mechanism>, initial: Option<Secret>) -> Step {
-        let offered = mechanism.filter(|mechanism| self.options.mechanisms.contains(mechanism));
-        let Some(mechanism) = offered else { return self.word(length, Word::NoMechanism) };
+        let Some(mechanism) = mechanism else { return self.word(length, Word::NoMechanism) };
         if !self.offer().lets_log_in() {
             return self.word(length, Word::NeedsTls);
         }
-        self.stage = Stage::Asking(Exchange::new(mechanism));
+        self.stage = Stage::Asking(Exchange::new(mechanism, self.subject.as_deref()));
         match initial {
             None => self.respond(length, None),
             Some(text) => self.decoded(length, Some(text)),

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sekisho_api::{Conversation, Converse, Deadline, Facts, Fault, Input, Side, Step};
+use sekisho_api::{Conversation, Converse, Deadline, Facts, Fault, Input, Side, Step, TlsFacts};
 
 use crate::exchange::Exchange;
 use crate::options::Options;
@@ -25,12 +25,13 @@ pub(crate) struct Desk<D> {
 
 impl<D: Dialect> Converse for Desk<D> {
     fn open(&self, facts: &Facts) -> Box<dyn Conversation> {
-        Box::new(Visit {
+        let mut visit = Visit {
             dialect: self.dialect,
             options: self.options.clone(),
             client: facts.client,
             id: facts.id,
-            secured: facts.tls.is_some(),
+            secured: false,
+            subject: None,
             stage: Stage::Talking,
             name: None,
             user: None,
@@ -40,7 +41,11 @@ impl<D: Dialect> Converse for Desk<D> {
             mistakes: 0,
             refusals: 0,
             draining: false,
-        })
+        };
+        if let Some(tls) = &facts.tls {
+            visit.secured(tls);
+        }
+        Box::new(visit)
     }
 }
 
@@ -64,6 +69,8 @@ struct Visit<D> {
     id: u64,
     /// TLS to the client is up.
     secured: bool,
+    /// Who the client's certificate says it is.
+    subject: Option<Box<[u8]>>,
     stage: Stage,
     /// What the client calls itself.
     name: Option<Box<[u8]>>,
@@ -123,9 +130,10 @@ impl<D: Dialect> Conversation for Visit<D> {
                 Deadline::Idle => "Idle for too long",
                 _ => "Too slow",
             })),
-            (_, Input::Secured(Side::Client, _)) => {
+            (_, Input::Secured(Side::Client, tls)) => {
                 // What was said in clear counts no more.
-                (self.secured, self.name, self.user) = (true, None, None);
+                (self.name, self.user) = (None, None);
+                self.secured(tls);
                 self.stage = Stage::Talking;
                 Ok(self.say(0, |dialect, offer| dialect.greeting(offer, true)))
             }
@@ -159,8 +167,16 @@ impl<D: Dialect> Conversation for Visit<D> {
 }
 
 impl<D: Dialect> Visit<D> {
+    /// TLS to the client is up. Its certificate was verified, if it gave one.
+    fn secured(&mut self, tls: &TlsFacts) {
+        let by = self.options.external_identity;
+        let name = tls.client_subject.as_deref().and_then(|subject| by.find(subject));
+        (self.secured, self.subject) = (true, name.map(Vec::into_boxed_slice));
+    }
+
     fn offer(&self) -> Offer<'_> {
-        Offer { options: &self.options, secured: self.secured, name: self.name.as_deref() }
+        let (secured, certified) = (self.secured, self.subject.is_some());
+        Offer { options: &self.options, secured, certified, name: self.name.as_deref() }
     }
 
     /// Consumes and says to the client what depends on what is offered.

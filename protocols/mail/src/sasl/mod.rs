@@ -73,6 +73,13 @@ impl Mechanism {
     pub fn named(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|mechanism| name.eq_ignore_ascii_case(mechanism.name().as_bytes()))
     }
+
+    /// As [`Mechanism::named`], EXTERNAL among them: for lists of servers and of configurations, since it is whoever
+    /// offers it to a client that vouches for the certificate.
+    pub fn named_by_server(name: &[u8]) -> Option<Self> {
+        let external = name.eq_ignore_ascii_case(Self::External.name().as_bytes());
+        Self::named(name).or(external.then_some(Self::External))
+    }
 }
 
 /// Who somebody says to be, and what is to prove it.

@@ -2,7 +2,7 @@
 
 /// The attribute that names the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum NameIn {
+pub enum NameIn {
     /// `CN`.
     #[default]
     CommonName,
@@ -12,13 +12,20 @@ pub(crate) enum NameIn {
     Email,
 }
 
-/// The value of the attribute in a subject as text, its most particular one. `None` if there is none, or it is no text.
-pub(crate) fn named(subject: &str, by: NameIn) -> Option<Vec<u8>> {
-    let names: &[&str] = match by {
-        NameIn::CommonName => &["CN"],
-        NameIn::UserId => &["UID"],
-        NameIn::Email => &["emailAddress", "1.2.840.113549.1.9.1"],
-    };
+impl NameIn {
+    /// The value of the attribute in a subject as text, its most particular one. `None` if there is none, or it is no
+    /// text.
+    pub fn find(self, subject: &str) -> Option<Vec<u8>> {
+        let names: &[&str] = match self {
+            Self::CommonName => &["CN"],
+            Self::UserId => &["UID"],
+            Self::Email => &["emailAddress", "1.2.840.113549.1.9.1"],
+        };
+        value_of(names, subject)
+    }
+}
+
+fn value_of(names: &[&str], subject: &str) -> Option<Vec<u8>> {
     let mut rest = subject.as_bytes();
     while !rest.is_empty() {
         let (attribute, behind) = until_separator(rest);
@@ -98,7 +105,7 @@ mod tests {
     use super::*;
 
     fn read(subject: &str, by: NameIn) -> Option<String> {
-        named(subject, by).map(|name| String::from_utf8(name).unwrap())
+        by.find(subject).map(|name| String::from_utf8(name).unwrap())
     }
 
     fn some(name: &str) -> Option<String> {
