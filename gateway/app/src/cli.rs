@@ -332,6 +332,9 @@ pub(crate) struct ServersOptions {
     /// Only those of this pool
     #[arg(value_name = "POOL")]
     pub(crate) pool: Option<String>,
+    /// Add what probes found out: greetings, versions, when certificates expire
+    #[arg(long)]
+    pub(crate) notes: bool,
     #[command(flatten)]
     pub(crate) at: At,
 }

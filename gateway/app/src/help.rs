@@ -159,7 +159,7 @@ Exit status:
 pub(crate) const SERVERS: &str = "\
 Examples:
   sekisho servers
-  sekisho servers mail
+  sekisho servers mail --notes
   sekisho servers --config gateway.toml --json
 
 Exit status:

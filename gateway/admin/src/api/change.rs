@@ -98,7 +98,7 @@ pub(super) fn server<'s>(
     pool: &str,
     name: &str,
     change: &Server,
-    peer: Peer,
+    uid: Peer,
 ) -> Result<ServerLine<'s>, Refused> {
     let server = site::server(status, pool, name)?;
     if change.state.is_none() && change.weight.is_none() {
@@ -111,12 +111,12 @@ pub(super) fn server<'s>(
     }
     if let Some(weight) = change.weight {
         server.set_weight(weight);
-        info!(peer, pool, server = name, weight, "The operator changed a server's weight");
+        info!(uid, pool, server = name, weight, "The operator changed a server's weight");
     }
     if let Some(state) = change.state {
         let admin = Admin::from(state);
         server.set_admin(admin);
-        info!(peer, pool, server = name, state = wanted(admin), "The operator changed a server's state");
+        info!(uid, pool, server = name, state = wanted(admin), "The operator changed a server's state");
     }
     Ok(server_line(server, Instant::now()))
 }
@@ -127,22 +127,17 @@ pub(super) async fn kick_server(
     status: &Status,
     pool: &str,
     name: &str,
-    peer: Peer,
+    uid: Peer,
 ) -> Result<Kicked, Refused> {
     let server = site::server(status, pool, name)?.name().clone();
     let which = Which { pools: Some(vec![pool.into()]), server: Some(server), ..Which::default() };
     let kicked = view.kick(which).await?;
-    info!(peer, pool, server = name, kicked, "The operator ended the connections to a server");
+    info!(uid, pool, server = name, kicked, "The operator ended the connections to a server");
     Ok(Kicked { kicked })
 }
 
 /// Sends a user to a server from the next connection on; with `kick`, connections to others end now.
-pub(super) async fn move_user(
-    view: &View,
-    status: &Status,
-    said: Move,
-    peer: Peer,
-) -> Result<Moved, Refused> {
+pub(super) async fn move_user(view: &View, status: &Status, said: Move, uid: Peer) -> Result<Moved, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let key = place.user(&said.user)?;
     let servers = place.servers(said.pool.as_deref(), &said.server)?;
@@ -155,13 +150,13 @@ pub(super) async fn move_user(
         return Err(Refused::new(answer::Status::Conflict, "the persistence table has no room", help));
     }
     let domain = place.domain.table.name.clone();
-    info!(peer, %domain, server = %name, "The operator moved a user");
+    info!(uid, %domain, server = %name, "The operator moved a user");
     let mut kicked = 0;
     if said.kick {
         // Only where there is the new server: what the user does in other pools goes on.
         let pools = servers.iter().map(|(pool, _)| pool.name().clone()).collect();
         kicked = view.kick(elsewhere(&domain, pools, &name, |which| which.user = Some(key.clone()))).await?;
-        info!(peer, %domain, kicked, "The operator ended a user's connections");
+        info!(uid, %domain, kicked, "The operator ended a user's connections");
     }
     Ok(Moved {
         user: identity(key.expose()),
@@ -176,21 +171,21 @@ pub(super) async fn kick_user(
     view: &View,
     status: &Status,
     said: &User,
-    peer: Peer,
+    uid: Peer,
 ) -> Result<Kicked, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let (user, domain) = (place.user(&said.user)?, place.domain.table.name.clone());
     let which = Which { domain: Some(domain.clone()), user: Some(user), ..Which::default() };
     let kicked = view.kick(which).await?;
-    info!(peer, %domain, kicked, "The operator ended a user's connections");
+    info!(uid, %domain, kicked, "The operator ended a user's connections");
     Ok(Kicked { kicked })
 }
 
 /// Forgets where a user was: the next connection is balanced anew.
-pub(super) fn forget_user(status: &Status, said: &User, peer: Peer) -> Result<Forgotten, Refused> {
+pub(super) fn forget_user(status: &Status, said: &User, uid: Peer) -> Result<Forgotten, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let forgotten = place.table.forget(&place.user(&said.user)?, &place.pools);
-    info!(peer, domain = %place.domain.table.name, forgotten, "The operator had a user forgotten");
+    info!(uid, domain = %place.domain.table.name, forgotten, "The operator had a user forgotten");
     Ok(Forgotten { forgotten })
 }
 
@@ -199,7 +194,7 @@ pub(super) async fn move_all(
     view: &View,
     status: &Status,
     said: &MoveAll,
-    peer: Peer,
+    uid: Peer,
 ) -> Result<AllMoved, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let target = place.servers(None, &said.to)?;
@@ -212,13 +207,13 @@ pub(super) async fn move_all(
     let to = to.name().clone();
     let moved = place.table.rebind_all(&said.from, &to, &place.pools, Instant::now());
     let domain = place.domain.table.name.clone();
-    info!(peer, %domain, from = said.from, %to, moved, "The operator moved a server's clients");
+    info!(uid, %domain, from = said.from, %to, moved, "The operator moved a server's clients");
     let mut kicked = 0;
     if said.kick {
         let pools = both.iter().map(|(pool, _)| pool.name().clone()).collect();
         let from: Arc<str> = said.from.as_str().into();
         kicked = view.kick(elsewhere(&domain, pools, &to, |which| which.server = Some(from))).await?;
-        info!(peer, %domain, from = said.from, kicked, "The operator ended the connections to a server");
+        info!(uid, %domain, from = said.from, kicked, "The operator ended the connections to a server");
     }
     Ok(AllMoved { moved, kicked })
 }

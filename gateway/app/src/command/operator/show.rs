@@ -1,6 +1,7 @@
 //! Answers of a running gateway, for people.
 
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -11,7 +12,12 @@ use crate::table::Table;
 pub(super) fn text(verb: &Verb<'_>, answers: &[Value]) -> String {
     let (first, second) = (answers.first().unwrap_or(&Value::Null), answers.get(1));
     match verb {
-        Verb::Servers(options) => servers(first, options.pool.as_deref()),
+        Verb::Servers(options) => {
+            let pool = options.pool.as_deref();
+            let notes =
+                if options.notes { format!("\n{}", notes(first, pool, now())) } else { String::new() };
+            servers(first, pool) + &notes
+        }
         Verb::State(_, options) => state(&options.server, first, second),
         Verb::Weight(options) => format!("{} has weight {}\n", options.server, number(first, "weight")),
         Verb::Users(_) => users(first),
@@ -33,18 +39,9 @@ pub(super) fn text(verb: &Verb<'_>, answers: &[Value]) -> String {
 }
 
 fn servers(answer: &Value, only: Option<&str>) -> String {
-    let mut table = Table::new([
-        "pool",
-        "server",
-        "address",
-        "state",
-        "weight",
-        "connections",
-        "response",
-        "last probe",
-        "notes",
-    ]);
-    for pool in rows(answer, "pools").filter(|pool| only.is_none_or(|only| word(pool, "name") == only)) {
+    let head = ["pool", "server", "address", "state", "weight", "connections", "response", "last probe"];
+    let mut table = Table::new(head);
+    for pool in pools(answer, only) {
         for server in rows(pool, "servers") {
             let connections = number(server, "active");
             table.row([
@@ -59,7 +56,6 @@ fn servers(answer: &Value, only: Option<&str>) -> String {
                 },
                 response(server),
                 probe(server),
-                notes(server),
             ]);
         }
     }
@@ -83,17 +79,46 @@ fn probe(server: &Value) -> String {
     }
 }
 
-fn notes(server: &Value) -> String {
-    let notes = server.get("notes").and_then(Value::as_object).into_iter().flatten();
-    let notes: Vec<String> =
-        notes.map(|(name, value)| format!("{name}: {}", clean(value.as_str().unwrap_or_default()))).collect();
-    notes.join(", ")
+/// What probes found out about the servers, a row for each thing.
+fn notes(answer: &Value, only: Option<&str>, now: u64) -> String {
+    let mut table = Table::new(["pool", "server", "note", "what"]);
+    for pool in pools(answer, only) {
+        for server in rows(pool, "servers") {
+            let mut note = |name: &str, what| {
+                table.row([word(pool, "name"), word(server, "name"), name.to_owned(), what]);
+            };
+            for (name, what) in server.get("notes").and_then(Value::as_object).into_iter().flatten() {
+                note(name, clean(what.as_str().unwrap_or_default()));
+            }
+            match server.get("certificate_expires").and_then(Value::as_u64) {
+                None => {}
+                Some(at) if at <= now => note("certificate", "EXPIRED".to_owned()),
+                Some(at) => note("certificate", format!("expires in {}", span(at - now))),
+            }
+        }
+    }
+    table.to_string()
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn pools<'v>(answer: &'v Value, only: Option<&str>) -> impl Iterator<Item = &'v Value> {
+    rows(answer, "pools").filter(move |pool| only.is_none_or(|only| word(pool, "name") == only))
 }
 
 fn state(server: &str, answer: &Value, kicked: Option<&Value>) -> String {
     let connections = counted(number(answer, "active"), "connection", "connections");
     let ended = kicked.map(ended).unwrap_or_default();
-    format!("{server} is {} and had {connections}{ended}\n", word(answer, "state"))
+    let state = match (word(answer, "wanted").as_str(), word(answer, "state")) {
+        ("maintenance", _) => "in maintenance".to_owned(),
+        // A server that is down drains nothing, and will once it is up.
+        ("drain", down) if down != "draining" => format!("to drain, {down} for now,"),
+        (_, state) => state,
+    };
+    format!("{server} is {state} and had {connections}{ended}\n")
 }
 
 fn users(answer: &Value) -> String {
@@ -194,22 +219,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_a_table_that_shows_limits_probes_and_notes() {
+    fn servers_are_a_table_that_shows_limits_and_probes_and_another_what_is_known_of_them() {
         let answer = json!({ "pools": [{ "name": "mail", "servers": [
             { "name": "m1", "address": "10.0.0.31:143", "state": "up", "weight": 1, "active": 4,
-              "max_connections": 9, "response_seconds": 0.0004, "notes": { "software": "Dovecot" },
-              "last_probe": { "ok": true, "seconds_ago": 2.5, "error": null } },
+              "max_connections": 9, "response_seconds": 0.0004, "notes": { "greeting": "Dovecot" },
+              "last_probe": { "ok": true, "seconds_ago": 2.5, "error": null }, "certificate_expires": 90_061 },
             { "name": "m2", "address": "10.0.0.32:143", "state": "down", "weight": 2, "active": 0, "notes": {},
               "last_probe": { "ok": false, "seconds_ago": 61.0, "error": "re\u{1b}fused" } },
         ] }] });
-        let expected =
-            "  pool  server  address        state  weight  connections  response  last probe         notes
-  ----  ------  -------------  -----  ------  -----------  --------  -----------------  -----------------
-  mail  m1      10.0.0.31:143  up     1       4 of 9       1 ms      ok, 2 s ago        software: Dovecot
-  mail  m2      10.0.0.32:143  down   2       0            -         re\u{fffd}fused, 1 m ago  -
-";
-        assert_eq!(servers(&answer, None), expected);
+        let expected = [
+            "  pool  server  address        state  weight  connections  response  last probe",
+            "  ----  ------  -------------  -----  ------  -----------  --------  -----------------",
+            "  mail  m1      10.0.0.31:143  up     1       4 of 9       1 ms      ok, 2 s ago",
+            "  mail  m2      10.0.0.32:143  down   2       0            -         re\u{fffd}fused, 1 m ago",
+        ];
+        assert_eq!(servers(&answer, None).lines().collect::<Vec<_>>(), expected);
         assert_eq!(servers(&answer, Some("web")).lines().count(), 2, "a head");
+        let expected = [
+            "  pool  server  note         what",
+            "  ----  ------  -----------  --------------",
+            "  mail  m1      greeting     Dovecot",
+            "  mail  m1      certificate  expires in 1 d",
+        ];
+        assert_eq!(notes(&answer, None, 61).lines().collect::<Vec<_>>(), expected);
+        assert!(notes(&answer, None, 90_061).contains("EXPIRED"));
     }
 
     #[test]
@@ -229,6 +262,19 @@ mod tests {
         assert!(text.contains("1 connection ended") && text.contains("its state is maintenance"), "{text}");
         let text = moved(&json!({ "user": "alice", "server": "m2", "state": "up", "kicked": 0 }));
         assert_eq!(text, "alice is on m2 from the next connection on\n");
+    }
+
+    #[test]
+    fn state_of_a_server_that_is_down_says_both_what_is_wanted_and_what_is() {
+        let said = |wanted: &str, now: &str| {
+            let answer = json!({ "wanted": wanted, "state": now, "active": 1 });
+            state("mail/m1", &answer, Some(&json!({ "kicked": 1 })))
+        };
+        let after = "and had 1 connection; 1 connection ended\n";
+        assert_eq!(said("drain", "draining"), format!("mail/m1 is draining {after}"));
+        assert_eq!(said("drain", "down"), format!("mail/m1 is to drain, down for now, {after}"));
+        assert_eq!(said("maintenance", "maintenance"), format!("mail/m1 is in maintenance {after}"));
+        assert_eq!(said("ready", "up"), format!("mail/m1 is up {after}"));
     }
 
     #[test]
