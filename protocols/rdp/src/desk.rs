@@ -10,6 +10,7 @@ use sekisho_api::{Conversation, Converse, Facts, Fault, Input, Route, Step};
 
 use crate::deep::{Deep, Verdict};
 use crate::first::{First, first_packet};
+use crate::key::Line;
 use crate::options::Options;
 use crate::passing::Passing;
 
@@ -86,7 +87,12 @@ impl Visit {
         let route = self.vip.options.route(&first, self.client);
         match Verdict::on(&first, &self.vip.options) {
             Verdict::Pass => {
-                self.way = Way::Passing(Passing::new(self.vip.clone(), first.bytes));
+                // A token of the gateway's own has done its work, and some servers take no line that they do not know.
+                let request = match first.line.map(Line::read) {
+                    Some(Line::Sealed(_)) => first.without_line().into(),
+                    _ => Bytes::copy_from_slice(first.bytes),
+                };
+                self.way = Way::Passing(Passing::new(self.vip.clone(), request));
                 Ok(Step::Route(length, Box::new(route)))
             }
             Verdict::Refuse(words) => {

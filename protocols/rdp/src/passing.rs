@@ -37,9 +37,9 @@ enum Stage {
 }
 
 impl Passing {
-    /// A client that said this; the next thing that it is shown answers the question for a server.
-    pub(crate) fn new(vip: Arc<Vip>, request: &[u8]) -> Self {
-        Self { vip, stage: Stage::Routing, request: Bytes::copy_from_slice(request) }
+    /// A client whose servers are to be sent this; the next thing that it is shown answers the question for one.
+    pub(crate) fn new(vip: Arc<Vip>, request: Bytes) -> Self {
+        Self { vip, stage: Stage::Routing, request }
     }
 
     pub(crate) fn step(&mut self, input: Input<'_>) -> Result<Step, Fault> {

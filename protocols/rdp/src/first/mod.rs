@@ -6,6 +6,7 @@ mod request;
 
 pub use error::Malformed;
 pub use request::Negotiation;
+use request::{HEADER, LONGEST};
 
 /// A client's first packet, as far as the gateway reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,20 @@ pub struct First<'a> {
     pub line: Option<&'a [u8]>,
     /// The protocols that the client offers; none: standard RDP security only.
     pub negotiation: Option<Negotiation>,
+}
+
+impl First<'_> {
+    /// The packet without its line.
+    pub(crate) fn without_line(&self) -> Vec<u8> {
+        let request = self.bytes.get(self.preconnection.len()..).unwrap_or_default();
+        let line = self.line.map_or(0, |line| line.len() + 2);
+        let [head, rest] =
+            [request.get(5..HEADER), request.get(HEADER + line..)].map(Option::unwrap_or_default);
+        // INVARIANT: no longer than the packet that was read, of 259 bytes at most.
+        let length = u16::try_from(HEADER + rest.len()).unwrap_or(LONGEST);
+        let ([high, low], [_, indicator]) = (length.to_be_bytes(), (length - 5).to_be_bytes());
+        [self.preconnection, &[3, 0, high, low, indicator], head, rest].concat()
+    }
 }
 
 /// Reads a client's first packet; `None`: cannot tell yet. The same for every segmentation; at most 1,283 bytes are

@@ -20,9 +20,9 @@ pub struct Negotiation {
 }
 
 /// TPKT and X.224 headers.
-const HEADER: usize = 11;
+pub(super) const HEADER: usize = 11;
 /// The X.224 length is one byte and does not count itself nor the four bytes of TPKT before it.
-const LONGEST: u16 = 259;
+pub(super) const LONGEST: u16 = 259;
 /// Correlation information follows the negotiation request.
 const CORRELATION_INFO: u8 = 0x08;
 

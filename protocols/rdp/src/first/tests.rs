@@ -100,3 +100,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn packet_without_its_line_is_the_same_otherwise() {
+    let preconnection = sekisho_testkit::hex("10000000 00000000 01000000 2a000000").unwrap();
+    let correlation = [&[6, 0, 36, 0][..], &[7; 32]].concat();
+    for tail in [&[][..], &[1, 0, 8, 0, 3, 0, 0, 0], &[&[1, 8, 8, 0, 3, 0, 0, 0][..], &correlation].concat()]
+    {
+        for before in [&[][..], &preconnection] {
+            let packet = |line: &[u8]| {
+                let length = 11 + (line.len() + tail.len()) as u8;
+                [before, &[3, 0, 0, length, length - 5, 0xe0, 1, 2, 3, 4, 0], line, tail].concat()
+            };
+            let bytes = packet(b"Cookie: sekisho=AQEAAAAA\r\n");
+            let first = first_packet(&bytes).unwrap().unwrap();
+            assert_eq!(first.without_line(), packet(b""));
+            assert_eq!(first_packet(&packet(b"")).unwrap().unwrap().without_line(), packet(b""));
+        }
+    }
+}

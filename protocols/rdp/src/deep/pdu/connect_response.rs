@@ -15,6 +15,9 @@ const GRANTED: &[u8] = &[
     0xf8, 2, 1, 2,
 ];
 const OCTET_STRING: u8 = 0x04;
+/// The length of the rest as Windows writes it whatever follows, which every client ignores (MS-RDPBCGR, section 4.1.4).
+/// One byte, because rdesktop expects the settings at a fixed place.
+const IGNORED: &[u8] = &[42];
 /// RDP 5.0 and later, as every server since says.
 const VERSION: u32 = 0x0008_0004;
 
@@ -33,9 +36,7 @@ pub(crate) fn connect_response(requested_protocols: u32, channels: usize) -> Vec
     block(&mut blocks, SC_NET, &net);
 
     let blocks_length = writer::per_length(blocks.len());
-    let response = CREATE_RESPONSE.len() + blocks_length.len() + blocks.len();
-    let response_length = writer::per_length(response);
-    let conference = KEY.len() + response_length.len() + response;
+    let conference = KEY.len() + IGNORED.len() + CREATE_RESPONSE.len() + blocks_length.len() + blocks.len();
     let conference_length = writer::ber_length(conference);
     let body = GRANTED.len() + 1 + conference_length.len() + conference;
     writer::data(&[
@@ -45,7 +46,7 @@ pub(crate) fn connect_response(requested_protocols: u32, channels: usize) -> Vec
         &[OCTET_STRING],
         &conference_length,
         &KEY,
-        &response_length,
+        IGNORED,
         CREATE_RESPONSE,
         &blocks_length,
         &blocks,
