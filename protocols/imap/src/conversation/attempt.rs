@@ -21,6 +21,9 @@ pub(super) struct Attempt {
     pub(super) responded: bool,
     /// What the server asked the client beyond that.
     pub(super) challenges: u8,
+    /// What the server was told may be more than it takes, or is the client's own word: if it fails now, that is not
+    /// its fault.
+    pub(super) strange: bool,
     /// It is to start TLS first.
     pub(super) start_tls: bool,
     /// The client was told what the server can now that it is logged in.
@@ -40,6 +43,7 @@ impl Attempt {
             way: None,
             responded: false,
             challenges: 0,
+            strange: false,
             start_tls: false,
             named: false,
             verdict: Vec::new(),
@@ -51,7 +55,7 @@ impl Attempt {
     pub(super) fn begin(&mut self, server: Arc<str>, start_tls: bool) {
         (self.server, self.start_tls) = (Some(server), start_tls);
         (self.capabilities, self.way, self.responded) = (None, None, false);
-        (self.challenges, self.named) = (0, false);
+        (self.challenges, self.strange, self.named) = (0, false, false);
     }
 
     /// A line to the client with its tag: a response of the server behind the server's own tag.

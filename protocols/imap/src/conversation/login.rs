@@ -12,6 +12,10 @@ use super::server::{IDENTIFY, LOG_IN};
 use super::{Stage, UNAVAILABLE, Visit};
 use crate::back::{Cannot, Way, way};
 
+/// As much of a login every server takes: Dovecot's have room for 1,024 bytes and say good-bye to whoever sends more,
+/// which clients must not be able to make failures of servers.
+pub(super) const ORDINARY: usize = 1000;
+
 impl Visit {
     /// Asks for the user's server. `by`: how the client became known.
     pub(super) fn log_in(
@@ -83,6 +87,9 @@ impl Visit {
             identify(IDENTIFY, &origin, fields, &mut words);
         }
         way.say(LOG_IN, credentials, &mut words);
+        if let Some(attempt) = &mut self.attempt {
+            attempt.strange = words.len() > ORDINARY;
+        }
         Step::Reply(0, wiped(words))
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sekisho_api::{Fault, Input, Side, Step};
 use sekisho_mail::{Proof, Secret};
 
-use super::login::wiped;
+use super::login::{ORDINARY, wiped};
 use super::{Stage, UNAVAILABLE, Visit};
 use crate::back::{LINE_MAX, Line, blames, capabilities, names_in_code, read};
 use crate::front::line;
@@ -171,6 +171,7 @@ impl Visit {
         if !std::mem::replace(&mut attempt.responded, true)
             && let Some(response) = attempt.way.and_then(|way| way.answer(&attempt.credentials))
         {
+            attempt.strange |= response.len() > ORDINARY;
             return Step::Reply(length, wiped(Secret::new(response)));
         }
         attempt.challenges += 1;
@@ -178,6 +179,7 @@ impl Visit {
             // The next message of SCRAM; or a token was not good enough, and the server says why (RFC 7628, section
             // 3.2.3).
             Proof::Response(..) if attempt.challenges <= CHALLENGES => {
+                attempt.strange = true;
                 self.stage = Stage::Challenged;
                 Step::Pass(length)
             }
@@ -204,7 +206,8 @@ impl Visit {
 
     /// The server failed while it decided. No other one is tried: it may have heard the password.
     fn failed(&mut self, length: usize) -> Step {
-        self.stage = Stage::Failed;
+        let strange = self.attempt.as_ref().is_some_and(|attempt| attempt.strange);
+        self.stage = if strange { Stage::Refused } else { Stage::Failed };
         let answer = self.attempt.as_ref().map(|attempt| attempt.tagged(UNAVAILABLE));
         Step::Replace(length, answer.unwrap_or_default().into())
     }

@@ -52,7 +52,7 @@ fn every_login_is_routed_anew_and_says_once_who_the_client_is() {
 
 #[test]
 fn server_is_replaced_until_it_is_told_the_password_and_never_after() {
-    laws(options(), GREETING, fixtures!["failover", "disabled", "slow"]);
+    laws(options(), GREETING, fixtures!["failover", "disabled", "slow", "oversize"]);
 }
 
 #[test]
