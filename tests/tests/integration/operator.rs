@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sekisho_admin::{Admin, AdminError, Doors, bind};
-use sekisho_tests::{Authority, ImapServer, ImapTalk, LineServer, Rig, tls_client, until};
+use sekisho_tests::{Authority, Desktop, ImapServer, ImapTalk, LineServer, Manner, Rig, tls_client, until};
 use serde_json::{Value, json};
 
 use super::{connect_from, echo, greeting, lines};
@@ -225,6 +225,45 @@ fn kicked_user_hears_the_end_and_finds_the_new_server() {
         let active: u64 = servers.iter().map(|server| server["active"].as_u64().unwrap()).sum();
         (active == 1).then_some(())
     });
+}
+
+/// A Remote Desktop client of this user, and the first letter of its server's name.
+fn desktop(rig: &Rig, user: &str) -> (TcpStream, char) {
+    let mut desk = connect_from("127.0.0.1", rig.address("desks"));
+    desk.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let line = format!("Cookie: mstshash={user}\r\n");
+    let length = u8::try_from(11 + line.len()).unwrap();
+    desk.write_all(&[3, 0, 0, length, length - 5, 0xe0, 0, 0, 0, 0, 0]).unwrap();
+    desk.write_all(line.as_bytes()).unwrap();
+    let mut answer = [0; 20];
+    desk.read_exact(&mut answer).unwrap();
+    (desk, char::from(answer[19]))
+}
+
+#[test]
+fn moved_person_finds_mail_and_desktop_on_the_new_server() {
+    let servers = farm();
+    let desktops = ["one", "two", "three"].map(|name| Desktop::start(name, Manner::Confirms));
+    let [one, two, three] = desktops.each_ref().map(Desktop::address);
+    let more = format!(
+        "[vip.desks]\nlisten = '127.0.0.1:0'\nprotocol = 'rdp'\npool = 'desks'\npersist = ['user']\n\
+         [pool.desks]\nservers = {{ one = '{one}', two = '{two}', three = '{three}' }}\n"
+    );
+    let rig = Rig::start(&before(&servers, &more));
+    let door = Door::of(&rig);
+    let mut mail = Client::new(&rig, "anna@corp.example");
+    let home = mail.server();
+    let (mut desk, at) = desktop(&rig, "LAB\\anna");
+    assert!(home.starts_with(at));
+    assert_eq!(door.rows("/v1/connections?user=anna", "connections").len(), 2);
+    let to = another(&home);
+    let moved = door.post("/v1/users/move", &json!({ "user": "Anna", "server": to, "kick": true }));
+    assert_eq!(moved["kicked"], 2, "both of them");
+    assert_eq!(mail.line(), "");
+    desk.read_to_end(&mut Vec::new()).unwrap();
+    let (_desk, at) = desktop(&rig, "anna");
+    assert!(to.starts_with(at) || to == "two" && at == 't');
+    assert_eq!(Client::new(&rig, "ANNA").server(), to);
 }
 
 #[test]
