@@ -54,7 +54,7 @@ fn certificate_logs_in_where_the_client_has_shown_one() {
 
 #[test]
 fn every_login_is_routed_anew_and_refusals_are_the_servers_own() {
-    laws(vip(false, &[]), fixtures!["refused", "old"]);
+    laws(vip(false, &[]), fixtures!["refused", "old", "long"]);
 }
 
 #[test]

@@ -1,14 +1,12 @@
 //! How somebody is logged in to a server by what the server has.
 
-use zeroize::Zeroizing;
-
-use crate::{Credentials, Dialect, Mechanism, Proof, ServerAbilities, encode};
+use crate::{Credentials, Dialect, Mechanism, Proof, Secret, ServerAbilities, encode};
 
 /// What is said to a server, one after the other.
 pub(crate) struct Login {
-    pub(crate) command: Zeroizing<String>,
+    pub(crate) command: Secret,
     /// What is said when the server asks, the last first.
-    pub(crate) responses: Vec<Zeroizing<Vec<u8>>>,
+    pub(crate) responses: Vec<Secret>,
     /// It asks by saying yes.
     pub(crate) by_yes: bool,
 }
@@ -35,15 +33,14 @@ pub(crate) fn login<D: Dialect>(
     if has(Mechanism::Login) {
         let said = |secret: &[u8]| dialect.answer(&encode(secret)).into_bytes().into();
         return Some(Login {
-            command: dialect.auth(Mechanism::Login, None).into(),
+            command: dialect.auth(Mechanism::Login, None).into_bytes().into(),
             responses: vec![said(password), said(user)],
             by_yes: false,
         });
     }
     let line = |text: &[u8]| !text.iter().any(u8::is_ascii_control);
-    let user = std::str::from_utf8(user).ok().filter(|user| line(user.as_bytes()))?;
-    (server.passwords && line(password)).then(|| Login {
-        command: format!("USER {user}\r\n").into(),
+    (server.passwords && line(user) && line(password)).then(|| Login {
+        command: [b"USER ", &user[..], b"\r\n"].concat().into(),
         responses: vec![[b"PASS ", &password[..], b"\r\n"].concat().into()],
         by_yes: true,
     })
@@ -56,5 +53,5 @@ fn by<D: Dialect>(dialect: D, mechanism: Mechanism, response: &[u8]) -> Login {
     } else {
         (None, vec![dialect.answer(&response).into_bytes().into()])
     };
-    Login { command: dialect.auth(mechanism, initial).into(), responses, by_yes: false }
+    Login { command: dialect.auth(mechanism, initial).into_bytes().into(), responses, by_yes: false }
 }
