@@ -127,14 +127,14 @@ impl Roster {
         }
         let pieces = entries.pieces.get_mut(from..end).into_iter().flatten();
         for entry in pieces.flat_map(|piece| piece.iter_mut()).flatten() {
-            if !entry.is_meant(&visit.which) {
+            // Whoever was kicked is on the way out, and no longer counts as there.
+            if entry.kicked || !entry.is_meant(&visit.which) {
                 continue;
             }
             if visit.kick {
-                if !std::mem::replace(&mut entry.kicked, true) {
-                    page.kicked += 1;
-                    wakers.extend(entry.waker.take());
-                }
+                entry.kicked = true;
+                page.kicked += 1;
+                wakers.extend(entry.waker.take());
             } else if page.connections.len() < visit.limit {
                 page.connections.push(entry.show(now.saturating_duration_since(self.began)));
             }
