@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{BoxStream, Deadline, Facts};
@@ -113,6 +114,11 @@ impl Conn {
             close_delimited: Cell::default(),
             half_closed: Cell::default(),
         }
+    }
+
+    /// Tells the client what interim answers there are. Whether it hears them shows when it is answered.
+    pub(crate) fn tell(&self, cx: &mut Context<'_>) {
+        let _ = self.inbound.borrow_mut().poll_tell(&mut self.stream.borrow_mut(), cx);
     }
 
     /// Keeps a connection to a server for this client's next request.

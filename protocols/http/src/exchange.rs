@@ -122,6 +122,13 @@ impl Exchange {
         self.conn.touch();
     }
 
+    /// Bytes went through a tunnel, to the server and to the client.
+    pub(crate) fn relayed(&mut self, received: u64, sent: u64) {
+        self.conn.update_upload(|upload| upload.bytes += received);
+        self.sent += sent;
+        self.observe(Observation::Moved(received + sent), self.conn.now());
+    }
+
     /// The server's connection has no more to deliver: it serves the next request, if both sides are done with it.
     pub(crate) fn keep(&mut self, mut upstream: Box<Upstream>) {
         let now = self.conn.now();

@@ -8,19 +8,39 @@ use smallvec::SmallVec;
 
 use crate::forward::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO};
 
-/// Removes what must not reach the server. `TE: trailers` stays, for gRPC; an upgrade never does.
-pub(crate) fn strip_request(headers: &mut HeaderMap) {
+/// Removes what must not reach the server. `TE: trailers` stays, for gRPC. Of an upgrade only that to a WebSocket does,
+/// and only if `upgrades` says so; true: the request asks for it.
+pub(crate) fn strip_request(headers: &mut HeaderMap, upgrades: impl FnOnce() -> bool) -> bool {
     if !any_hop(headers) {
-        return;
+        return false;
     }
+    let upgrade = asks_for_upgrade(headers) && upgrades();
     let trailers = headers.contains_key(TE) && has_token(headers, &TE, b"trailers");
     strip(headers);
-    if headers.remove(TE).is_some() && trailers {
+    let te = headers.remove(TE).is_some() && trailers;
+    if upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    } else if te {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         // RFC 9110, section 10.1.4: who sends TE nominates it.
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
     headers.remove(HTTP2_SETTINGS);
+    upgrade
+}
+
+/// Whether a request asks, among other things, for a WebSocket (RFC 6455, section 4.1).
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE)
+        && has_token(headers, &CONNECTION, b"upgrade")
+        && has_token(headers, &UPGRADE, b"websocket")
+}
+
+/// Whether an answer says that what follows is a WebSocket, and nothing else (RFC 6455, section 4.2.2).
+pub(crate) fn upgrades(headers: &HeaderMap) -> bool {
+    let mut protocols = headers.get_all(UPGRADE).iter().flat_map(tokens);
+    asks_for_upgrade(headers) && protocols.next().is_some() && protocols.next().is_none()
 }
 
 /// Removes what must not reach the client.
@@ -109,7 +129,7 @@ mod tests {
 
     fn stripped(lines: &[(&str, &str)]) -> Vec<String> {
         let mut headers = headers(lines);
-        strip_request(&mut headers);
+        strip_request(&mut headers, || false);
         let mut left: Vec<String> =
             headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         left.sort();
@@ -143,6 +163,33 @@ mod tests {
             ("forwarded", "for=192.0.2.1"),
         ]);
         assert_eq!(left.len(), 4, "{left:?}");
+    }
+
+    #[test]
+    fn websocket_is_the_one_upgrade_that_passes_and_only_where_it_may() {
+        let asked = |connection, upgrade, may| {
+            let mut headers =
+                headers(&[("connection", connection), ("upgrade", upgrade), ("te", "trailers")]);
+            strip_request(&mut headers, || may)
+                .then(|| (headers["connection"].clone(), headers["upgrade"].clone()))
+        };
+        let passed = Some(("Upgrade".parse().unwrap(), "websocket".parse().unwrap()));
+        assert_eq!(asked("keep-alive, upgrade", "WebSocket", true), passed);
+        assert_eq!(asked("Upgrade, HTTP2-Settings", "h2c, websocket", true), passed);
+        assert_eq!(asked("Upgrade", "websocket", false), None);
+        assert_eq!(asked("Upgrade, HTTP2-Settings", "h2c", true), None);
+        assert_eq!(asked("keep-alive", "websocket", true), None);
+        assert_eq!(asked("Upgrade", "websocket/13", true), None);
+    }
+
+    #[test]
+    fn answer_upgrades_to_a_websocket_and_nothing_else() {
+        let upgrades =
+            |connection, upgrade| upgrades(&headers(&[("connection", connection), ("upgrade", upgrade)]));
+        assert!(upgrades("upgrade", "WebSocket"));
+        assert!(!upgrades("upgrade", "websocket, h2c"));
+        assert!(!upgrades("upgrade", "h2c"));
+        assert!(!upgrades("close", "websocket"));
     }
 
     #[test]

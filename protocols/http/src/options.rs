@@ -27,6 +27,10 @@ pub(crate) struct Options {
     pub(crate) server_idle: Duration,
     /// Idle connections kept to one server by one worker.
     pub(crate) server_idle_max: usize,
+    /// Whether a request may become a WebSocket.
+    pub(crate) websocket: bool,
+    /// How long a WebSocket may be silent.
+    pub(crate) tunnel_timeout: Duration,
     /// What happens to X-Forwarded-*.
     pub(crate) forwarded: Forwarded,
     /// Whether the field of RFC 7239 is written as well.
@@ -81,8 +85,10 @@ impl Options {
             max_body: (!unlimited).then_some(max_body),
             max_header_size: size(section.size("max-header-size", MAX_HEADER_SIZE, HEADER_SIZES)),
             max_headers: size(section.integer("max-headers", MAX_HEADERS, 16..=1000)),
-            server_idle: section.duration("server-idle", SERVER_IDLE, timeouts),
+            server_idle: section.duration("server-idle", SERVER_IDLE, timeouts.clone()),
             server_idle_max: size(section.integer("server-idle-max", SERVER_IDLE_MAX, 0..=65_536)),
+            websocket: websocket(section),
+            tunnel_timeout: section.duration("tunnel-timeout", TUNNEL_TIMEOUT, timeouts),
             forwarded: section.word("forwarded", &words).unwrap_or(Forwarded::Replace),
             forwarded_header: section.flag("forwarded-header", false),
             trusted: Networks::read(section, "trusted-networks").unwrap_or_else(|| trusted.clone()),
@@ -101,6 +107,17 @@ impl Options {
 
 fn size(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+/// Whether the protocols that a request may change to are this one; there is no other.
+fn websocket(section: &mut Section<'_>) -> bool {
+    let Some(upgrades) = section.texts("upgrades") else { return true };
+    for upgrade in upgrades.iter().filter(|upgrade| upgrade.value != "websocket") {
+        let message = format!("unknown value `{}` in `upgrades`", upgrade.value);
+        section
+            .problem(Problem::new(upgrade.span.clone(), message, "not known here").help("one of: websocket"));
+    }
+    !upgrades.is_empty()
 }
 
 fn hash_on(section: &mut Section<'_>) -> Option<HashOn> {
@@ -143,6 +160,8 @@ const MAX_HEADERS: u64 = 100;
 const SERVER_IDLE: Duration = Duration::from_secs(30);
 /// One worker has rarely more requests in flight to one server.
 const SERVER_IDLE_MAX: u64 = 128;
+/// As HAProxy's and nginx's examples for WebSockets have it: applications send pings more often.
+const TUNNEL_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Below this the worker's tick is too coarse to mean anything.
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);

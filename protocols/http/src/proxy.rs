@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, EXPECT, HeaderValue, TRANSFER_ENCODING};
-use http::{Request, Response, Version, request};
+use http::{Method, Request, Response, Version, request};
 use sekisho_api::{Deadline, End, Failure, Lease, Route, Unavailable};
 
 use crate::answer::Answer;
@@ -58,9 +58,12 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
     let conn = exchange.conn();
     let chunks = head.version >= Version::HTTP_11;
     match admit(&mut head, &body, conn) {
-        Ok((route, rule)) => {
-            let request = Some(Outgoing::new(&head, body, &conn.worker.buffers));
-            Ok(Box::new(Asked { exchange, route, rule, request, chunks }))
+        Ok(Admitted { route, rule, upgrade }) => {
+            let mut request = Outgoing::new(&head, body, &conn.worker.buffers);
+            if upgrade {
+                request.upgrades();
+            }
+            Ok(Box::new(Asked { exchange, route, rule, request: Some(request), chunks }))
         }
         Err(Refusal::Answer(answer)) => Err(Box::new(refuse(exchange, answer))),
         Err(Refusal::Rule(answer)) => Err(Box::new(answered(exchange, *answer))),
@@ -88,8 +91,17 @@ enum Failed {
     Gone,
 }
 
-/// Checks a request and makes it what the server will see. With the route comes the place of the rule that it met.
-fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<(Route, Option<usize>), Refusal> {
+/// What is known of a request that a server may have.
+struct Admitted {
+    route: Route,
+    /// The place of the rule that it met.
+    rule: Option<usize>,
+    /// It asks for another protocol.
+    upgrade: bool,
+}
+
+/// Checks a request and makes it what the server will see.
+fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<Admitted, Refusal> {
     let worker = &conn.worker;
     let options = &worker.settings.options;
     target::resolve(head, conn.facts.local).map_err(Answer::target)?;
@@ -114,7 +126,10 @@ fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<(Route
             cookie::remove(&mut head.headers, cookie.name.as_bytes());
         }
     }
-    hop::strip_request(&mut head.headers);
+    let upgrade = hop::strip_request(&mut head.headers, || {
+        let plain = head.method == Method::GET && body.is_empty();
+        options.websocket && plain && head.version == Version::HTTP_11
+    });
     if chunked {
         // The length is known to the codec as its own; the field tells it to say so to the server.
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -126,7 +141,7 @@ fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<(Route
     if let Some((_, rule)) = rule {
         rule.edit_request(head);
     }
-    Ok((route, rule.map(|(place, _)| place)))
+    Ok(Admitted { route, rule: rule.map(|(place, _)| place), upgrade })
 }
 
 /// Finds a server that answers.

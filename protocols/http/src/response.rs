@@ -1,7 +1,7 @@
 //! A server's answer, made what the client will see.
 
 use http::header::{CONNECTION, HeaderValue};
-use http::{Response, Version};
+use http::{Response, StatusCode, Version};
 use sekisho_api::{Key, KeyKind, Prefer, Route, Server};
 
 use crate::codec::{Download, Upstream};
@@ -39,6 +39,9 @@ pub(crate) fn relay(
     }
     if let Some(rule) = rule.and_then(|place| worker.settings.rules.get(place)) {
         rule.edit_response(&mut head.headers);
+    }
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Response::from_parts(head, Download::tunnel(upstream, exchange));
     }
     if !conn.upload().done || worker.core.draining() {
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));

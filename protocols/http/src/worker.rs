@@ -83,6 +83,7 @@ impl Worker for HttpWorker {
                     Box::pin(part(&conn)).await;
                     end
                 }
+                Finished::Switched(mut tunnel) => poll_fn(|cx| tunnel.poll(cx)).await,
                 Finished::Broken(end) => {
                     conn.break_off();
                     end

@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use sekisho_api::End;
 
 use super::client::{Lost, Upstream};
+use super::tunnel::Tunnel;
 use super::upload::Aborted;
 use crate::exchange::Exchange;
 
@@ -20,6 +21,8 @@ pub(crate) enum Download {
     Full(Bytes),
     /// What a server sends.
     Relay(Relay),
+    /// No body, but another protocol from here on.
+    Tunnel(Box<Tunnel>),
 }
 
 /// What a server sends, with the connection that it comes over and the account of the request.
@@ -46,6 +49,11 @@ impl Download {
             return Self::Empty;
         }
         Self::Relay(relay)
+    }
+
+    /// The protocol that the server has changed to.
+    pub(crate) fn tunnel(upstream: Box<Upstream>, exchange: Exchange) -> Self {
+        Self::Tunnel(Tunnel::new(upstream, exchange))
     }
 }
 
@@ -100,7 +108,7 @@ impl Body for Download {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         match &mut *self {
-            Self::Empty => Poll::Ready(None),
+            Self::Empty | Self::Tunnel(_) => Poll::Ready(None),
             Self::Full(text) => {
                 let text = std::mem::take(text);
                 *self = Self::Empty;
@@ -112,7 +120,7 @@ impl Body for Download {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Tunnel(_) => true,
             Self::Full(text) => text.is_empty(),
             Self::Relay(relay) => relay.upstream.is_none() && !relay.broken,
         }
@@ -120,7 +128,7 @@ impl Body for Download {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
+            Self::Empty | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Full(text) => SizeHint::with_exact(text.len() as u64),
             Self::Relay(relay) => match &relay.upstream {
                 Some(upstream) => upstream.length().map_or_else(SizeHint::default, SizeHint::with_exact),

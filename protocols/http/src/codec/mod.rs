@@ -10,6 +10,7 @@ mod client;
 mod download;
 mod reason;
 mod server;
+mod tunnel;
 mod upload;
 
 pub(crate) use client::{Broken, Buffers, Outgoing, Upstream};

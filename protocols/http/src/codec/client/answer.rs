@@ -16,8 +16,10 @@ use crate::hop;
 pub(super) enum Parsed {
     /// Not yet a whole head.
     More,
-    /// An interim answer: the final one is still to come.
-    Interim(StatusCode),
+    /// An interim answer: the final one is still to come. `100 Continue` comes without its fields.
+    Interim(Response<()>),
+    /// The final answer in HTTP: what follows is the protocol that was asked for.
+    Switched(Response<()>),
     /// The final answer.
     Final(Head),
 }
@@ -31,11 +33,20 @@ pub(super) struct Head {
     pub(super) keeps: bool,
 }
 
+/// What the reading of an answer depends on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    /// Only for the head.
+    pub(super) to_head: bool,
+    /// For another protocol.
+    pub(super) upgrade: bool,
+}
+
 /// Parses a head and consumes it. `seen` bytes of the input were looked at before, and were no whole head.
 pub(super) fn parse(
     input: &mut BytesMut,
     seen: usize,
-    to_head: bool,
+    asked: Asked,
     max_head: usize,
 ) -> Result<Parsed, Malformed> {
     if seen > 0 && !ends_behind(input, seen) {
@@ -52,31 +63,43 @@ pub(super) fn parse(
         _ => return Err(Malformed),
     };
     let status = answer.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Malformed)?;
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        // No request asks for it.
-        return Err(Malformed);
-    }
     let version = if answer.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     let unusual = |reason: &&str| !reason.is_empty() && status.canonical_reason() != Some(*reason);
     let reason = answer.reason.filter(unusual).map(reason_of);
     let mut spans = fields::Spans::new();
     fields::note(input, answer.headers, &mut spans)?;
     let head = input.split_to(length).freeze();
-    if status.is_informational() {
-        return Ok(Parsed::Interim(status));
-    }
     let mut message = Response::new(());
     *message.status_mut() = status;
     *message.version_mut() = version;
+    if status == StatusCode::CONTINUE {
+        return Ok(Parsed::Interim(message));
+    }
     message.headers_mut().try_reserve(spans.len() + OWN_FIELDS).map_err(|_| Malformed)?;
     fields::collect(&head, &spans, message.headers_mut())?;
     if let Some(reason) = reason {
         message.extensions_mut().insert(reason?);
     }
-    let framing = framing::of_answer(to_head, status, version, message.headers())?;
+    if status.is_informational() {
+        return interim(message, asked);
+    }
+    let framing = framing::of_answer(asked.to_head, status, version, message.headers())?;
     let keeps = keeps(version, framing, message.headers());
     one_length(message.headers_mut());
     Ok(Parsed::Final(Head { message, framing, keeps }))
+}
+
+/// An answer that is no final one, unless it changes the protocol. Whoever does that unasked, or to another one than was
+/// asked for, is not understood.
+fn interim(message: Response<()>, asked: Asked) -> Result<Parsed, Malformed> {
+    match message.status() {
+        StatusCode::SWITCHING_PROTOCOLS => {
+            let meant = asked.upgrade && message.version() == Version::HTTP_11;
+            let meant = meant && hop::upgrades(message.headers());
+            if meant { Ok(Parsed::Switched(message)) } else { Err(Malformed) }
+        }
+        _ => Ok(Parsed::Interim(message)),
+    }
 }
 
 /// A phrase that is not the status's usual one. The codec of the client's side writes it again.

@@ -14,12 +14,12 @@ pub(crate) struct Buffers {
 
 impl Buffers {
     /// One to read into, for reads of `room` bytes.
-    pub(super) fn take(&self, room: usize) -> BytesMut {
+    pub(in crate::codec) fn take(&self, room: usize) -> BytesMut {
         self.list(room).borrow_mut().pop().unwrap_or_default()
     }
 
     /// Takes back one that was used for reads of `room` bytes.
-    pub(super) fn give(&self, mut buffer: BytesMut, room: usize) {
+    pub(in crate::codec) fn give(&self, mut buffer: BytesMut, room: usize) {
         let mut list = self.list(room).borrow_mut();
         if list.len() < if room > SMALL { MOST_LARGE } else { MOST_SMALL } {
             buffer.clear();
@@ -47,9 +47,9 @@ impl Buffers {
 }
 
 /// The first read of an answer.
-pub(super) const SMALL: usize = 16 * 1024;
+pub(in crate::codec) const SMALL: usize = 16 * 1024;
 /// The largest read, of a body that fills its buffer again and again.
-pub(super) const LARGE: usize = 256 * 1024;
+pub(in crate::codec) const LARGE: usize = 256 * 1024;
 /// What a worker keeps: 1 MiB of either kind.
 const MOST_SMALL: usize = 64;
 const MOST_LARGE: usize = 4;

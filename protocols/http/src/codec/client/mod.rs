@@ -9,7 +9,7 @@
 
 mod answer;
 mod body;
-mod buffers;
+pub(super) mod buffers;
 mod fields;
 mod framing;
 mod request;
@@ -57,6 +57,8 @@ pub(crate) struct Upstream {
     seen: usize,
     /// Interim answers to this request.
     interim: u16,
+    /// Bytes of them that the client is told.
+    told: usize,
     /// The answer's body.
     body: Body,
     /// A byte of the answer has come.
@@ -103,6 +105,7 @@ impl Upstream {
             full: false,
             seen: 0,
             interim: 0,
+            told: 0,
             body: Body::Length(0),
             heard: false,
             keeps: true,
@@ -139,6 +142,16 @@ impl Upstream {
         clean
     }
 
+    /// The stream alone, with what came behind the answer.
+    pub(super) fn switch(mut self: Box<Self>, buffers: &Buffers) -> (BoxStream, BytesMut) {
+        let rest = BytesMut::from(&*self.input);
+        self.give_buffer(buffers);
+        if let Some(request) = self.request.take() {
+            request.finish(buffers);
+        }
+        (self.stream, rest)
+    }
+
     /// Bytes over it so far, both ways.
     pub(crate) fn moved(&self) -> u64 {
         self.moved + self.request.as_ref().map_or(0, Outgoing::written)
@@ -152,7 +165,8 @@ impl Upstream {
         conn: &'u Conn,
     ) -> impl Future<Output = Result<Response<()>, Broken>> + use<'u> {
         self.request = Some(request);
-        (self.seen, self.interim, self.heard, self.keeps) = (0, 0, false, true);
+        (self.seen, self.interim, self.told) = (0, 0, 0);
+        (self.heard, self.keeps) = (false, true);
         poll_fn(move |cx| self.poll_answer(cx, conn))
     }
 
@@ -204,6 +218,9 @@ impl Upstream {
             return Poll::Ready(Err(Broken::Expired(deadline)));
         }
         self.poll_send(cx).map_err(Broken::Upload)?;
+        if self.told > 0 {
+            conn.tell(cx);
+        }
         loop {
             match ready!(self.poll_read(cx, &conn.worker.buffers)) {
                 // A connection whose first bytes come before the request's is none to send it over.
@@ -213,33 +230,44 @@ impl Upstream {
                 Ok(1..) => self.heard = true,
                 Ok(0) | Err(_) => return Poll::Ready(Err(self.ended())),
             }
-            match self.answer() {
+            match self.answer(conn) {
                 Err(Malformed) => return Poll::Ready(Err(Broken::Malformed)),
                 Ok(Some(answer)) => return Poll::Ready(Ok(answer)),
                 // An interim answer may have set the body free.
-                Ok(None) => self.poll_send(cx).map_err(Broken::Upload)?,
+                Ok(None) => {
+                    self.poll_send(cx).map_err(Broken::Upload)?;
+                    if self.told > 0 {
+                        conn.tell(cx);
+                    }
+                }
             }
         }
     }
 
     /// The head of the final answer, if it is there.
-    fn answer(&mut self) -> Result<Option<Response<()>>, Malformed> {
+    fn answer(&mut self, conn: &Conn) -> Result<Option<Response<()>>, Malformed> {
         let Some(request) = &mut self.request else { return Err(Malformed) };
         loop {
-            match answer::parse(&mut self.input, self.seen, request.to_head(), self.max_head)? {
+            match answer::parse(&mut self.input, self.seen, request.asked(), self.max_head)? {
                 Parsed::More => {
                     self.seen = self.input.len();
                     return Ok(None);
                 }
-                Parsed::Interim(status) => {
-                    if status == StatusCode::CONTINUE {
-                        request.asked();
+                Parsed::Interim(message) => {
+                    if message.status() == StatusCode::CONTINUE {
+                        request.invite();
+                    } else if request.tells() && self.told < MOST_TOLD {
+                        self.told += conn.inbound.borrow_mut().tell(message);
                     }
                     self.seen = 0;
                     self.interim += 1;
                     if self.interim > MOST_INTERIM {
                         return Err(Malformed);
                     }
+                }
+                Parsed::Switched(message) => {
+                    (self.body, self.keeps) = (Body::Close, false);
+                    return Ok(Some(message));
                 }
                 Parsed::Final(head) => {
                     request.answered();
@@ -322,3 +350,5 @@ impl fmt::Debug for Upstream {
 
 /// Interim answers to one request: a server has few things to say beforehand.
 const MOST_INTERIM: u16 = 1000;
+/// Bytes of them after which the client is told no more.
+const MOST_TOLD: usize = 64 * 1024;

@@ -9,11 +9,12 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
 use http::header::EXPECT;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, Version};
 use http_body::{Body as _, Frame};
 use sekisho_api::BoxStream;
 use tokio::io::AsyncWrite as _;
 
+use super::answer::Asked;
 use super::buffers::Buffers;
 use super::request::{self, Framing};
 use crate::codec::Upload;
@@ -34,14 +35,16 @@ pub(crate) struct Outgoing {
     framing: Framing,
     declared: Box<[HeaderName]>,
     /// Raised when the server asks for the body that is held back until then; `None` once some of it was read.
-    asked: Option<Arc<AtomicBool>>,
+    invited: Option<Arc<AtomicBool>>,
     /// Written so far.
     written: u64,
     flushed: bool,
     /// The rest of it will not be sent.
     abandoned: bool,
     idempotent: bool,
-    to_head: bool,
+    asked: Asked,
+    /// Whether the client understands interim answers.
+    modern: bool,
     /// Whether it can be sent again although a server may have seen it.
     repeatable: bool,
 }
@@ -76,7 +79,7 @@ impl Outgoing {
             at: 0,
             piece: Bytes::new(),
             after: b"",
-            asked: expects.then(|| body.wait_for_server()),
+            invited: expects.then(|| body.wait_for_server()),
             body: (framing != Framing::Nothing).then_some(body),
             framing,
             declared,
@@ -84,7 +87,8 @@ impl Outgoing {
             flushed: false,
             abandoned: false,
             idempotent,
-            to_head: head.method == Method::HEAD,
+            asked: Asked { to_head: head.method == Method::HEAD, upgrade: false },
+            modern: head.version == Version::HTTP_11,
             repeatable: idempotent && framing == Framing::Nothing,
         }
     }
@@ -94,9 +98,19 @@ impl Outgoing {
         self.idempotent
     }
 
-    /// Whether its answer has no body, whatever the answer's head says.
-    pub(super) fn to_head(&self) -> bool {
-        self.to_head
+    /// The server may change to the protocol that the head names.
+    pub(crate) fn upgrades(&mut self) {
+        self.asked.upgrade = true;
+    }
+
+    /// What the reading of its answer depends on.
+    pub(super) fn asked(&self) -> Asked {
+        self.asked
+    }
+
+    /// Whether interim answers are for the client.
+    pub(super) fn tells(&self) -> bool {
+        self.modern
     }
 
     /// Whether the server has seen nothing of it.
@@ -115,15 +129,17 @@ impl Outgoing {
     }
 
     /// The server asked for the body.
-    pub(super) fn asked(&self) {
-        if let Some(asked) = &self.asked {
-            asked.store(true, Ordering::Relaxed);
+    pub(super) fn invite(&self) {
+        if let Some(invited) = &self.invited {
+            invited.store(true, Ordering::Relaxed);
         }
     }
 
     /// The answer is there. A body that the server neither asked for nor was sent a byte of is not sent any more.
     pub(super) fn answered(&mut self) {
-        if self.body.is_some() && self.asked.as_ref().is_some_and(|asked| !asked.load(Ordering::Relaxed)) {
+        if self.body.is_some()
+            && self.invited.as_ref().is_some_and(|invited| !invited.load(Ordering::Relaxed))
+        {
             self.give_up();
         }
     }
@@ -209,7 +225,7 @@ impl Outgoing {
             return Ok(());
         }
         // Whoever is waited for, it is not the server any more.
-        self.asked = None;
+        self.invited = None;
         match &mut self.framing {
             Framing::Nothing => return Err(UploadFault::Malformed),
             Framing::Length(left) => {

@@ -1,6 +1,8 @@
 //! The head of an answer as bytes, and how its body is framed (RFC 9112, section 6).
 
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, TRAILER, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{StatusCode, response};
 
 use super::framing::Wants;
@@ -84,6 +86,30 @@ pub(super) fn write_head(
     }
     out.extend_from_slice(b"\r\n");
 }
+
+/// Writes the head of an answer of the 1xx class, `more` behind its fields. It frames nothing (RFC 9110, section 15.2).
+pub(super) fn write_informational(
+    out: &mut Vec<u8>,
+    head: &response::Parts,
+    reason: Option<&[u8]>,
+    more: &[u8],
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(head.status.as_str().as_bytes());
+    out.push(b' ');
+    let known = || head.status.canonical_reason().unwrap_or_default().as_bytes();
+    out.extend_from_slice(reason.unwrap_or_else(known));
+    out.extend_from_slice(b"\r\n");
+    let passes = |name: &HeaderName| ![CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE].contains(name);
+    for (name, value) in head.headers.iter().filter(|(name, _)| passes(name)) {
+        field(out, name, value.as_bytes());
+    }
+    out.extend_from_slice(more);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The fields that say that a protocol was changed to the one that there is.
+pub(super) const SWITCHED: &[u8] = b"connection: Upgrade\r\nupgrade: websocket\r\n";
 
 /// Writes the end of a chunked body: the fields that the head announced, except those that no trailer may set
 /// (RFC 9110, section 6.5.1).

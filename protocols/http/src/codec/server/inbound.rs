@@ -6,12 +6,16 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
+use http::Response;
 use sekisho_api::BoxStream;
 use tokio::io::{AsyncReadExt as _, ReadBuf};
 
+use super::form::write_informational;
 use super::framing::{Framing, Length};
 use super::head::{self, Head, Refused};
 use crate::codec::chunks::{Chunks, Limits, Malformed, Piece};
+use crate::codec::reason::Reason;
+use crate::hop;
 
 /// The client's bytes. Empty, it owns no memory.
 #[derive(Debug, Default)]
@@ -22,6 +26,8 @@ pub(crate) struct Inbound {
     body: Body,
     /// What is still to be written of the invitation to send the body.
     invitation: &'static [u8],
+    /// Interim answers that the client has not been told, and how much of them it has.
+    told: Option<Box<(Vec<u8>, usize)>>,
     /// How much of a body is read at once.
     room: usize,
 }
@@ -84,7 +90,7 @@ impl Inbound {
 
     /// Takes a head out of what was read before. An incomplete one is looked at again when a line of it has been
     /// completed: dripping bytes must not cost the gateway more than the client.
-    fn take_head(&mut self, limits: Limits) -> Result<Option<Head>, Refused> {
+    fn take_head(&mut self, limits: Limits) -> Result<Option<Head>, Ended> {
         let blank = head::blank(&self.bytes);
         if blank > 0 {
             self.bytes.advance(blank);
@@ -113,6 +119,11 @@ impl Inbound {
         if self.bytes.is_empty() {
             self.bytes = BytesMut::new();
         }
+    }
+
+    /// Everything that was read and not taken.
+    pub(crate) fn into_bytes(self) -> BytesMut {
+        self.bytes
     }
 
     /// Whether the request's body has been taken to its end.
@@ -163,6 +174,19 @@ impl Inbound {
         stream: &mut BoxStream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if !self.invitation.is_empty() {
+            ready!(self.poll_tell(stream, cx))?;
+            ready!(self.poll_invite(stream, cx))?;
+        }
+        self.bytes.reserve(self.room);
+        let n = ready!(pin!(stream.read_buf(&mut self.bytes)).poll(cx))?;
+        if n >= self.room {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_invite(&mut self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.invitation.is_empty() {
             let n = ready!(Pin::new(&mut **stream).poll_write(cx, self.invitation))?;
             if n == 0 {
@@ -173,19 +197,51 @@ impl Inbound {
                 let _ = Pin::new(&mut **stream).poll_flush(cx)?;
             }
         }
-        self.bytes.reserve(self.room);
-        let n = ready!(pin!(stream.read_buf(&mut self.bytes)).poll(cx))?;
-        if n >= self.room {
-            self.room = (self.room * 2).min(MOST_ROOM);
+        Poll::Ready(Ok(()))
+    }
+
+    /// The server has an interim answer for the client, which is told it by [`Self::poll_tell`], or before the final
+    /// one. Gives the number of its bytes.
+    pub(in crate::codec) fn tell(&mut self, message: Response<()>) -> usize {
+        let (mut head, ()) = message.into_parts();
+        hop::strip_response(&mut head.headers);
+        let (told, _) = &mut **self.told.get_or_insert_default();
+        let before = told.len();
+        let reason = head.extensions.get::<Reason>().map(Reason::as_bytes);
+        write_informational(told, &head, reason, b"");
+        told.len() - before
+    }
+
+    /// Tells the client what there is to tell. An invitation that was begun comes first.
+    pub(crate) fn poll_tell(&mut self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.told.is_some() && self.invitation.len() < CONTINUE.len() {
+            ready!(self.poll_invite(stream, cx))?;
         }
-        Poll::Ready(Ok(n))
+        while let Some((told, at)) = self.told.as_deref_mut() {
+            let rest = told.get(*at..).unwrap_or_default();
+            if rest.is_empty() {
+                self.told = None;
+                let _ = Pin::new(&mut **stream).poll_flush(cx)?;
+                break;
+            }
+            match ready!(Pin::new(&mut **stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => *at += n,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// An answer begins: who has not been invited to send the body will not be. What is left of an invitation that
-    /// was begun has to be said before.
-    pub(super) fn withdraw(&mut self) -> &'static [u8] {
+    /// was begun, and of interim answers, has to be said before.
+    pub(super) fn withdraw(&mut self, sheet: &mut Vec<u8>) {
         let rest = std::mem::take(&mut self.invitation);
-        if rest.len() < CONTINUE.len() { rest } else { b"" }
+        if rest.len() < CONTINUE.len() {
+            sheet.extend_from_slice(rest);
+        }
+        if let Some(told) = self.told.take() {
+            sheet.extend_from_slice(told.0.get(told.1..).unwrap_or_default());
+        }
     }
 
     /// Looks whether the client is still there, by reading at most one byte, which is kept. Ready with false at the

@@ -23,10 +23,11 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use sekisho_api::{End, Local};
 
 pub(crate) use desk::Desk;
+use form::{SWITCHED, write_informational};
 use framing::Wants;
 use head::Refused;
 use inbound::Ended;
@@ -35,12 +36,14 @@ use reply::Reply;
 
 use super::chunks::Limits;
 use super::download::Download;
+use super::reason::Reason;
+use super::tunnel::Tunnel;
 use super::upload::{Aborted, Upload};
 use crate::answer::Answer;
 use crate::conn::{Conn, Due, UploadFault};
 
 /// How a busy connection stopped being busy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Finished {
     /// It is idle, and nothing of it is left here.
     Rested,
@@ -49,6 +52,8 @@ pub(crate) enum Finished {
     /// It ends although the client may still be sending: what was said is worth nothing unless the client's bytes
     /// are read until it has heard it.
     Parting(End),
+    /// It is another protocol's from here on.
+    Switched(Box<Tunnel>),
     /// It breaks off here, visibly.
     Broken(End),
     /// What came is no request, or not all of one in time. Nothing has been said about it.
@@ -71,6 +76,9 @@ where
             let mut served = pin!(handler(request));
             let served = poll_fn(|cx| watch.or(conn, cx, |cx| served.as_mut().poll(cx).map(Ok)));
             match served.await {
+                Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return switched(conn, response);
+                }
                 Ok(Ok(response)) => Reply::new(conn, response, wants),
                 Ok(Err(Aborted)) if conn.upload().fault == Some(UploadFault::Left) => {
                     return Finished::Broken(End::ClientLeft);
@@ -94,6 +102,19 @@ where
             conn.heard();
         }
     }
+}
+
+/// The server has changed the protocol: the client is told, and what it has said already is no HTTP.
+fn switched(conn: &Conn, response: Response<Download>) -> Finished {
+    let (head, body) = response.into_parts();
+    let Download::Tunnel(mut tunnel) = body else { return Finished::Broken(End::ServerLeft) };
+    let mut inbound = conn.inbound.take();
+    let mut told = Vec::new();
+    inbound.withdraw(&mut told);
+    let reason = head.extensions.get::<Reason>().map(Reason::as_bytes);
+    write_informational(&mut told, &head, reason, SWITCHED);
+    tunnel.begin(&told, inbound.into_bytes());
+    Finished::Switched(tunnel)
 }
 
 fn poll_request(conn: &Rc<Conn>, cx: &mut Context<'_>) -> Poll<Result<(Request<Upload>, Wants), Finished>> {

@@ -43,7 +43,7 @@ impl Reply {
         let form = form(&head, body.size_hint().exact(), wants);
         let desk = &conn.worker.desk;
         let mut sheet = desk.sheet();
-        sheet.extend_from_slice(conn.inbound.borrow_mut().withdraw());
+        conn.inbound.borrow_mut().withdraw(&mut sheet);
         let reason = head.extensions.get::<Reason>().map(Reason::as_bytes);
         write_head(&mut sheet, &head, &form, wants, reason, &desk.date(conn.now()));
         let without = matches!(form.coding, Coding::Nothing | Coding::Plain(0));

@@ -6,7 +6,7 @@ mod origin;
 mod rig;
 mod settings;
 
-pub(crate) use client::Answer;
+pub(crate) use client::{Answer, Client};
 pub(crate) use origin::{Origin, Reply};
 pub(crate) use rig::{Rig, Setup, test};
 

@@ -88,6 +88,7 @@ impl Rig {
         let (serving, count, tls) = (worker.clone(), open.clone(), setup.tls);
         tokio::task::spawn_local(async move {
             while let Ok((stream, client)) = listener.accept().await {
+                let _ = stream.set_nodelay(true);
                 let mut facts = Facts::plain(client, address);
                 facts.tls = tls.then(|| Arc::new(TlsFacts::default()));
                 let (serving, count) = (serving.clone(), count.clone());

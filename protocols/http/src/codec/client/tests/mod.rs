@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 
-use super::answer::{self, Head, Parsed};
+use super::answer::{self, Asked, Head, Parsed};
 use super::body::Body;
 use super::framing::{Framing, of_answer};
 use super::{Malformed, request};
@@ -36,7 +36,7 @@ fn read(to_head: bool, pieces: &[&[u8]]) -> Result<Option<Read>, Malformed> {
     for piece in pieces {
         input.extend_from_slice(piece);
         while body.is_none() {
-            match answer::parse(&mut input, seen, to_head, 4096)? {
+            match answer::parse(&mut input, seen, Asked { to_head, upgrade: false }, 4096)? {
                 Parsed::More => {
                     seen = input.len();
                     break;
@@ -45,6 +45,7 @@ fn read(to_head: bool, pieces: &[&[u8]]) -> Result<Option<Read>, Malformed> {
                     seen = 0;
                     found.interim += 1;
                 }
+                Parsed::Switched(_) => panic!("nobody asked for it"),
                 Parsed::Final(Head { message, framing, keeps }) => {
                     found.status = message.status().as_u16();
                     found.fields = list(message.headers());
