@@ -51,7 +51,7 @@ impl Driver<'_> {
         let drain = self.serving.core.drain();
         let draining = async move { if told { std::future::pending().await } else { drain.begun().await } };
         let (engine, ended, owes) = (&mut self.engine, &mut self.ended, &mut self.owes);
-        let (heard, listed) = (&mut self.heard, &self.listed);
+        let (heard, listed, committed) = (&mut self.heard, &self.listed, engine.committed());
         let (from_client, from_server) = (&mut self.client, &mut self.server);
         let waited = wait(self.worker, draining, deadline, |cx| {
             if listed.as_ref().is_some_and(|listed| listed.kicked(cx)) {
@@ -71,7 +71,12 @@ impl Driver<'_> {
             if let Some((io, _)) = from_server.as_mut().filter(|_| server) {
                 match fill(cx, io, engine, Side::Server) {
                     Poll::Ready(Ok(_)) => {
-                        (*owes, *heard) = (None, true);
+                        *heard = true;
+                        // Once nothing can be said again, an answer is what the client hears of: a server that says
+                        // this and that to the gateway still owes it.
+                        if !committed {
+                            *owes = None;
+                        }
                         came = true;
                     }
                     Poll::Ready(Err(_)) => return Poll::Ready(Came::Failed(Side::Server)),

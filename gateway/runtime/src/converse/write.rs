@@ -40,7 +40,10 @@ impl Driver<'_> {
             Poll::Pending => within(self.worker.ticker(), idle, Box::pin(write_all(io, rest))).await,
         };
         match (written, side) {
-            (Some(Ok(())), Side::Client) => self.ended.sent += bytes.len() as u64,
+            (Some(Ok(())), Side::Client) => {
+                self.ended.sent += bytes.len() as u64;
+                self.owes = self.owes.filter(|_| !self.engine.committed());
+            }
             (Some(Ok(())), Side::Server) => self.owes = self.owes.or_else(|| Some(Instant::now())),
             (Some(Err(_)), Side::Client) => return Err(End::ClientLeft),
             (None, Side::Client) => return Err(End::Expired(Deadline::Idle)),

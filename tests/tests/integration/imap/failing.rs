@@ -92,3 +92,13 @@ fn server_that_takes_no_password_is_told_from_one_that_refuses_it() {
     assert_eq!(client.ask("x LOGIN anna pw"), "x NO [SERVERBUG] The server takes no password");
     assert!(unwilling.heard().iter().all(|line| !line.contains("pw")));
 }
+
+#[test]
+fn server_that_answers_everything_but_the_login_is_not_waited_for_for_ever() {
+    let slow = ImapServer::talking(ImapTalk { verdict: Some("* ID NIL"), ..ImapTalk::of("slow") });
+    let rig = Rig::start(&farm("timeouts = { response = '300ms' }", "", &[&slow]));
+    let mut client = Client::new(&rig);
+    assert_eq!(client.ask("x LOGIN anna pw"), TRY_AGAIN);
+    assert_eq!(client.line(), "* BYE Too slow");
+    assert_eq!(rig.line(|_| true)["end"], "response-timeout");
+}
