@@ -96,7 +96,11 @@ impl Options {
 fn mode(section: &mut Section<'_>, vip: &VipContext<'_>) -> Mode {
     let modes = [("off", Mode::Off), ("replay", Mode::Replay), ("redirect", Mode::Redirect)];
     let place = section.place("deep");
-    let mode = section.word("deep", &modes).unwrap_or_default();
+    let written = section.has("deep");
+    let mode = match section.word("deep", &modes) {
+        None if written => return Mode::Off,
+        word => word.unwrap_or_default(),
+    };
     let problem = match mode {
         Mode::Off if vip.start_tls => {
             let label = "Remote Desktop makes its own TLS, between client and server";

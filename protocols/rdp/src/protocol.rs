@@ -63,11 +63,15 @@ const SESSION: Duration = Duration::from_secs(7 * 86_400);
 #[cfg(test)]
 mod tests {
     use sekisho_api::settings::{Node, Problems, Table, Value};
-    use sekisho_api::{IdentityRules, Networks};
+    use sekisho_api::{IdentityRules, Networks, Persist};
 
     use super::*;
 
     fn problems(entries: Vec<(&str, Value)>, tls: bool) -> Vec<String> {
+        found(entries, tls, false, &[])
+    }
+
+    fn found(entries: Vec<(&str, Value)>, tls: bool, start_tls: bool, persist: &[Persist]) -> Vec<String> {
         let entry = |(key, value): (&str, Value)| (key.to_owned(), 0..1, Node { span: 1..2, value });
         let table = Table { entries: entries.into_iter().map(entry).collect() };
         let problems = Problems::new();
@@ -76,10 +80,10 @@ mod tests {
         let pools = [Arc::from("desktops"), Arc::from("accounting")];
         let vip = VipContext {
             name: "v",
-            persist: &[],
+            persist,
             identity: &identity,
             tls,
-            start_tls: false,
+            start_tls,
             pools: &pools,
             pool_settings: &[],
             trusted: &trusted,
@@ -92,6 +96,24 @@ mod tests {
     fn texts(items: &[&str]) -> Value {
         let node = |text: &&str| Node { span: 0..1, value: Value::Text((*text).to_owned()) };
         Value::List(items.iter().map(node).collect())
+    }
+
+    #[test]
+    fn deep_mode_and_the_tls_that_it_needs_go_together() {
+        let deep = |word: &str| vec![("deep", Value::Text(word.to_owned()))];
+        let token = [Persist::Key(KeyKind::RDP_TOKEN)];
+        for (entries, start_tls, persist, problems) in [
+            (deep("replay"), true, &[][..], &[][..]),
+            (deep("redirect"), true, &token, &[]),
+            (deep("replay"), false, &[], &["the deep mode needs a certificate"]),
+            (deep("redirect"), true, &[], &["the token would mean nothing"]),
+            (deep("off"), true, &token, &["TLS of this VIP would never begin"]),
+            (vec![], true, &token, &["TLS of this VIP would never begin"]),
+            (deep("rewind"), true, &token, &["unknown value `rewind` for `deep`"]),
+        ] {
+            let found = found(entries, false, start_tls, persist);
+            assert_eq!(found, problems);
+        }
     }
 
     #[test]
