@@ -102,7 +102,8 @@ impl Dovecot {
                  auth_ssl_username_from_cert = yes\nauth_failure_delay = 0\n\
                  login_trusted_networks = 127.0.0.0/8\nhaproxy_trusted_networks = 127.0.0.0/8\n\
                  auth_username_format = %Ln\nauth_username_chars =\nmail_location = maildir:{here}/mail/%u\nfirst_valid_uid = 1\n\
-                 mail_max_userip_connections = 1000\nlogin_greeting = server {}\n{}\
+                 mail_max_userip_connections = 1000\nmailbox_idle_check_interval = 1s\n\
+                 imap_idle_notify_interval = 29m\nlogin_greeting = server {}\n{}\
                  passdb {{\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = {tokens}\n}}\n\
                  passdb {{\n driver = passwd-file\n {passwords}\n args = {users}\n}}\n\
                  passdb {{\n driver = static\n mechanisms = external\n args = nopassword=yes\n}}\n\

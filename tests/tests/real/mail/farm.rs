@@ -1,5 +1,6 @@
 //! Dovecots, the gateway before them, and what clients need.
 
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -110,6 +111,12 @@ impl Farm {
             .concat();
         }
         let sekisho = Sekisho::start_in(folder, &configuration, &format!("127.0.8.{host}:{IMAP}"));
+        let siblings: &[u16] =
+            if plan.siblings { &[POP3, POP3S, SUBMISSION, SUBMISSIONS, SIEVE] } else { &[] };
+        for port in siblings.iter().chain(&[IMAPS]) {
+            let address = SocketAddr::from(([127, 0, 8, host], *port));
+            until(&format!("{address} answers"), || TcpStream::connect(address).ok());
+        }
         Self { dovecots, sekisho, host, authority, ca }
     }
 
