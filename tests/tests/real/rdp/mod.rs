@@ -9,6 +9,8 @@ mod farm;
 mod hostile;
 mod machine;
 mod nla;
+mod redirect;
+mod replay;
 mod returning;
 mod screen;
 mod shadow;
