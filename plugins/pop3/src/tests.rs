@@ -59,7 +59,7 @@ fn every_login_is_routed_anew_and_refusals_are_the_servers_own() {
 
 #[test]
 fn server_is_replaced_until_it_is_told_the_password_and_never_after() {
-    laws(vip(false, &[]), fixtures!["failover"]);
+    laws(vip(false, &[]), fixtures!["failover", "oversize"]);
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(super) struct Attempt {
     pub(super) identified: bool,
     /// What it will be told.
     pub(super) login: Option<Login>,
+    /// What it was told may be more than it takes, or is the client's own word: if it fails now, that is not its fault.
+    pub(super) strange: bool,
 }
 
 impl Attempt {
@@ -24,12 +26,13 @@ impl Attempt {
             server: ServerAbilities::default(),
             identified: false,
             login: None,
+            strange: false,
         })
     }
 
     /// A server is tried: nothing that the one before said counts.
     pub(super) fn begin(&mut self, start_tls: bool) {
-        (self.start_tls, self.identified) = (start_tls, false);
+        (self.start_tls, self.identified, self.strange) = (start_tls, false, false);
         (self.server, self.login) = (ServerAbilities::default(), None);
     }
 }

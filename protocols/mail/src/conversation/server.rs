@@ -8,6 +8,10 @@ use crate::line::{Overlong, REPLY_MAX, within};
 use crate::login::login;
 use crate::{Asked, Dialect, Outcome, Proof, Reply, Word};
 
+/// As much of a login every server takes: Dovecot's have room for 1,024 bytes and say good-bye to whoever sends more,
+/// which clients must not be able to make failures of servers.
+const ORDINARY: usize = 1000;
+
 impl<D: Dialect> Visit<D> {
     /// Everything but the client's words, once a server was asked for.
     pub(super) fn serve(&mut self, input: Input<'_>) -> Result<Step, Fault> {
@@ -60,8 +64,10 @@ impl<D: Dialect> Visit<D> {
             }
             Stage::Saying => {
                 self.stage = Stage::Judging;
-                let login = self.attempt.as_mut().and_then(|attempt| attempt.login.as_mut());
-                let Some(login) = login else { return Step::Wait };
+                let Some(attempt) = &mut self.attempt else { return Step::Wait };
+                let Some(login) = &mut attempt.login else { return Step::Wait };
+                let parts = login.responses.iter().chain([&login.command]);
+                attempt.strange = parts.map(|part| part.len()).sum::<usize>() > ORDINARY;
                 Step::Reply(0, Bytes::from_owner(std::mem::take(&mut login.command)))
             }
             Stage::Accepted => Step::Relay,
@@ -170,6 +176,7 @@ impl<D: Dialect> Visit<D> {
                 (Some(response), _) => Step::Reply(length, Bytes::from_owner(response)),
                 // A token was not good enough, and the server says why (RFC 7628, section 3.2.3).
                 (None, Proof::Response(..)) => {
+                    attempt.strange = true;
                     self.stage = Stage::Challenged;
                     Step::Pass(length)
                 }
@@ -191,7 +198,8 @@ impl<D: Dialect> Visit<D> {
 
     /// The server failed while it decided. No other one is tried: it may have heard the password.
     fn failed(&mut self, length: usize) -> Step {
-        self.stage = Stage::Failed;
+        let strange = self.attempt.as_ref().is_some_and(|attempt| attempt.strange);
+        self.stage = if strange { Stage::Refused } else { Stage::Failed };
         Step::Replace(length, self.dialect.word(Word::Unavailable(FAILURE)).into())
     }
 }
