@@ -6,12 +6,12 @@ use super::{RDESKTOP, XFREERDP};
 #[test]
 fn user_returns_to_the_running_desktop_from_elsewhere_by_other_names_and_programs_and_after_a_restart() {
     let mut desktops = Desktops::start("returning", "", "method = 'least-connections'");
-    let (near, far) = (&desktops.farm.near, &desktops.farm.far);
-    let (client, home) = desktops.enter(near, "anna", &[&XFREERDP[..], &["/u:anna", "/p:secret"]].concat());
+    let words = [&XFREERDP[..], &["/u:anna", "/p:secret"]].concat();
+    let (client, home) = desktops.enter(&desktops.farm.near, "anna", &words);
     desktops.farm.picture("anna-first");
     // Beside her, so that least connections sends him to the other server.
-    let (other, elsewhere) =
-        desktops.enter(&desktops.farm.near, "otto", &[&XFREERDP[..], &["/u:otto", "/p:secret"]].concat());
+    let otto = [&XFREERDP[..], &["/u:otto", "/p:secret"]].concat();
+    let (other, elsewhere) = desktops.enter(&desktops.farm.near, "otto", &otto);
     desktops.farm.picture("otto");
     assert_ne!(home.server, elsewhere.server, "{}", desktops.log());
     drop(client);
@@ -27,8 +27,7 @@ fn user_returns_to_the_running_desktop_from_elsewhere_by_other_names_and_program
     }
     drop(other);
     desktops.farm.restart();
-    let words = [&XFREERDP[..], &["/u:otto", "/p:secret"]].concat();
-    assert_eq!(desktops.enter(&desktops.farm.far, "otto", &words).1, elsewhere, "{}", desktops.log());
+    assert_eq!(desktops.enter(&desktops.farm.far, "otto", &otto).1, elsewhere, "{}", desktops.log());
     assert_eq!(desktops.begun("anna"), [home]);
     assert_eq!(desktops.begun("otto"), [elsewhere]);
 }
