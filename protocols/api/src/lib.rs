@@ -106,6 +106,7 @@ mod persist;
 mod probe;
 mod protocol;
 mod refusal;
+mod rewound;
 mod route;
 mod server;
 mod service;
@@ -131,6 +132,7 @@ pub use protocol::{
     Descriptor, Handler, Patience, PoolContext, PoolSettings, Protocol, Transport, VipContext,
 };
 pub use refusal::{Blame, Deadline, End, Unavailable};
+pub use rewound::Rewound;
 pub use route::{Prefer, Route};
 pub use server::{Failure, Hold, Lease, Observation, Server, TOKEN_LEN, Why};
 pub use service::{BoxStream, Core, Local, Record, Reply, RequestLine, Service, Stream, Worker};

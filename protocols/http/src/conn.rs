@@ -6,10 +6,11 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{BoxStream, Deadline, Facts};
+use sekisho_api::{BoxStream, Deadline, Facts, Rewound};
 
 use crate::codec::{Inbound, Upstream};
 use crate::forward::Own;
+use crate::two::Nowhere;
 use crate::worker::HttpWorker;
 
 /// One client connection. It lives as long as the connection does, so it holds nothing that an idle one can do
@@ -114,6 +115,13 @@ impl Conn {
             close_delimited: Cell::default(),
             half_closed: Cell::default(),
         }
+    }
+
+    /// Takes the client's stream out, with what was read of it and not taken. Nothing can be done with the rest.
+    pub(crate) fn rewind(&self) -> BoxStream {
+        let read = self.inbound.take().into_bytes();
+        let stream = self.stream.replace(Box::new(Nowhere));
+        Rewound::wrap(&read, stream)
     }
 
     /// Tells the client what interim answers there are. Whether it hears them shows when it is answered.

@@ -197,7 +197,11 @@ impl Exchange {
                 method: line.method.as_str(),
                 host: line.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default(),
                 target: line.target.path_and_query().map_or("", |target| target.as_str()),
-                version: if line.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+                version: match line.version {
+                    Version::HTTP_10 => "HTTP/1.0",
+                    Version::HTTP_2 => "HTTP/2",
+                    _ => "HTTP/1.1",
+                },
                 status: self.status,
             }),
         });

@@ -30,6 +30,7 @@ mod response;
 mod rules;
 mod target;
 mod text;
+mod two;
 mod worker;
 
 pub use protocol::Http;

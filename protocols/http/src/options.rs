@@ -39,6 +39,10 @@ pub(crate) struct Options {
     pub(crate) trusted: Networks,
     /// What the hashing methods hash.
     pub(crate) hash_on: HashOn,
+    /// Whether HTTP/2 is spoken with clients.
+    pub(crate) http2: bool,
+    /// The most requests at once on one connection of HTTP/2.
+    pub(crate) max_streams: u32,
 }
 
 /// What happens to the forwarding fields that a request brings along.
@@ -93,6 +97,8 @@ impl Options {
             forwarded_header: section.flag("forwarded-header", false),
             trusted: Networks::read(section, "trusted-networks").unwrap_or_else(|| trusted.clone()),
             hash_on: hash_on(section).unwrap_or(HashOn::SourceIp),
+            http2: section.flag("http2", true),
+            max_streams: section.integer("http2-max-streams", MAX_STREAMS, 1..=10_000) as u32,
         }
     }
 
@@ -156,6 +162,8 @@ const MAX_HEADER_SIZE: u64 = 64 * 1024;
 const HEADER_SIZES: std::ops::RangeInclusive<u64> = 8 * 1024..=256 * 1024;
 /// Up to this number the codec parses on the stack; a larger one costs an allocation a request.
 const MAX_HEADERS: u64 = 100;
+/// As nginx and HAProxy, and at least what RFC 9113 recommends (section 6.5.2).
+const MAX_STREAMS: u64 = 100;
 /// Servers close idle connections themselves, many after 60 or 75 seconds: be first.
 const SERVER_IDLE: Duration = Duration::from_secs(30);
 /// One worker has rarely more requests in flight to one server.

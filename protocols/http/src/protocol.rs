@@ -14,7 +14,7 @@ use crate::probe::HttpProbe;
 use crate::rules::Rules;
 use crate::worker::HttpWorker;
 
-/// HTTP/1.1, balanced request by request.
+/// HTTP/1.1 and HTTP/2, balanced request by request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Http;
 
@@ -22,7 +22,7 @@ impl Protocol for Http {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             name: "http",
-            summary: "HTTP/1.1: every request balanced over kept server connections, clients kept by cookie",
+            summary: "HTTP/1.1 and HTTP/2: every request balanced over kept server connections, clients kept by cookie",
             transport: Transport::Tcp,
             keys: &[KeyKind::COOKIE, KeyKind::APP_COOKIE, KeyKind::HEADER, KeyKind::QUERY],
         }
@@ -57,6 +57,6 @@ impl Service for HttpService {
     }
 
     fn alpn(&self) -> &'static [&'static str] {
-        &["http/1.1"]
+        if self.0.options.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] }
     }
 }

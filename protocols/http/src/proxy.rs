@@ -265,6 +265,12 @@ fn answered(mut exchange: Exchange, mut answer: Response<Download>) -> Response<
     answer
 }
 
+/// Refuses a request of which nothing else was done.
+pub(crate) fn refused(conn: &Rc<Conn>, head: &request::Parts, answer: Answer) -> Response<Download> {
+    conn.begin(true);
+    refuse(Exchange::begin(conn.clone(), head), answer)
+}
+
 fn refuse(mut exchange: Exchange, answer: Answer) -> Response<Download> {
     exchange.refused(answer.status(), answer.end);
     let unread = !exchange.conn().upload().done || exchange.conn().worker.core.draining();

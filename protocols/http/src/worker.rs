@@ -18,6 +18,7 @@ use crate::cookie::Jar;
 use crate::pool::Pool;
 use crate::protocol::Settings;
 use crate::proxy;
+use crate::two;
 
 /// One worker's part of a VIP.
 #[derive(Debug)]
@@ -64,6 +65,9 @@ impl HttpWorker {
 #[async_trait(?Send)]
 impl Worker for HttpWorker {
     async fn serve(self: Rc<Self>, client: BoxStream, facts: Facts) -> End {
+        if facts.tls.as_ref().is_some_and(|tls| tls.alpn.as_deref() == Some(b"h2")) {
+            return two::serve(self, client, facts).await;
+        }
         let conn = Rc::new(Conn::new(self, client, facts));
         loop {
             if let Some(end) = idle(&conn).await {
@@ -82,6 +86,15 @@ impl Worker for HttpWorker {
                 Finished::Parting(end) => {
                     Box::pin(part(&conn)).await;
                     end
+                }
+                Finished::Preface if conn.worker.settings.options.http2 => {
+                    let stream = conn.rewind();
+                    return two::serve(conn.worker.clone(), stream, conn.facts.clone()).await;
+                }
+                Finished::Preface => {
+                    let answer = Answer::bad_request("http2-off");
+                    Box::pin(dismiss(&conn, answer)).await;
+                    answer.end
                 }
                 Finished::Switched(mut tunnel) => poll_fn(|cx| tunnel.poll(cx)).await,
                 Finished::Broken(end) => {

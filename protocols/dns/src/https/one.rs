@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use httpdate::HttpDate;
-use sekisho_api::{Blame, BoxStream, Core, Deadline, End, Facts};
+use sekisho_api::{Blame, BoxStream, Core, Deadline, End, Facts, Rewound};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::answer::answer;
@@ -16,7 +16,7 @@ use super::head::{Framing, Head, head};
 use super::reply::{Refusal, Reply};
 use super::request::Wanted;
 use super::{Resolver, keep_alive};
-use crate::stream::{Rewound, within};
+use crate::stream::within;
 
 /// How a connection of HTTP/1.1 came to its end.
 #[derive(Debug)]

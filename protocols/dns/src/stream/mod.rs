@@ -11,7 +11,7 @@
 //! | `client`, `conn` | a client's connection: its task, and what those see of it who answer |
 //! | `task`, `upstream`, `line` | a connection to a server: its task, what is under way on it, and all those to one server |
 //! | `transfer` | a zone on its way |
-//! | `service`, `sniff`, `rewound` | the service, and what is spoken on a connection |
+//! | `service`, `sniff` | the service, and what is spoken on a connection |
 //! | `inbound`, `outbound`, `scratch`, `bell`, `alarm`, `record` | reading, writing, buffers, waking, time, the access log |
 
 mod alarm;
@@ -30,7 +30,6 @@ mod inbound;
 mod line;
 mod outbound;
 mod record;
-mod rewound;
 mod scratch;
 mod service;
 mod sniff;
@@ -44,5 +43,4 @@ mod upstream;
 mod tests;
 
 pub(crate) use alarm::within;
-pub(crate) use rewound::Rewound;
 pub(crate) use service::DnsService;

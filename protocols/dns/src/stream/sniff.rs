@@ -5,11 +5,10 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-use sekisho_api::{BoxStream, Core};
+use sekisho_api::{BoxStream, Core, Rewound};
 use tokio::io::ReadBuf;
 
 use super::alarm::within;
-use super::rewound::Rewound;
 
 /// What a connection turns out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,7 +42,7 @@ enum State {
 
 /// A piece of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// Bytes of the body.
     Data(Bytes),
     /// The fields behind it: the body is complete.

@@ -13,6 +13,7 @@ mod server;
 mod tunnel;
 mod upload;
 
+pub(crate) use chunks::Piece;
 pub(crate) use client::{Broken, Buffers, Outgoing, Upstream};
 pub(crate) use download::Download;
 pub(crate) use server::{Desk, Finished, Inbound, serve};

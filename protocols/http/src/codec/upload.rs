@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::chunks::{Malformed, Piece};
 use crate::conn::{Conn, UploadFault};
+use crate::two::Streamed;
 
 /// A request's body. Reading it is what asks the client for more, so that a slow server slows the client.
 ///
@@ -21,6 +22,8 @@ pub(crate) struct Upload {
     empty: bool,
     conn: Rc<Conn>,
     gate: Option<Gate>,
+    /// Where the body comes from, if it is not what follows the head on the connection.
+    streamed: Option<Box<Streamed>>,
 }
 
 /// The request was given up and the connection with it: there is nobody to answer, or no way to.
@@ -39,7 +42,12 @@ impl Upload {
     /// The body of the request whose head the connection took last.
     pub(super) fn new(conn: Rc<Conn>) -> Self {
         let empty = conn.inbound.borrow().is_done();
-        Self { empty, conn, gate: None }
+        Self { empty, conn, gate: None, streamed: None }
+    }
+
+    /// The body of a request that has a stream of its own.
+    pub(crate) fn streamed(conn: Rc<Conn>, body: Streamed) -> Self {
+        Self { empty: body.is_done(), conn, gate: None, streamed: Some(Box::new(body)) }
     }
 
     /// Whether there is nothing to send, so that the request can be sent again.
@@ -59,7 +67,10 @@ impl Upload {
         asked
     }
 
-    fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Result<Piece, UploadFault>> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, UploadFault>> {
+        if let Some(streamed) = &mut self.streamed {
+            return streamed.poll_piece(cx);
+        }
         let conn = &*self.conn;
         let mut inbound = conn.inbound.borrow_mut();
         loop {
@@ -138,14 +149,22 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.empty || self.conn.inbound.borrow().is_done()
+        self.empty
+            || match &self.streamed {
+                Some(streamed) => streamed.is_done(),
+                None => self.conn.inbound.borrow().is_done(),
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
         if self.empty {
             return SizeHint::with_exact(0);
         }
-        self.conn.inbound.borrow().remaining().map_or_else(SizeHint::default, SizeHint::with_exact)
+        let left = match &self.streamed {
+            Some(streamed) => streamed.remaining(),
+            None => self.conn.inbound.borrow().remaining(),
+        };
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

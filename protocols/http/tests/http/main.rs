@@ -24,5 +24,6 @@ mod smuggling;
 mod streaming;
 mod support;
 mod targets;
+mod two;
 mod upgrades;
 mod upstream;

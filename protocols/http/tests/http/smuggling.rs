@@ -153,7 +153,7 @@ fn garbage_and_tls_on_a_clear_port_are_refused_at_once() {
         ] {
             answered(garbage, 400).await;
         }
-        let rig = Rig::new("", &[]).await;
+        let rig = Rig::new("http2 = false", &[]).await;
         let mut client = rig.client().await;
         client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         client.rest().await;

@@ -134,7 +134,7 @@ fn what_is_spoken_decides_what_kind_of_handler_it_is() {
             Some(Handler::Pair(..)) => "pair",
             Some(Handler::Exchange(_)) => "exchange",
             Some(Handler::Service(_)) => "service",
-            Some(Handler::Conversation(_)) => "conversation",
+            Some(Handler::Conversation(_) | Handler::Companion(_)) => "conversation",
             None => "none",
         };
         assert_eq!((found, problems.is_empty()), (expected, expected != "none"), "{vip}: {problems:?}");

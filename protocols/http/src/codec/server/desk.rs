@@ -31,7 +31,7 @@ impl Desk {
     }
 
     /// The value of Date (RFC 9110, section 6.6.1), made once a second.
-    pub(super) fn date(&self, now: Instant) -> [u8; DATE] {
+    pub(crate) fn date(&self, now: Instant) -> [u8; DATE] {
         if let Some((until, date)) = self.date.get()
             && now < until
         {

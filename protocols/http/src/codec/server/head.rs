@@ -30,6 +30,28 @@ pub(super) enum Refused {
     TargetTooLong,
 }
 
+/// How far bytes are the preface of HTTP/2 (RFC 9113, section 3.4), with which a client begins that knows that it is
+/// understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preface {
+    None,
+    /// They can still become it.
+    Begun,
+    Whole,
+}
+
+/// How far `bytes` are the preface.
+pub(super) fn preface(bytes: &[u8]) -> Preface {
+    match bytes.first() {
+        Some(b'P') if bytes.starts_with(PREFACE) => Preface::Whole,
+        // One letter may be the beginning of any other method that a client drips.
+        Some(b'P') if bytes.len() > 2 && PREFACE.starts_with(bytes) => Preface::Begun,
+        _ => Preface::None,
+    }
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// Reads the head that `bytes` begin with, and says how many of them it is. `None`: it is not complete.
 ///
 /// Empty lines before it are the caller's to remove. Lines may end with LF alone (RFC 9112, section 2.2).

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, ReadBuf};
 
 use super::form::write_informational;
 use super::framing::{Framing, Length};
-use super::head::{self, Head, Refused};
+use super::head::{self, Head, Preface, Refused};
 use crate::codec::chunks::{Chunks, Limits, Malformed, Piece};
 use crate::codec::reason::Reason;
 use crate::hop;
@@ -77,6 +77,17 @@ impl Inbound {
             heard();
             if self.bytes.is_empty() {
                 read = read.get(head::blank(read)..).unwrap_or_default();
+                match head::preface(read) {
+                    Preface::Whole => {
+                        self.bytes.extend_from_slice(read);
+                        return Poll::Ready(Err(Ended::Preface));
+                    }
+                    Preface::Begun => {
+                        self.bytes.extend_from_slice(read);
+                        continue;
+                    }
+                    Preface::None => {}
+                }
                 if let Some((head, length)) = head::parse(read, limits)? {
                     self.begin(&head.framing, limits);
                     self.bytes.extend_from_slice(read.get(length..).unwrap_or_default());
@@ -99,6 +110,11 @@ impl Inbound {
         let new = self.bytes.get(self.looked..).unwrap_or_default();
         if new.is_empty() || (self.looked > 0 && self.bytes.len() < limits.size && !new.contains(&b'\n')) {
             return Ok(None);
+        }
+        match head::preface(&self.bytes) {
+            Preface::Whole => return Err(Ended::Preface),
+            Preface::Begun => return Ok(None),
+            Preface::None => {}
         }
         self.looked = self.bytes.len();
         let Some((head, length)) = head::parse(&self.bytes, limits)? else { return Ok(None) };
@@ -262,6 +278,9 @@ impl Inbound {
 /// Why no request will come.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
+    /// The client speaks HTTP/2; what it said so far is still there.
+    #[error("the preface of HTTP/2")]
+    Preface,
     /// The head is refused.
     #[error(transparent)]
     Refused(#[from] Refused),

@@ -56,6 +56,8 @@ pub(crate) enum Finished {
     Switched(Box<Tunnel>),
     /// It breaks off here, visibly.
     Broken(End),
+    /// The client speaks HTTP/2. What it said is still there.
+    Preface,
     /// What came is no request, or not all of one in time. Nothing has been said about it.
     Refused(Answer),
 }
@@ -131,6 +133,7 @@ fn poll_request(conn: &Rc<Conn>, cx: &mut Context<'_>) -> Poll<Result<(Request<U
         Ok(Some(head)) => Ok((head.request.map(|()| Upload::new(conn.clone())), head.framing.wants)),
         Ok(None) if conn.inbound.borrow().is_empty() => Err(Finished::Closed),
         Ok(None) => Err(Finished::Broken(End::ClientLeft)),
+        Err(Ended::Preface) => Err(Finished::Preface),
         Err(Ended::Stream(_)) => Err(Finished::Broken(End::ClientLeft)),
         Err(Ended::Refused(refused)) => Err(Finished::Refused(match refused {
             Refused::Malformed => Answer::bad_request("malformed-head"),

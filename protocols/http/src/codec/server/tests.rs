@@ -85,6 +85,7 @@ fn understood(pieces: impl IntoIterator<Item = Vec<u8>>) -> String {
                 return said;
             }
             Err(Ended::Refused(refused)) => return said + &refused.to_string(),
+            Err(Ended::Preface) => return said + "preface",
             Err(Ended::Stream(error)) => panic!("{error}"),
         };
         let (request, framing) = (head.request, head.framing);

@@ -5,21 +5,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sekisho_api::{BoxStream, Stream, TlsFacts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::facts::TlsFacts;
+use crate::service::{BoxStream, Stream};
+
 /// A stream, and before it the few bytes that were read to see what is spoken on it.
 #[derive(Debug)]
-pub(crate) struct Rewound {
+pub struct Rewound {
     /// None of them any more after the first reads.
     read: Vec<u8>,
     stream: BoxStream,
 }
 
 impl Rewound {
-    /// The stream again as it was.
-    pub(crate) fn wrap(read: &[u8], stream: BoxStream) -> BoxStream {
+    /// The stream again as it was before these bytes were read of it.
+    pub fn wrap(read: &[u8], stream: BoxStream) -> BoxStream {
         if read.is_empty() { stream } else { Box::new(Self { read: read.to_vec(), stream }) }
     }
 }

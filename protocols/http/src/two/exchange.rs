@@ -1,0 +1,164 @@
+//! One stream of HTTP/2: a request and its answer.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONNECTION, DATE, HeaderValue};
+use http::{Method, Request, Response, Version};
+use http_body::Body as _;
+use sekisho_api::{Facts, Local};
+
+use super::account::Running;
+use super::body::Streamed;
+use super::nowhere::Nowhere;
+use super::request;
+use crate::answer::Answer;
+use crate::codec::{Download, Upload};
+use crate::conn::{Conn, Due};
+use crate::proxy;
+use crate::worker::HttpWorker;
+
+/// Serves one request, unless the client withdraws it.
+pub(super) async fn exchange(
+    worker: Rc<HttpWorker>,
+    facts: Facts,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    running: Running,
+) {
+    let conn = Rc::new(Conn::new(worker, Box::new(Nowhere), facts));
+    let (mut head, body) = request.into_parts();
+    let to_head = head.method == Method::HEAD;
+    let bodiless = body.is_end_stream();
+    let response = match request::normal(&mut head, bodiless) {
+        Ok(()) => {
+            let body = Upload::streamed(conn.clone(), Streamed::new(body, &head.headers));
+            let mut served = pin!(proxy::handle(conn.clone(), Request::from_parts(head, body)));
+            let mut tick = conn.worker.tick();
+            let served = poll_fn(|cx| {
+                if respond.poll_reset(cx).is_ready() {
+                    return Poll::Ready(Ended::Withdrawn);
+                }
+                if late(&conn, &mut tick, cx) {
+                    return Poll::Ready(Ended::Late);
+                }
+                served.as_mut().poll(cx).map(Ended::Served)
+            });
+            match served.await {
+                Ended::Served(Ok(response)) => response,
+                Ended::Served(Err(_)) | Ended::Late => return respond.send_reset(Reason::INTERNAL_ERROR),
+                Ended::Withdrawn => return running.withdrawn(),
+            }
+        }
+        Err(why) => proxy::refused(&conn, &head, Answer::target(why)),
+    };
+    running.answered(conn.now());
+    answer(&conn, respond, response, to_head).await;
+}
+
+/// How waiting for an answer has ended.
+enum Ended<T> {
+    Served(T),
+    /// The client does not want it any more.
+    Withdrawn,
+    /// A deadline passed about which nothing can be said.
+    Late,
+}
+
+/// Looks at the request's deadlines whenever it is time. True: there is nothing to wait for.
+fn late(conn: &Conn, tick: &mut Local<'static, ()>, cx: &mut Context<'_>) -> bool {
+    while tick.as_mut().poll(cx).is_ready() {
+        *tick = conn.worker.tick();
+        // A client that has left resets its streams: nobody has to be looked after.
+        if let Due::Abort(_) = conn.due(conn.now()) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Sends an answer. Only a client that withdrew the request or left makes it fail, and the connection sees that itself.
+async fn answer(conn: &Conn, mut respond: SendResponse<Bytes>, response: Response<Download>, to_head: bool) {
+    let (mut head, body) = response.into_parts();
+    head.version = Version::HTTP_2;
+    head.headers.remove(CONNECTION);
+    if !head.headers.contains_key(DATE)
+        && let Ok(date) = HeaderValue::from_bytes(&conn.worker.desk.date(conn.now()))
+    {
+        head.headers.insert(DATE, date);
+    }
+    let empty = to_head || body.is_end_stream();
+    let Ok(stream) = respond.send_response(Response::from_parts(head, ()), empty) else { return };
+    if !empty {
+        pump(conn, stream, body).await;
+    }
+}
+
+/// Sends a body, as fast as the client takes it.
+async fn pump(conn: &Conn, mut stream: SendStream<Bytes>, mut body: Download) {
+    let mut tick = conn.worker.tick();
+    let mut waiting = Bytes::new();
+    let mut over = false;
+    poll_fn(|cx| {
+        if stream.poll_reset(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if late(conn, &mut tick, cx) {
+            stream.send_reset(Reason::INTERNAL_ERROR);
+            return Poll::Ready(());
+        }
+        loop {
+            while !waiting.is_empty() {
+                stream.reserve_capacity(waiting.len().min(PIECE));
+                match stream.poll_capacity(cx) {
+                    Poll::Ready(Some(Ok(room))) if room > 0 => {
+                        let part = waiting.split_to(room.min(waiting.len()));
+                        let last = over && waiting.is_empty();
+                        if stream.send_data(part, last).is_err() || last {
+                            return Poll::Ready(());
+                        }
+                        conn.touch();
+                    }
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            match Pin::new(&mut body).poll_frame(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => {
+                    let _ = stream.send_data(Bytes::new(), true);
+                    return Poll::Ready(());
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    // What was sent must not pass for the whole (RFC 9113, section 8.1).
+                    stream.send_reset(Reason::INTERNAL_ERROR);
+                    return Poll::Ready(());
+                }
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => {
+                        over = body.is_end_stream();
+                        if over && data.is_empty() {
+                            let _ = stream.send_data(Bytes::new(), true);
+                            return Poll::Ready(());
+                        }
+                        waiting = data;
+                    }
+                    Err(frame) => {
+                        let _ = stream.send_trailers(frame.into_trailers().unwrap_or_default());
+                        return Poll::Ready(());
+                    }
+                },
+            }
+        }
+    })
+    .await;
+}
+
+/// The most that is asked room for at once.
+const PIECE: usize = 64 * 1024;

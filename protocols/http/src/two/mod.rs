@@ -1,0 +1,202 @@
+//! A client connection of HTTP/2: many requests at a time, each served as one of HTTP/1.1 is.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `request` | what a request of HTTP/2 says, in the terms of HTTP/1.1 (RFC 9113, section 8.3.1) |
+//! | `body` | its body, which asks the client for more only when the server has taken what came |
+//! | `exchange` | one stream: from its head to the last byte of the answer |
+//! | `account` | what the streams tell their connection |
+//!
+//! Framing, header compression and flow control are the `h2` crate's.
+
+mod account;
+mod body;
+mod exchange;
+mod nowhere;
+mod request;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::{Builder, Connection};
+use h2::{Reason, RecvStream, server::SendResponse};
+use http::Request;
+use sekisho_api::{Blame, BoxStream, Deadline, End, Facts, Local};
+
+use crate::options::Options;
+use crate::worker::HttpWorker;
+use account::{Account, Running};
+pub(crate) use body::Streamed;
+pub(crate) use nowhere::Nowhere;
+
+/// A request that has come, and the way back.
+type Accepted = (Request<RecvStream>, SendResponse<Bytes>);
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> End {
+    let core = worker.core.clone();
+    let mut shaking = Box::pin(settings(&worker.settings.options).handshake::<_, Bytes>(stream));
+    let mut late = core.until(core.now() + worker.settings.options.request_timeout);
+    let shaken = poll_fn(|cx| match shaking.as_mut().poll(cx) {
+        Poll::Ready(shaken) => Poll::Ready(Some(shaken)),
+        Poll::Pending => late.as_mut().poll(cx).map(|()| None),
+    });
+    let connection = match shaken.await {
+        Some(Ok(connection)) => connection,
+        Some(Err(error)) => return end(&error),
+        None => return End::Expired(Deadline::Head),
+    };
+    drop(shaking);
+    let now = core.now();
+    let mut serving = Box::new(Serving {
+        timer: core.until(now + worker.settings.options.keep_alive_timeout),
+        drained: core.drained(),
+        account: Rc::new(Account::new(now)),
+        parting: None,
+        connection,
+        worker,
+        facts,
+    });
+    poll_fn(|cx| serving.poll(cx)).await
+}
+
+/// What is offered to clients, and what bounds them.
+fn settings(options: &Options) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(options.max_streams)
+        .max_header_list_size(u32::try_from(options.max_header_size).unwrap_or(u32::MAX))
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_concurrent_reset_streams(RESETS)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(Some(ERRORS))
+        .reset_stream_duration(RESET_TIME);
+    builder
+}
+
+/// A connection being served.
+struct Serving {
+    connection: Connection<BoxStream, Bytes>,
+    worker: Rc<HttpWorker>,
+    facts: Facts,
+    account: Rc<Account>,
+    /// Ready when it may be time to part; a look that finds otherwise winds it up again.
+    timer: Local<'static, ()>,
+    drained: Local<'static, ()>,
+    /// Why the client was asked to finish.
+    parting: Option<End>,
+}
+
+impl Serving {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let mut accepted: Vec<Accepted> = Vec::new();
+            let over = loop {
+                match self.connection.poll_accept(cx) {
+                    Poll::Ready(Some(Ok(request))) => accepted.push(request),
+                    Poll::Ready(Some(Err(error))) => break Some(end(&error)),
+                    Poll::Ready(None) => break Some(End::Done),
+                    Poll::Pending => break None,
+                }
+            };
+            if let Some(end) = over {
+                return Poll::Ready(self.parting.unwrap_or(end));
+            }
+            if accepted.is_empty() {
+                break;
+            }
+            // All requests that came together are begun before anything is written, so that what can be answered at
+            // once leaves in one piece.
+            self.account.moved.set(self.worker.core.now());
+            for request in accepted {
+                self.begin(request, cx);
+            }
+        }
+        if self.account.withdrawn.get() > self.account.answered.get() + WITHDRAWN
+            && self.parting.replace(End::Fault(Blame::Client, "rapid-reset")).is_none()
+        {
+            self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            self.timer = self.until(PART_TIME);
+            cx.waker().wake_by_ref();
+        }
+        if self.parting.is_none() && self.drained.as_mut().poll(cx).is_ready() {
+            self.part(End::Drained, cx);
+        }
+        self.look(cx)
+    }
+
+    /// Begins a request; what cannot be answered at once goes on beside the connection.
+    fn begin(&self, (request, respond): Accepted, cx: &mut Context<'_>) {
+        let running = Running::new(&self.account);
+        let (worker, facts) = (self.worker.clone(), self.facts.clone());
+        let mut task: Local<'static, ()> =
+            Box::pin(exchange::exchange(worker, facts, request, respond, running));
+        if task.as_mut().poll(cx).is_pending() {
+            self.worker.core.spawn(task);
+        }
+    }
+
+    /// Asks the client to finish (RFC 9113, section 6.8).
+    fn part(&mut self, end: End, cx: &mut Context<'_>) {
+        self.parting = Some(end);
+        self.connection.graceful_shutdown();
+        self.timer = self.until(PART_TIME);
+        cx.waker().wake_by_ref();
+    }
+
+    /// Looks whether nothing has happened for too long.
+    fn look(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = self.worker.core.now();
+            let running = self.account.running.get() > 0;
+            let rested = now.saturating_duration_since(self.account.moved.get());
+            let longest = self.worker.settings.options.keep_alive_timeout;
+            match self.parting {
+                Some(_) if running => self.timer = self.until(PART_TIME),
+                Some(end) => return Poll::Ready(end),
+                None if running => self.timer = self.until(longest),
+                None if rested < longest => self.timer = self.until(longest - rested),
+                None => self.part(End::Expired(Deadline::Idle), cx),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn until(&self, time: Duration) -> Local<'static, ()> {
+        let core = &self.worker.core;
+        core.until(core.now() + time)
+    }
+}
+
+/// What an error of the codec says of the client.
+fn end(error: &h2::Error) -> End {
+    match error.reason() {
+        _ if error.is_io() || error.is_remote() => End::ClientLeft,
+        Some(Reason::NO_ERROR) => End::Done,
+        Some(Reason::ENHANCE_YOUR_CALM) => End::Fault(Blame::Client, "http2-flood"),
+        _ => End::Fault(Blame::Client, "http2-protocol"),
+    }
+}
+
+/// What a stream may send before its server has taken it: what a fast upload needs over ten milliseconds.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The same for all streams of a connection together: the most memory that one client's uploads take. Large enough that
+/// the small frames of many streams are not taken for a flood.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What of an answer waits for the client at the most, beside what the kernel holds.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Streams that the client withdrew and that are still remembered, or not even looked at.
+const RESETS: usize = 20;
+/// For how long they are remembered.
+const RESET_TIME: Duration = Duration::from_secs(5);
+/// Broken streams of one connection.
+const ERRORS: usize = 100;
+/// How many requests more than were answered a client may withdraw (CVE-2023-44487).
+const WITHDRAWN: u64 = 100;
+/// How long a client has to take its last answers once it is asked to finish. Who has nothing to take leaves at once.
+const PART_TIME: Duration = Duration::from_secs(10);

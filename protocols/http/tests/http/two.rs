@@ -1,0 +1,206 @@
+//! Clients that speak HTTP/2.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::client::SendRequest;
+use http::{Method, Request, Response, Version};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use super::support::{Origin, Reply, Rig, test};
+
+/// A client that knows beforehand that it is understood.
+async fn client(rig: &Rig) -> (SendRequest<Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
+    let stream = TcpStream::connect(rig.address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    (client.ready().await.unwrap(), tokio::task::spawn_local(connection))
+}
+
+fn request(method: Method, path: &str) -> Request<()> {
+    let uri = format!("http://www.example.org{path}");
+    Request::builder().method(method).uri(uri).version(Version::HTTP_2).body(()).unwrap()
+}
+
+async fn whole(response: Response<h2::RecvStream>) -> Result<String, h2::Error> {
+    let mut body = response.into_body();
+    let mut text = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        body.flow_control().release_capacity(data.len()).unwrap();
+        text.extend_from_slice(&data);
+    }
+    Ok(String::from_utf8(text).unwrap())
+}
+
+async fn get(client: &mut SendRequest<Bytes>, request: Request<()>) -> Response<h2::RecvStream> {
+    let (response, _) = client.send_request(request, true).unwrap();
+    response.await.unwrap()
+}
+
+#[test]
+fn requests_of_one_connection_are_balanced_one_by_one_and_look_like_any_other() {
+    test(async {
+        let (a, b) = (Origin::named("a").await, Origin::named("b").await);
+        let rig = Rig::new("", &[&a, &b]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let mut names = Vec::new();
+        for n in 0..4 {
+            let mut asked = request(Method::GET, &format!("/{n}?x=1"));
+            for crumb in ["a=1", "b=2"] {
+                asked.headers_mut().append("cookie", crumb.parse().unwrap());
+            }
+            let response = get(&mut client, asked).await;
+            assert_eq!((response.status().as_u16(), response.version()), (200, Version::HTTP_2));
+            assert!(response.headers().contains_key("date"));
+            names.push(whole(response).await.unwrap());
+        }
+        names.sort();
+        assert_eq!(names, ["a", "a", "b", "b"]);
+        let seen = a.seen().remove(0);
+        assert!(seen.line().ends_with("?x=1 HTTP/1.1"), "{}", seen.line());
+        assert_eq!((seen.header("host"), seen.header("cookie")), (vec!["www.example.org"], vec!["a=1; b=2"]));
+        assert_eq!(seen.header("x-forwarded-proto"), ["http"]);
+        assert!(rig.records().iter().all(|record| record.contains("HTTP/2")), "{:?}", rig.records());
+    });
+}
+
+#[test]
+fn body_of_unknown_length_and_its_trailers_reach_the_server_in_chunks() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let mut asked = request(Method::POST, "/");
+        asked.headers_mut().insert("trailer", "x-sum".parse().unwrap());
+        let (response, mut body) = client.send_request(asked, false).unwrap();
+        body.send_data("first".into(), false).unwrap();
+        body.send_data("-last".into(), false).unwrap();
+        body.send_trailers([("x-sum".parse().unwrap(), "7".parse().unwrap())].into_iter().collect()).unwrap();
+        assert_eq!(whole(response.await.unwrap()).await.unwrap(), "a");
+        let seen = origin.seen().remove(0);
+        assert_eq!(seen.header("transfer-encoding"), ["chunked"]);
+        let body = String::from_utf8(seen.body).unwrap();
+        assert!(body.ends_with("0\r\nx-sum: 7\r\n\r\n"), "{body}");
+    });
+}
+
+#[test]
+fn answer_that_breaks_off_is_a_reset_and_no_end() {
+    test(async {
+        let cut = || Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly".to_vec());
+        let origin = Origin::new(move |_| cut()).await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let error = whole(get(&mut client, request(Method::GET, "/")).await).await.unwrap_err();
+        assert_eq!(error.reason(), Some(Reason::INTERNAL_ERROR));
+    });
+}
+
+#[test]
+fn trailers_of_an_answer_reach_the_client_and_head_has_no_body() {
+    test(async {
+        let origin = Origin::new(|seen| match seen.line().starts_with("HEAD") {
+            true => Reply::say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+            false => Reply::say(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\nhi\r\n0\r\nx-sum: 9\r\n\r\n",
+            ),
+        })
+        .await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let mut body = get(&mut client, request(Method::GET, "/")).await.into_body();
+        assert_eq!(body.data().await.unwrap().unwrap(), "hi");
+        assert!(body.data().await.is_none());
+        assert_eq!(body.trailers().await.unwrap().unwrap()["x-sum"], "9");
+        let head = get(&mut client, request(Method::HEAD, "/")).await;
+        assert_eq!(head.headers()["content-length"], "5");
+        assert!(head.into_body().is_end_stream());
+    });
+}
+
+#[test]
+fn client_that_names_two_hosts_or_asks_for_a_tunnel_is_refused_and_others_on_the_connection_are_served() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let mut two = request(Method::GET, "/");
+        two.headers_mut().insert("host", "other.example".parse().unwrap());
+        assert_eq!(get(&mut client, two).await.status(), 400);
+        let tunnel = Request::builder().method(Method::CONNECT).uri("www.example.org:443").body(()).unwrap();
+        assert_eq!(get(&mut client, tunnel).await.status(), 405);
+        assert_eq!(get(&mut client, request(Method::GET, "/")).await.status(), 200);
+        assert_eq!(origin.seen().len(), 1);
+    });
+}
+
+#[test]
+fn server_that_does_not_read_holds_its_client_back() {
+    test(async {
+        let origin = Origin::new(|_| Reply::Silence).await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let (_response, mut body) = client.send_request(request(Method::POST, "/"), false).unwrap();
+        let mut sent = 0_usize;
+        let stuck = async {
+            loop {
+                body.reserve_capacity(65_536);
+                let Some(Ok(room)) = poll_fn(|cx| body.poll_capacity(cx)).await else { panic!("reset") };
+                body.send_data(vec![b'x'; room].into(), false).unwrap();
+                sent += room;
+                assert!(sent < 64 << 20, "nobody holds it back");
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_millis(1500), stuck).await.is_err());
+    });
+}
+
+#[test]
+fn client_that_withdraws_what_it_asks_for_again_and_again_is_cut() {
+    test(async {
+        let origin = Origin::new(|_| Reply::Silence).await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (client, connection) = client(&rig).await;
+        let flood = async {
+            let mut client = client;
+            loop {
+                let Ok(mut ready) = client.ready().await else { return };
+                let Ok((response, mut stream)) = ready.send_request(request(Method::GET, "/"), false) else {
+                    return;
+                };
+                tokio::task::yield_now().await;
+                stream.send_reset(Reason::CANCEL);
+                drop(response);
+                client = ready;
+            }
+        };
+        flood.await;
+        let error = connection.await.unwrap().unwrap_err();
+        // Whoever goes on writing may meet the closed socket before the word that explains it.
+        assert!(error.is_io() || error.reason() == Some(Reason::ENHANCE_YOUR_CALM), "{error}");
+        rig.quiet().await;
+        assert_eq!(rig.leases(), 0);
+    });
+}
+
+#[test]
+fn preface_in_pieces_is_understood_and_another_method_is_no_preface() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        for piece in ["P", "RI * HTTP/2.0\r\n", "\r\nSM\r\n\r\n"] {
+            stream.write_all(piece.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut settings = [0; 9];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut settings).await.unwrap();
+        assert_eq!(settings[3], 4, "a SETTINGS frame");
+        let mut plain = rig.client().await;
+        plain.send("PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(plain.answer("PROPFIND").await.status, 200);
+    });
+}
