@@ -36,3 +36,4 @@ pub use rig::{
     DnsOver, DnsReply, DnsSeen, DnsServer, dns_answer, dns_head, dns_name, dns_query, framed, loopback,
     read_framed,
 };
+pub use rig::{Opcode, WebSocket, WebSocketServer, masked};

@@ -11,6 +11,7 @@ mod script_server;
 mod login_desktop;
 mod tls;
 mod until;
+mod web_socket;
 
 pub use desktop::{Desktop, Manner};
 pub use dns_server::{
@@ -27,3 +28,4 @@ pub use login_desktop::{
 pub use script_server::{Script, ScriptServer};
 pub use tls::{Authority, tls_client};
 pub use until::until;
+pub use web_socket::{Opcode, WebSocket, WebSocketServer, masked};

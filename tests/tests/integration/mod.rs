@@ -7,6 +7,7 @@ mod drain;
 mod exchange;
 mod http;
 mod http_rules;
+mod http_upgrade;
 mod imap;
 mod limits;
 mod mail;
