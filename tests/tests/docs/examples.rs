@@ -14,7 +14,20 @@ use super::{Example, examples};
 const BOGUS: &str = "no-such-key-anywhere";
 
 /// Tables whose keys are names that the operator chose.
-const NAMED: &[&str] = &["vip", "pool", "domain", "servers", "routes", "headers"];
+const NAMED: &[&str] = &[
+    "vip",
+    "pool",
+    "domain",
+    "servers",
+    "routes",
+    "headers",
+    "query",
+    "split",
+    "set-headers",
+    "add-headers",
+    "set-response-headers",
+    "add-response-headers",
+];
 
 /// The files that examples name.
 struct Files(PathBuf);
