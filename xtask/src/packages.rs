@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 36] = [
+const NEEDED: [Package; 37] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -70,6 +70,11 @@ const NEEDED: [Package; 36] = [
     Package {
         program: "/usr/lib/python3/dist-packages/prometheus_client/__init__.py",
         package: "python3-prometheus-client",
+    },
+    // WebSockets' clients and servers.
+    Package {
+        program: "/usr/lib/python3/dist-packages/websockets/__init__.py",
+        package: "python3-websockets",
     },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },

@@ -9,6 +9,7 @@ mod metrics;
 mod proxy_protocol;
 mod rdp;
 mod tls;
+mod web_socket;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
