@@ -9,6 +9,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::cookie;
 use crate::options::HashOn;
+use crate::user::Users;
 
 /// Where the keys of one VIP's requests stand, in the order of its `persist` list.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub(crate) struct Sources {
     sources: Vec<Source>,
     /// The inserted cookie, one for each pool of the VIP: a server's token says nothing in another pool.
     cookies: Vec<CookieSettings>,
+    /// Where users are read, where the list has them.
+    users: Option<Users>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,12 +27,13 @@ enum Source {
     AppCookie(Box<[u8]>),
     Header(HeaderName),
     Query(Box<[u8]>),
+    User,
 }
 
 impl Sources {
     /// Of a VIP's list. What HTTP does not read (the client's address, for one) is the core's.
-    pub(crate) fn new(persist: &[Persist], pools: &[Arc<str>]) -> Self {
-        let mut sources = Self::default();
+    pub(crate) fn new(persist: &[Persist], pools: &[Arc<str>], users: Users) -> Self {
+        let mut sources = Self { users: Some(users), ..Self::default() };
         for entry in persist {
             sources.sources.extend(match entry {
                 Persist::Cookie(settings) => {
@@ -41,6 +45,7 @@ impl Sources {
                 Persist::AppCookie { name } => Some(Source::AppCookie(name.as_bytes().into())),
                 Persist::Header { name } => HeaderName::from_bytes(name.as_bytes()).ok().map(Source::Header),
                 Persist::Query { name } => Some(Source::Query(name.as_bytes().into())),
+                Persist::Key(kind) if *kind == KeyKind::USER => Some(Source::User),
                 Persist::SourceIp { .. } | Persist::Key(_) => None,
             });
         }
@@ -83,6 +88,9 @@ impl Sources {
                 Source::Header(name) => {
                     let value = head.headers.get(name);
                     route = route.with_key(value.and_then(|v| Key::new(KeyKind::HEADER, v.as_bytes())));
+                }
+                Source::User => {
+                    route = route.with_key(self.users.as_ref().and_then(|users| users.find(&head.headers)));
                 }
                 Source::Query(name) => {
                     let value = parameter(&head.uri, name);
@@ -132,6 +140,9 @@ fn hash(head: &request::Parts, on: &HashOn) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_api::IdentityRules;
+    use sekisho_api::settings::{Problems, Section};
+
     use super::*;
 
     fn head(target: &str, lines: &[(&str, &str)]) -> request::Parts {
@@ -153,6 +164,7 @@ mod tests {
                 Persist::SourceIp { v4: 32, v6: 64 },
             ],
             &["pool".into()],
+            Users::read(&mut Section::absent(0..0, &Problems::new()), &IdentityRules::default()),
         );
         let token = "abcdefghijklmnopqrstuv";
         let cookies = format!("SID=one; SEKISHO={token}");

@@ -31,6 +31,7 @@ mod rules;
 mod target;
 mod text;
 mod two;
+mod user;
 mod worker;
 
 pub use protocol::Http;

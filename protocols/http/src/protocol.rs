@@ -12,6 +12,7 @@ use crate::keys::Sources;
 use crate::options::Options;
 use crate::probe::HttpProbe;
 use crate::rules::Rules;
+use crate::user::Users;
 use crate::worker::HttpWorker;
 
 /// HTTP/1.1 and HTTP/2, balanced request by request.
@@ -24,14 +25,15 @@ impl Protocol for Http {
             name: "http",
             summary: "HTTP/1.1 and HTTP/2: every request balanced over kept server connections, clients kept by cookie",
             transport: Transport::Tcp,
-            keys: &[KeyKind::COOKIE, KeyKind::APP_COOKIE, KeyKind::HEADER, KeyKind::QUERY],
+            keys: &[KeyKind::COOKIE, KeyKind::APP_COOKIE, KeyKind::USER, KeyKind::HEADER, KeyKind::QUERY],
         }
     }
 
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
         let rules = Rules::read(options, vip);
+        let users = Users::read(options, vip.identity);
         let options = Options::read(options, vip.trusted);
-        let settings = Settings { options, sources: Sources::new(vip.persist, vip.pools), rules };
+        let settings = Settings { options, sources: Sources::new(vip.persist, vip.pools, users), rules };
         Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
     }
 
