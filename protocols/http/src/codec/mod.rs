@@ -1,5 +1,6 @@
 //! HTTP/1.1 on the wire, towards clients (`server`) and towards servers (`client`). No other module knows how: messages
-//! are those of the `http` crate, bodies are [`Upload`] and [`Download`].
+//! are those of the `http` crate, bodies are [`Upload`] and [`Download`]. Where a server changes the protocol, `tunnel`
+//! is what comes after.
 //!
 //! Both codecs are the gateway's own, on `httparse`: a general engine's tasks, channels and copies cost more than all
 //! that a request costs here beside system calls. The price is framing, which each side decides in one module. hyper
@@ -10,6 +11,8 @@ mod client;
 mod download;
 mod reason;
 mod server;
+#[cfg(test)]
+mod testing;
 mod tunnel;
 mod upload;
 

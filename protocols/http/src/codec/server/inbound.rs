@@ -10,12 +10,10 @@ use http::Response;
 use sekisho_api::BoxStream;
 use tokio::io::{AsyncReadExt as _, ReadBuf};
 
-use super::form::write_informational;
 use super::framing::{Framing, Length};
 use super::head::{self, Head, Preface, Refused};
+use super::words::Words;
 use crate::codec::chunks::{Chunks, Limits, Malformed, Piece};
-use crate::codec::reason::Reason;
-use crate::hop;
 
 /// The client's bytes. Empty, it owns no memory.
 #[derive(Debug, Default)]
@@ -24,10 +22,8 @@ pub(crate) struct Inbound {
     /// Bytes of an incomplete head that were looked at already.
     looked: usize,
     body: Body,
-    /// What is still to be written of the invitation to send the body.
-    invitation: &'static [u8],
-    /// Interim answers that the client has not been told, and how much of them it has.
-    told: Option<Box<(Vec<u8>, usize)>>,
+    /// What the client is told before its answer.
+    words: Words,
     /// How much of a body is read at once.
     room: usize,
 }
@@ -126,7 +122,7 @@ impl Inbound {
     fn begin(&mut self, framing: &Framing, limits: Limits) {
         self.looked = 0;
         self.room = FIRST_ROOM;
-        self.invitation = if framing.expects { CONTINUE } else { b"" };
+        self.words.expect(framing.expects);
         self.body = match framing.length {
             Length::Known(0) => Body::Done,
             Length::Known(length) => Body::Known(length),
@@ -190,9 +186,8 @@ impl Inbound {
         stream: &mut BoxStream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if !self.invitation.is_empty() {
-            ready!(self.poll_tell(stream, cx))?;
-            ready!(self.poll_invite(stream, cx))?;
+        if self.words.invites() {
+            ready!(self.words.poll_invite(stream, cx))?;
         }
         self.bytes.reserve(self.room);
         let n = ready!(pin!(stream.read_buf(&mut self.bytes)).poll(cx))?;
@@ -202,62 +197,20 @@ impl Inbound {
         Poll::Ready(Ok(n))
     }
 
-    fn poll_invite(&mut self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.invitation.is_empty() {
-            let n = ready!(Pin::new(&mut **stream).poll_write(cx, self.invitation))?;
-            if n == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.invitation = self.invitation.get(n..).unwrap_or_default();
-            if self.invitation.is_empty() {
-                let _ = Pin::new(&mut **stream).poll_flush(cx)?;
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
     /// The server has an interim answer for the client, which is told it by [`Self::poll_tell`], or before the final
     /// one. Gives the number of its bytes.
     pub(in crate::codec) fn tell(&mut self, message: Response<()>) -> usize {
-        let (mut head, ()) = message.into_parts();
-        hop::strip_response(&mut head.headers);
-        let (told, _) = &mut **self.told.get_or_insert_default();
-        let before = told.len();
-        let reason = head.extensions.get::<Reason>().map(Reason::as_bytes);
-        write_informational(told, &head, reason, b"");
-        told.len() - before
+        self.words.tell(message)
     }
 
-    /// Tells the client what there is to tell. An invitation that was begun comes first.
+    /// Tells the client what there is to tell.
     pub(crate) fn poll_tell(&mut self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.told.is_some() && self.invitation.len() < CONTINUE.len() {
-            ready!(self.poll_invite(stream, cx))?;
-        }
-        while let Some((told, at)) = self.told.as_deref_mut() {
-            let rest = told.get(*at..).unwrap_or_default();
-            if rest.is_empty() {
-                self.told = None;
-                let _ = Pin::new(&mut **stream).poll_flush(cx)?;
-                break;
-            }
-            match ready!(Pin::new(&mut **stream).poll_write(cx, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => *at += n,
-            }
-        }
-        Poll::Ready(Ok(()))
+        self.words.poll_tell(stream, cx)
     }
 
-    /// An answer begins: who has not been invited to send the body will not be. What is left of an invitation that
-    /// was begun, and of interim answers, has to be said before.
+    /// An answer begins: gives what has to be said before.
     pub(super) fn withdraw(&mut self, sheet: &mut Vec<u8>) {
-        let rest = std::mem::take(&mut self.invitation);
-        if rest.len() < CONTINUE.len() {
-            sheet.extend_from_slice(rest);
-        }
-        if let Some(told) = self.told.take() {
-            sheet.extend_from_slice(told.0.get(told.1..).unwrap_or_default());
-        }
+        self.words.withdraw(sheet);
     }
 
     /// Looks whether the client is still there, by reading at most one byte, which is kept. Ready with false at the
@@ -289,7 +242,6 @@ pub(super) enum Ended {
     Stream(#[from] io::Error),
 }
 
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// What is read of a body at once, to begin with and at the most: it grows while the client fills it.
 const FIRST_ROOM: usize = 16 * 1024;
 const MOST_ROOM: usize = 256 * 1024;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `head`, `framing` | a request from bytes, as functions without I/O; where it ends is decided once |
 //! | `inbound` | what a client sent and nobody has taken yet: heads are taken here, bodies by [`Upload`] |
+//! | `words` | what a client is told before its answer |
 //! | `form`, `reply` | an answer as bytes, and the writing of it |
 //! | `desk` | what the connections of a worker share for an instant |
 //!
@@ -17,6 +18,7 @@ mod inbound;
 mod reply;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -137,3 +137,65 @@ impl Direction {
 
 /// Reads in one turn after which the other connections of the worker get theirs.
 const TURN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::codec::testing::Scripted;
+
+    fn pattern(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i * 31 + i / 251) as u8).collect()
+    }
+
+    #[test]
+    fn bytes_arrive_as_they_are_however_they_come_and_go() {
+        let (buffers, cx) = (Buffers::default(), &mut Context::from_waker(Waker::noop()));
+        for (piece, room) in [(1, 1), (1, 7), (100, 3), (20_000, 1000), (300_000, 40_000), (5, 1_000_000)] {
+            let (mut from, source) = Scripted::pair();
+            let (mut to, sink) = Scripted::pair();
+            let bytes = pattern(piece * 20);
+            source.borrow_mut().sent.extend(bytes.chunks(piece).map(<[u8]>::to_vec).chain([Vec::new()]));
+            let mut direction = Direction::new(BytesMut::from("first"));
+            direction.begin(b"head");
+            let mut turns = 0;
+            while direction.poll(cx, &mut from, &mut to, &buffers).is_pending() {
+                sink.borrow_mut().room = room;
+                turns += 1;
+                assert!(turns < 10_000, "{piece} {room}");
+            }
+            let expected = [&b"headfirst"[..], &bytes].concat();
+            assert!(sink.borrow().taken == expected && sink.borrow().told, "{piece} {room}");
+            assert_eq!(direction.moved(), 5 + bytes.len() as u64, "the gateway's own head counts");
+        }
+    }
+
+    #[test]
+    fn direction_in_which_nothing_moves_holds_no_buffer() {
+        let (buffers, cx) = (Buffers::default(), &mut Context::from_waker(Waker::noop()));
+        let ((mut from, source), (mut to, sink)) = (Scripted::pair(), Scripted::pair());
+        sink.borrow_mut().room = 1 << 20;
+        let mut direction = Direction::new(BytesMut::from("first"));
+        for length in [0, 10, 200_000] {
+            source.borrow_mut().sent.extend(Some(pattern(length)).filter(|piece| !piece.is_empty()));
+            while !source.borrow().sent.is_empty() || direction.held.capacity() > 0 {
+                assert!(direction.poll(cx, &mut from, &mut to, &buffers).is_pending());
+            }
+            assert_eq!((direction.held.capacity(), direction.lent), (0, None));
+        }
+        assert_eq!(sink.borrow().taken.len(), 200_015);
+    }
+
+    #[test]
+    fn what_one_side_does_not_take_is_not_read_from_the_other() {
+        let (buffers, cx) = (Buffers::default(), &mut Context::from_waker(Waker::noop()));
+        let ((mut from, source), (mut to, _sink)) = (Scripted::pair(), Scripted::pair());
+        source.borrow_mut().sent.extend(std::iter::repeat_n(vec![b'x'; 1000], 100));
+        let mut direction = Direction::new(BytesMut::new());
+        for _ in 0..100 {
+            assert!(direction.poll(cx, &mut from, &mut to, &buffers).is_pending());
+        }
+        assert_eq!(source.borrow().reads, 1);
+    }
+}
