@@ -3,6 +3,7 @@
 mod cookie;
 mod crowd;
 mod dns;
+mod http2;
 mod load;
 mod mail;
 mod metrics;
