@@ -106,10 +106,11 @@ impl Farm {
         line.unwrap_or_else(|| panic!("no {name} in {page}")).trim().parse().unwrap()
     }
 
-    /// Connections of clients so far.
-    pub(super) fn connections(&self) -> u64 {
+    /// Connections of clients so far, once none is open.
+    pub(super) fn served(&self) -> u64 {
+        let open = "sekisho_vip_connections{vip=\"desktops\"}";
+        until("all clients are gone", || (self.number(open) == 0).then_some(()));
         self.number("sekisho_vip_served_total{vip=\"desktops\"}")
-            + self.number("sekisho_vip_connections{vip=\"desktops\"}")
     }
 
     /// Keeps what is on the screen in the folder that `SEKISHO_PICTURES` names, if it does, in the form of `xwd`.

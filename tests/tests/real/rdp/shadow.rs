@@ -14,7 +14,7 @@ const ACCOUNTS: &str =
 pub(super) struct Shadow {
     pub(super) name: &'static str,
     // Before the machine, which does not end before they have.
-    _programs: [Program; 2],
+    _programs: [Program; 3],
     pub(super) machine: Machine,
     folder: Folder,
 }
@@ -24,15 +24,19 @@ impl Shadow {
         let folder = Folder::new(&format!("shadow-{name}"));
         let tmp = folder.path().join("tmp");
         std::fs::create_dir_all(&tmp).unwrap();
-        folder.write("tmp/sam", ACCOUNTS);
-        let machine = Machine::start(&[(&tmp, "/tmp")]);
+        let run = folder.path().join("run");
+        std::fs::create_dir_all(&run).unwrap();
+        folder.write("run/accounts", ACCOUNTS);
+        let machine = Machine::start(&[(&run, "/run"), (&tmp, "/tmp")]);
         let screen = screen(&machine, folder.path(), 0, "640x480x24");
         let server = program("freerdp-shadow-cli").display().to_string();
         // It writes its log when it has much to say, or a line at a time to a terminal; or as it is told.
         let words = ["env", "HOME=/tmp", "DISPLAY=:0", "WLOG_LEVEL=INFO", "stdbuf", "-oL", &server];
-        let options = ["/port:3389", "/sec:nla", "/sam-file:/tmp/sam"];
+        let options = ["/port:3389", "/sec:nla", "/sam-file:/run/accounts"];
+        let label = format!("command -v xmessage >/dev/null && exec xmessage -center 'the screen of {name}'");
+        let label = machine.run(&folder.path().join("label.log"), &["env", "DISPLAY=:0", "sh", "-c", &label]);
         let server = machine.run(&folder.path().join("log"), &[&words[..], &options].concat());
-        let shadow = Self { name, _programs: [server, screen], machine, folder };
+        let shadow = Self { name, _programs: [server, label, screen], machine, folder };
         until("freerdp-shadow listens", || shadow.log().contains("Listening").then_some(()));
         shadow
     }

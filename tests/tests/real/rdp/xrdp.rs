@@ -54,7 +54,7 @@ impl Xrdp {
             std::fs::create_dir_all(here.join(part)).unwrap();
         }
         open(&here.join("tmp"), 0o1777);
-        open(&folder.write("tmp/entered", ""), 0o666);
+        open(&folder.write("run/entered", ""), 0o666);
         let authority = Authority::new();
         std::fs::rename(authority.issue(&[name], here), here.join("run/certificate.pem")).unwrap();
         let [passwd, shadow] = accounts(here);
@@ -68,7 +68,7 @@ impl Xrdp {
             (folder.write("shadow", &shadow), "/etc/shadow"),
             (here.join("log"), "/var/log"),
             (here.join("run"), "/run"),
-            (here.join("home"), "/home"),
+            (here.join("home"), "/srv"),
             (here.join("tmp"), "/tmp"),
         ];
         for script in ["startwm.sh", "reconnectwm.sh"] {
@@ -103,7 +103,7 @@ impl Xrdp {
 
     /// What a user entered here, in order, once for each time.
     pub(super) fn entered(&self, user: &str) -> Vec<Entered> {
-        let text = self.folder.read("tmp/entered");
+        let text = self.folder.read("run/entered");
         let fields = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         let mine = fields.filter(|fields| fields.last() == Some(&user));
         mine.map(|fields| Entered {
@@ -131,7 +131,7 @@ fn accounts(here: &Path) -> [String; 2] {
         let home = here.join("home").join(user);
         std::fs::create_dir_all(&home).unwrap();
         chown(&home, Some(number), Some(100)).unwrap();
-        passwd += &format!("{user}:x:{number}:100::/home/{user}:/bin/sh\n");
+        passwd += &format!("{user}:x:{number}:100::/srv/{user}:/bin/sh\n");
         shadow += &format!("{user}:{SECRET}:19000::::::\n");
     }
     [passwd, shadow]
@@ -140,12 +140,12 @@ fn accounts(here: &Path) -> [String; 2] {
 const PAM: &str = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n";
 
 const DESKTOP: &str = "#!/bin/sh
-echo \"new $DISPLAY $USER\" >>/tmp/entered
+echo \"new $DISPLAY $USER\" >>/run/entered
 command -v xmessage >/dev/null && xmessage -center \"$USER on SERVER $DISPLAY, process $$\" &
 exec sleep infinity
 ";
 
-const RETURN: &str = "#!/bin/sh\necho \"old $DISPLAY $USER\" >>/tmp/entered\n";
+const RETURN: &str = "#!/bin/sh\necho \"old $DISPLAY $USER\" >>/run/entered\n";
 
 const XRDP: &str = "[Globals]
 ini_version=1
