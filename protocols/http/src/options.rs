@@ -175,3 +175,30 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// How often a serving connection looks at its deadlines when they are long.
 const SLOWEST_TICK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use sekisho_api::settings::{Node, Problems, Table, Value};
+
+    use super::*;
+
+    /// Whether WebSockets are allowed where `upgrades` lists these, and what is said against it.
+    fn upgrades(words: &[&str]) -> (bool, Vec<String>) {
+        let text = |word: &&str| Node { span: 0..0, value: Value::Text((*word).to_owned()) };
+        let list = Node { span: 0..0, value: Value::List(words.iter().map(text).collect()) };
+        let (table, problems) =
+            (Table { entries: vec![("upgrades".to_owned(), 0..0, list)] }, Problems::new());
+        let allowed = websocket(&mut Section::new(&table, 0..0, &problems));
+        (allowed, problems.into_vec().into_iter().map(|problem| problem.message).collect())
+    }
+
+    #[test]
+    fn upgrades_are_to_a_websocket_or_none() {
+        assert_eq!(upgrades(&["websocket"]), (true, vec![]));
+        assert_eq!(upgrades(&[]), (false, vec![]));
+        let (_, problems) = upgrades(&["websocket", "h2c"]);
+        assert_eq!(problems, ["unknown value `h2c` in `upgrades`"]);
+        let (table, problems) = (Table::default(), Problems::new());
+        assert!(websocket(&mut Section::new(&table, 0..0, &problems)), "they are allowed unless it is said");
+    }
+}
