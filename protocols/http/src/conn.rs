@@ -33,6 +33,8 @@ pub(crate) struct Conn {
     moved: Cell<Instant>,
     expired: Cell<Option<Deadline>>,
     upload: Cell<UploadState>,
+    /// A request has come.
+    asked: Cell<bool>,
     /// Only the connection's end tells the client that the answer is complete.
     close_delimited: Cell<bool>,
     half_closed: Cell<Option<Instant>>,
@@ -112,6 +114,7 @@ impl Conn {
             moved: Cell::new(now),
             expired: Cell::default(),
             upload: Cell::default(),
+            asked: Cell::default(),
             close_delimited: Cell::default(),
             half_closed: Cell::default(),
         }
@@ -122,6 +125,12 @@ impl Conn {
         let read = self.inbound.take().into_bytes();
         let stream = self.stream.replace(Box::new(Nowhere));
         Rewound::wrap(&read, stream)
+    }
+
+    /// Whether the client may begin with HTTP/2 (RFC 9113, section 3.3): nothing else was spoken before, and nothing else
+    /// agreed on. What somebody in front passes on later may not be its own client's word.
+    pub(crate) fn may_change(&self) -> bool {
+        !self.asked.get() && self.facts.tls.as_ref().is_none_or(|tls| tls.alpn.is_none())
     }
 
     /// Tells the client what interim answers there are. Whether it hears them shows when it is answered.
@@ -161,6 +170,7 @@ impl Conn {
     /// A request begins.
     pub(crate) fn begin(&self, upload_done: bool) {
         self.phase.set(Phase::Choosing);
+        self.asked.set(true);
         self.upload.set(UploadState { done: upload_done, ..UploadState::default() });
         self.half_closed.set(None);
         self.expired.set(None);

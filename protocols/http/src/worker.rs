@@ -87,12 +87,12 @@ impl Worker for HttpWorker {
                     Box::pin(part(&conn)).await;
                     end
                 }
-                Finished::Preface if conn.worker.settings.options.http2 => {
+                Finished::Preface if conn.worker.settings.options.http2 && conn.may_change() => {
                     let stream = conn.rewind();
                     return two::serve(conn.worker.clone(), stream, conn.facts.clone()).await;
                 }
                 Finished::Preface => {
-                    let answer = Answer::bad_request("http2-off");
+                    let answer = Answer::bad_request("http2-preface");
                     Box::pin(dismiss(&conn, answer)).await;
                     answer.end
                 }
@@ -204,16 +204,20 @@ fn discard(stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<usize> {
 
 /// Books a connection whose last request never became one.
 fn refused(conn: &Conn, end: End) {
-    let core = &conn.worker.core;
-    if !conn.unbooked() {
-        return;
+    if conn.unbooked() {
+        book(&conn.worker, &conn.facts, end);
     }
+}
+
+/// Books what no request is to blame for.
+pub(crate) fn book(worker: &HttpWorker, facts: &Facts, end: End) {
+    let core = &worker.core;
     if !core.records() {
         return core.count(0, 0, end);
     }
-    let now = conn.now();
+    let now = core.now();
     core.record(&Record {
-        facts: &conn.facts,
+        facts,
         server: None,
         why: None,
         key: None,

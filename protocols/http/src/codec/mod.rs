@@ -19,5 +19,5 @@ mod upload;
 pub(crate) use chunks::Piece;
 pub(crate) use client::{Broken, Buffers, Outgoing, Upstream};
 pub(crate) use download::Download;
-pub(crate) use server::{Desk, Finished, Inbound, serve};
+pub(crate) use server::{Desk, Finished, Inbound, passes_behind, serve};
 pub(crate) use upload::{Aborted, Upload};

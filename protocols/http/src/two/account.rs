@@ -39,8 +39,12 @@ impl Running {
     }
 
     /// It was answered, or the client was told why not.
-    pub(super) fn answered(&self, now: Instant) {
+    pub(super) fn answered(&self) {
         self.0.answered.set(self.0.answered.get() + 1);
+    }
+
+    /// The answer has been sent.
+    pub(super) fn ended(&self, now: Instant) {
         self.0.moved.set(now);
     }
 

@@ -1,5 +1,7 @@
 //! The body of a request of HTTP/2.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use h2::RecvStream;
@@ -18,12 +20,19 @@ pub(crate) struct Streamed {
     /// What is still to come, if the client said how much.
     left: Option<u64>,
     trailers: bool,
+    /// Raised when somebody asks for it.
+    wanted: Rc<Cell<bool>>,
 }
 
 impl Streamed {
     pub(super) fn new(body: RecvStream, headers: &HeaderMap) -> Self {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        Self { body, taken: 0, left: length, trailers: false }
+        Self { body, taken: 0, left: length, trailers: false, wanted: Rc::default() }
+    }
+
+    /// Raised when somebody asks for the body.
+    pub(super) fn wanted(&self) -> Rc<Cell<bool>> {
+        self.wanted.clone()
     }
 
     /// Whether nothing is to come.
@@ -38,6 +47,7 @@ impl Streamed {
 
     /// The next piece. Asking for it says that the one before has been passed on.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, UploadFault>> {
+        self.wanted.set(true);
         let taken = std::mem::take(&mut self.taken);
         if taken > 0 {
             // Fails only on a stream that is closed, which the next look at the body tells.

@@ -8,17 +8,17 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONNECTION, DATE, HeaderValue};
-use http::{Method, Request, Response, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HeaderValue, TRAILER};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, request};
 use http_body::Body as _;
 use sekisho_api::{Facts, Local};
 
 use super::account::Running;
 use super::body::Streamed;
 use super::nowhere::Nowhere;
-use super::request;
+use super::request::normal;
 use crate::answer::Answer;
-use crate::codec::{Download, Upload};
+use crate::codec::{Download, Upload, passes_behind};
 use crate::conn::{Conn, Due};
 use crate::proxy;
 use crate::worker::HttpWorker;
@@ -35,9 +35,13 @@ pub(super) async fn exchange(
     let (mut head, body) = request.into_parts();
     let to_head = head.method == Method::HEAD;
     let bodiless = body.is_end_stream();
-    let response = match request::normal(&mut head, bodiless) {
+    let expects =
+        head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(CONTINUE));
+    let response = match checked(&conn, &mut head, bodiless) {
         Ok(()) => {
-            let body = Upload::streamed(conn.clone(), Streamed::new(body, &head.headers));
+            let body = Streamed::new(body, &head.headers);
+            let mut invited = expects.then(|| body.wanted());
+            let body = Upload::streamed(conn.clone(), body);
             let mut served = pin!(proxy::handle(conn.clone(), Request::from_parts(head, body)));
             let mut tick = conn.worker.tick();
             let served = poll_fn(|cx| {
@@ -47,7 +51,13 @@ pub(super) async fn exchange(
                 if late(&conn, &mut tick, cx) {
                     return Poll::Ready(Ended::Late);
                 }
-                served.as_mut().poll(cx).map(Ended::Served)
+                let served = served.as_mut().poll(cx).map(Ended::Served);
+                if served.is_pending() && invited.take_if(|wanted| wanted.get()).is_some() {
+                    let mut invitation = Response::new(());
+                    *invitation.status_mut() = StatusCode::CONTINUE;
+                    let _ = respond.send_informational(invitation);
+                }
+                served
             });
             match served.await {
                 Ended::Served(Ok(response)) => response,
@@ -55,10 +65,21 @@ pub(super) async fn exchange(
                 Ended::Withdrawn => return running.withdrawn(),
             }
         }
-        Err(why) => proxy::refused(&conn, &head, Answer::target(why)),
+        Err(answer) => proxy::refused(&conn, &head, answer),
     };
-    running.answered(conn.now());
+    running.answered();
     answer(&conn, respond, response, to_head).await;
+    running.ended(conn.now());
+}
+
+/// Makes a request one of HTTP/1.1, and holds it to the limits of one.
+fn checked(conn: &Conn, head: &mut request::Parts, bodiless: bool) -> Result<(), Answer> {
+    normal(head, bodiless).map_err(Answer::target)?;
+    // What the client's cookies are cut into does not count.
+    match head.headers.len() > conn.worker.settings.options.max_headers {
+        true => Err(Answer::HEAD_TOO_LARGE),
+        false => Ok(()),
+    }
 }
 
 /// How waiting for an answer has ended.
@@ -87,20 +108,24 @@ async fn answer(conn: &Conn, mut respond: SendResponse<Bytes>, response: Respons
     let (mut head, body) = response.into_parts();
     head.version = Version::HTTP_2;
     head.headers.remove(CONNECTION);
+    if head.status == StatusCode::NO_CONTENT {
+        head.headers.remove(CONTENT_LENGTH);
+    }
     if !head.headers.contains_key(DATE)
         && let Ok(date) = HeaderValue::from_bytes(&conn.worker.desk.date(conn.now()))
     {
         head.headers.insert(DATE, date);
     }
     let empty = to_head || body.is_end_stream();
+    let announced = head.headers.get_all(TRAILER).iter().map(|line| (TRAILER, line.clone())).collect();
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), empty) else { return };
     if !empty {
-        pump(conn, stream, body).await;
+        pump(conn, stream, body, announced).await;
     }
 }
 
 /// Sends a body, as fast as the client takes it.
-async fn pump(conn: &Conn, mut stream: SendStream<Bytes>, mut body: Download) {
+async fn pump(conn: &Conn, mut stream: SendStream<Bytes>, mut body: Download, announced: HeaderMap) {
     let mut tick = conn.worker.tick();
     let mut waiting = Bytes::new();
     let mut over = false;
@@ -150,7 +175,14 @@ async fn pump(conn: &Conn, mut stream: SendStream<Bytes>, mut body: Download) {
                         waiting = data;
                     }
                     Err(frame) => {
-                        let _ = stream.send_trailers(frame.into_trailers().unwrap_or_default());
+                        let fields = frame.into_trailers().unwrap_or_default();
+                        let passing = fields.iter().filter(|(name, _)| passes_behind(&announced, name));
+                        let passing: HeaderMap =
+                            passing.map(|(name, value)| (name.clone(), value.clone())).collect();
+                        let _ = match passing.is_empty() {
+                            true => stream.send_data(Bytes::new(), true),
+                            false => stream.send_trailers(passing),
+                        };
                         return Poll::Ready(());
                     }
                 },
@@ -160,5 +192,7 @@ async fn pump(conn: &Conn, mut stream: SendStream<Bytes>, mut body: Download) {
     .await;
 }
 
+/// What a client says in `Expect` that waits with its body.
+const CONTINUE: &[u8] = b"100-continue";
 /// The most that is asked room for at once.
 const PIECE: usize = 64 * 1024;

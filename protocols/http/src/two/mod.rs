@@ -27,7 +27,7 @@ use http::Request;
 use sekisho_api::{Blame, BoxStream, Deadline, End, Facts, Local};
 
 use crate::options::Options;
-use crate::worker::HttpWorker;
+use crate::worker::{HttpWorker, book};
 use account::{Account, Running};
 pub(crate) use body::Streamed;
 pub(crate) use nowhere::Nowhere;
@@ -37,6 +37,15 @@ type Accepted = (Request<RecvStream>, SendResponse<Bytes>);
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> End {
+    let end = run(worker.clone(), stream, facts.clone()).await;
+    // The requests have accounts of their own.
+    if matches!(end, End::Fault(..) | End::Expired(Deadline::Head)) {
+        book(&worker, &facts, end);
+    }
+    end
+}
+
+async fn run(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> End {
     let core = worker.core.clone();
     let mut shaking = Box::pin(settings(&worker.settings.options).handshake::<_, Bytes>(stream));
     let mut late = core.until(core.now() + worker.settings.options.request_timeout);

@@ -204,3 +204,98 @@ fn preface_in_pieces_is_understood_and_another_method_is_no_preface() {
         assert_eq!(plain.answer("PROPFIND").await.status, 200);
     });
 }
+
+#[test]
+fn preface_behind_a_request_of_another_version_is_no_beginning() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let mut client = rig.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(client.answer("GET").await.status, 200);
+        client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        assert_eq!(client.answer("GET").await.status, 400);
+    });
+}
+
+#[test]
+fn more_fields_than_allowed_are_too_many_in_every_version_and_crumbs_are_one() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("max-headers = 16", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let many = |name: &'static str| {
+            let mut asked = request(Method::GET, "/");
+            (0..20).for_each(|n| _ = asked.headers_mut().append(name, format!("a{n}=1").parse().unwrap()));
+            asked
+        };
+        assert_eq!(get(&mut client, many("x-many")).await.status(), 431);
+        assert_eq!(get(&mut client, many("cookie")).await.status(), 200);
+        assert_eq!(origin.seen().len(), 1);
+    });
+}
+
+#[test]
+fn what_frames_or_was_not_announced_does_not_pass_behind_an_answer() {
+    test(async {
+        let origin = Origin::new(|_| {
+            Reply::say(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum, connection, set-cookie\r\n\r\n\
+                 2\r\nhi\r\n0\r\nx-sum: 9\r\nconnection: x\r\nset-cookie: a=1\r\nx-other: 1\r\n\r\n",
+            )
+        })
+        .await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let mut body = get(&mut client, request(Method::GET, "/")).await.into_body();
+        assert_eq!(body.data().await.unwrap().unwrap(), "hi");
+        assert!(body.data().await.is_none());
+        let trailers = body.trailers().await.unwrap().unwrap();
+        assert_eq!((trailers.len(), &trailers["x-sum"]), (1, &"9".parse().unwrap()));
+    });
+}
+
+#[test]
+fn answer_204_says_no_length() {
+    test(async {
+        let origin =
+            Origin::new(|_| Reply::say("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n")).await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let answer = get(&mut client, request(Method::GET, "/")).await;
+        assert_eq!((answer.status().as_u16(), answer.headers().get("content-length")), (204, None));
+    });
+}
+
+#[test]
+fn client_that_waits_with_its_body_is_invited_once_a_server_takes_it() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let mut asked = request(Method::POST, "/");
+        asked.headers_mut().insert("expect", "100-continue".parse().unwrap());
+        let (mut response, mut body) = client.send_request(asked, false).unwrap();
+        let invited = poll_fn(|cx| response.poll_informational(cx)).await.unwrap().unwrap();
+        assert_eq!(invited.status(), 100);
+        body.send_data("body".into(), true).unwrap();
+        assert_eq!(whole(response.await.unwrap()).await.unwrap(), "a");
+        assert!(origin.seen().remove(0).header("expect").is_empty());
+    });
+}
+
+#[test]
+fn client_that_breaks_the_rules_of_the_connection_is_in_the_records() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        // DATA on the connection itself (RFC 9113, section 6.1).
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        stream.write_all(b"\0\0\x01\0\0\0\0\0\0x").await.unwrap();
+        let mut rest = Vec::new();
+        let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
+        rig.quiet().await;
+        assert_eq!(rig.records().len(), 1, "{:?}", rig.records());
+    });
+}

@@ -116,11 +116,16 @@ pub(super) const SWITCHED: &[u8] = b"connection: Upgrade\r\nupgrade: websocket\r
 pub(super) fn write_end(out: &mut Vec<u8>, announced: &HeaderMap, trailers: Option<&HeaderMap>) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in trailers.into_iter().flatten() {
-        if !NEVER.contains(&name.as_str()) && has_token(announced, &TRAILER, name.as_str().as_bytes()) {
+        if passes_behind(announced, name) {
             field(out, name, value.as_bytes());
         }
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a field may stand behind a body whose head announced such fields.
+pub(crate) fn passes_behind(announced: &HeaderMap, name: &HeaderName) -> bool {
+    !NEVER.contains(&name.as_str()) && has_token(announced, &TRAILER, name.as_str().as_bytes())
 }
 
 /// Writes the line before a chunk of this size.
@@ -147,7 +152,7 @@ fn number(out: &mut Vec<u8>, before: &[u8], number: u64, hex: bool, after: &[u8]
 }
 
 /// What frames, routes, authenticates or decodes a message is of no use behind it.
-const NEVER: [&str; 14] = [
+const NEVER: [&str; 17] = [
     "authorization",
     "cache-control",
     "connection",
@@ -156,12 +161,15 @@ const NEVER: [&str; 14] = [
     "content-range",
     "content-type",
     "host",
+    "keep-alive",
     "max-forwards",
     "proxy-authenticate",
+    "proxy-connection",
     "set-cookie",
     "te",
     "trailer",
     "transfer-encoding",
+    "upgrade",
 ];
 
 #[cfg(test)]
