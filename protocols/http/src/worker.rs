@@ -66,7 +66,7 @@ impl HttpWorker {
 impl Worker for HttpWorker {
     async fn serve(self: Rc<Self>, client: BoxStream, facts: Facts) -> End {
         if facts.tls.as_ref().is_some_and(|tls| tls.alpn.as_deref() == Some(b"h2")) {
-            return two::serve(self, client, facts).await;
+            return Box::pin(two::serve(self, client, facts)).await;
         }
         let conn = Rc::new(Conn::new(self, client, facts));
         loop {
@@ -89,7 +89,7 @@ impl Worker for HttpWorker {
                 }
                 Finished::Preface if conn.worker.settings.options.http2 && conn.may_change() => {
                     let stream = conn.rewind();
-                    return two::serve(conn.worker.clone(), stream, conn.facts.clone()).await;
+                    return Box::pin(two::serve(conn.worker.clone(), stream, conn.facts.clone())).await;
                 }
                 Finished::Preface => {
                     let answer = Answer::bad_request("http2-preface");
