@@ -119,6 +119,15 @@ pub(crate) fn parameter<'u>(uri: &'u Uri, name: &[u8]) -> Option<&'u [u8]> {
     pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="))
 }
 
+/// All values of a query parameter; without `=` it has an empty one.
+pub(crate) fn parameters<'u>(uri: &'u Uri, name: &[u8]) -> impl Iterator<Item = &'u [u8]> {
+    let pairs = uri.query().into_iter().flat_map(|query| query.as_bytes().split(|&b| b == b'&'));
+    pairs.filter_map(move |pair| {
+        let behind = pair.strip_prefix(name)?;
+        if behind.is_empty() { Some(behind) } else { behind.strip_prefix(b"=") }
+    })
+}
+
 /// What the hashing methods use; `None`: what they use by themselves.
 fn hash(head: &request::Parts, on: &HashOn) -> Option<u64> {
     // Fixed keys: equal on every node and over restarts. Who chooses his own hash chooses his own server only.

@@ -115,6 +115,9 @@ fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<Admitt
         return Err(Answer::TOO_LARGE.into());
     }
     let settings = &worker.settings;
+    if settings.rules.doubt(head) {
+        return Err(Answer::bad_request("path-doubtful").into());
+    }
     let rule = settings.rules.find(head, conn.facts.client.ip());
     if let Some(answer) = rule.and_then(|(_, rule)| rule.answer(head)) {
         return Err(Refusal::Rule(Box::new(answer)));

@@ -110,9 +110,10 @@ impl Redirect {
                 Part::Text(text) => to.push(text.as_bytes()),
                 Part::Host => to.push(host(head)),
                 Part::Uri | Part::Path if to.is_empty() => {
-                    // Two slashes at the beginning would name a host, of the client's choice.
+                    // Two slashes at the beginning would name a host, of the client's choice; browsers take the other
+                    // slash for one.
                     to.push(b"/");
-                    to.push(part.of(head).trim_start_matches('/').as_bytes());
+                    to.push(part.of(head).trim_start_matches(['/', '\\']).as_bytes());
                 }
                 Part::Uri | Part::Path => to.push(part.of(head).as_bytes()),
                 Part::Query => {

@@ -9,7 +9,7 @@ use sekisho_api::Networks;
 
 use super::host::HostPattern;
 use super::path::PathPattern;
-use crate::keys::parameter;
+use crate::keys::parameters;
 
 /// What a rule wants of a request: all of it. What it says nothing of is any.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +51,7 @@ impl Criteria {
             && self.headers.iter().all(|(name, wanted)| {
                 wanted.meets(head.headers.get_all(name).iter().map(|value| value.as_bytes()))
             })
-            && self
-                .query
-                .iter()
-                .all(|(name, wanted)| wanted.meets(parameter(&head.uri, name.as_bytes()).into_iter()))
+            && self.query.iter().all(|(name, wanted)| wanted.meets(parameters(&head.uri, name.as_bytes())))
     }
 }
 
@@ -66,7 +63,8 @@ impl Wanted {
             Self::None => values.next().is_none(),
             Self::Exactly(wanted) => values.any(|value| value == wanted.as_bytes()),
             Self::Matching(expression) => {
-                values.any(|value| std::str::from_utf8(value).is_ok_and(|value| expression.is_match(value)))
+                // A byte that is no text must not lead around a rule.
+                values.any(|value| expression.is_match(&String::from_utf8_lossy(value)))
             }
         }
     }

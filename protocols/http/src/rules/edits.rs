@@ -62,7 +62,12 @@ impl Fields {
 
 /// The target with another path and the query as it was; `None` where that would be no target.
 fn rewritten(uri: &Uri, pattern: &PathPattern, with: &str) -> Option<Uri> {
-    let mut target = pattern.rewrite(&path::normal(uri.path()), with);
+    let (strict, loose) = path::readings(uri.path());
+    let meant = match loose {
+        Some(loose) if !pattern.matches(&strict) => loose.into_string().into(),
+        _ => strict,
+    };
+    let mut target = pattern.rewrite(&meant, with);
     if let Some(query) = uri.query() {
         target.push('?');
         target.push_str(query);

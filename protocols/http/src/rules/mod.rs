@@ -38,8 +38,18 @@ impl Rules {
         if self.0.is_empty() {
             return None;
         }
-        let path = path::normal(head.uri.path());
-        self.0.iter().enumerate().find(|(_, rule)| rule.criteria.match_all(head, &path, client))
+        let (strict, loose) = path::readings(head.uri.path());
+        let meant = |rule: &Rule, path: &str| rule.criteria.match_all(head, path, client);
+        self.0
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| meant(rule, &strict) || loose.as_ref().is_some_and(|loose| meant(rule, loose)))
+    }
+
+    /// Whether rules by path cannot be sure what a request asks for.
+    pub(crate) fn doubt(&self, head: &request::Parts) -> bool {
+        let by_path = |rule: &Rule| !matches!(rule.criteria.path, path::PathPattern::Any);
+        self.0.iter().any(by_path) && path::is_doubtful(head.uri.path())
     }
 
     /// The rule at a place that [`Rules::find`] gave.

@@ -50,6 +50,39 @@ fn rest<'p>(prefix: &str, path: &'p str) -> Option<&'p str> {
     path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The ways in which a server may read a path, each in its normal form: as RFC 3986 has it, and, where that differs, as
+/// servers do that take an escaped slash (nginx) or the other slash (IIS) for a slash, and leave out what stands behind
+/// a semicolon in a segment (Tomcat).
+pub(super) fn readings(path: &str) -> (Cow<'_, str>, Option<Box<str>>) {
+    let strict = normal(path);
+    let loose: Option<Box<str>> = loosened(path).map(|loose| normal(&loose).into());
+    let loose = loose.filter(|loose| **loose != *strict);
+    (strict, loose)
+}
+
+/// Whether some servers would go up in this path where others see a name: no rule can mean both, and no browser sends it.
+pub(super) fn is_doubtful(path: &str) -> bool {
+    let ups = |text: &str| text.split('/').filter(|segment| *segment == "..").count();
+    loosened(path).is_some_and(|loose| ups(&loose) != ups(&unescape(path)))
+}
+
+fn loosened(path: &str) -> Option<String> {
+    if !path.contains([';', '\\', '%']) {
+        return None;
+    }
+    let mut text = unescape(path);
+    for slash in ["%2F", "%5C", "\\"] {
+        text = text.replace(slash, "/");
+    }
+    // An escaped semicolon is part of a name to all servers known.
+    Some(
+        text.split('/')
+            .map(|segment| segment.split(';').next().unwrap_or_default())
+            .collect::<Vec<_>>()
+            .join("/"),
+    )
+}
+
 /// A path in its normal form (RFC 3986, section 6.2.2): escapes of characters that need none are undone, the others have
 /// upper-case digits, `.` and `..` are resolved, and of several slashes in a row one stays. However it is spelt, a path
 /// that a server may take for another one meets that one's rules.
@@ -84,7 +117,8 @@ fn unescape(path: &str) -> String {
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('%') {
         text.push_str(before);
-        let byte = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match byte {
             Some(byte) if unreserved(byte) => text.push(char::from(byte)),
             Some(byte) => text.push_str(&format!("%{byte:02X}")),
@@ -123,6 +157,7 @@ mod tests {
             ("/%61dmin/%2e%2E/x", "/x"),
             ("/a%2fb", "/a%2Fb"),
             ("/%zz%4", "/%zz%4"),
+            ("/%+1", "/%+1"),
             ("/a%", "/a%"),
             ("/...", "/..."),
             ("*", "*"),

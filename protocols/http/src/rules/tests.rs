@@ -99,14 +99,66 @@ fn everything_that_a_rule_wants_must_be_there() {
 #[test]
 fn no_spelling_of_a_path_gets_around_its_rule() {
     let rules = rules("rules = [{ path-prefix = '/admin', answer = 403 }]");
-    for target in
-        ["/admin", "/admin/", "//admin/x", "/%61dmin", "/x/../admin", "/./admin/x", "/x/%2e%2e/admin"]
-    {
+    for target in [
+        "/admin",
+        "/admin/",
+        "//admin/x",
+        "/%61dmin",
+        "/x/../admin",
+        "/./admin/x",
+        "/x/%2e%2e/admin",
+        "/admin%2fx",
+        "/%2Fadmin",
+        "/\\admin",
+        "/admin;a=1/x",
+    ] {
         let head = head("GET", target, &[]);
         let answer = rules.find(&head, client()).and_then(|(_, rule)| rule.answer(&head));
         assert_eq!(answer.map(|answer| answer.status().as_u16()), Some(403), "{target}");
     }
-    assert!(rules.find(&head("GET", "/administration", &[]), client()).is_none());
+    for target in ["/administration", "/x%2fadmin", "/x;admin", "/admin%3bx"] {
+        assert!(rules.find(&head("GET", target, &[]), client()).is_none(), "{target}");
+    }
+}
+
+#[test]
+fn rule_sees_every_value_of_what_is_repeated_and_names_without_one() {
+    let rules = rules(
+        "rules = [{ query = { debug = '!' }, headers = { x-a = '!' }, pool = 'api' }, \
+         { query = { mode = 'raw' }, answer = 403 }, { headers = { x-a = '~^bad' }, pool = 'beta' }]",
+    );
+    assert_eq!(pool(&rules, &head("GET", "/?a=1", &[])), 1);
+    let refused = |target| rules.find(&head("GET", target, &[]), client()).map(|(place, _)| place);
+    assert_eq!(refused("/?debug&mode=fine&mode=raw"), Some(1));
+    assert_eq!(refused("/?debug=&mode=fine"), None);
+    let mut odd = head("GET", "/", &[("x-a", "good")]);
+    odd.headers.append("x-a", http::HeaderValue::from_bytes(b"bad\xff").unwrap());
+    assert_eq!(pool(&rules, &odd), 2);
+}
+
+#[test]
+fn path_that_goes_up_for_some_servers_alone_meets_no_rule_by_path() {
+    let by_path = rules("rules = [{ path-prefix = '/open', pool = 'api' }, { answer = 403 }]");
+    for target in
+        ["/open/..%2fadmin", "/open%5c..%5Cadmin", "/open/..;/admin", "/open/%2e%2e;x/admin", "/\\..\\a"]
+    {
+        assert!(by_path.doubt(&head("GET", target, &[])), "{target}");
+    }
+    for target in ["/open/a%2fb;v=1", "/open/..a%2fb", "/open/../a", "/open/%2e%2e/a"] {
+        assert!(!by_path.doubt(&head("GET", target, &[])), "{target}");
+    }
+    assert!(!rules("rules = [{ method = 'PUT', answer = 405 }]").doubt(&head("GET", "/..%2fa", &[])));
+}
+
+#[test]
+fn path_is_rewritten_as_the_rule_read_it() {
+    let rules = rules("rules = [{ path-prefix = '/old', rewrite = '/new' }]");
+    for (target, expected) in [("/old/a%2fb;v=1?q", "/new/a%2Fb;v=1?q"), ("/%2fold/a?q", "/new/a?q")] {
+        let mut head = head("GET", target, &[]);
+        let (_, rule) = rules.find(&head, client()).unwrap();
+        rule.edit_request(&mut head);
+        assert_eq!(head.uri.to_string(), expected);
+    }
 }
 
 #[test]
@@ -135,6 +187,7 @@ fn redirect_names_what_was_asked_for_and_never_a_host_of_the_clients_choice() {
     assert_eq!(location("https://new.example{path}", "/a?b=1"), "https://new.example/a");
     assert_eq!(location("/moved{query}", "/a?b=1"), "/moved?b=1");
     assert_eq!(location("{uri}", "//evil.example/x"), "/evil.example/x");
+    assert_eq!(location("{uri}", "/\\/evil.example/x"), "/evil.example/x");
     assert_eq!(location("/{path}", "//evil.example/x"), "/evil.example/x");
 }
 
