@@ -35,6 +35,11 @@ fn user_reaches_the_server_however_it_logs_in() {
 }
 
 #[test]
+fn what_answers_no_challenge_of_the_server_never_reaches_it() {
+    laws(vip(false, &[("mechanisms", &["plain", "login", "xoauth2"])]), fixtures!["cancelled"]);
+}
+
+#[test]
 fn every_login_is_routed_anew_and_refusals_are_the_servers_own() {
     laws(vip(false, &[]), fixtures!["refused", "xclient"]);
 }

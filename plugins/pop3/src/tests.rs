@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use sekisho_api::settings::{Node, Problems, Section, Table, Value};
-use sekisho_api::{Converse, Facts, IdentityRules, Input, Networks, Protocol, Step, TlsFacts, VipContext};
+use sekisho_api::{
+    Converse, Facts, Handler, IdentityRules, Input, Network, Networks, Protocol, Step, TlsFacts, VipContext,
+};
 
 use crate::Pop3;
 
@@ -32,6 +34,30 @@ fn user_reaches_the_server_however_it_logs_in() {
     let mechanisms: &[_] = &[("mechanisms", &["plain", "login", "xoauth2"][..])];
     laws(vip(false, mechanisms), fixtures!["login", "sasl", "tokens"]);
     laws(vip(false, &[("mechanisms", &["scram-sha-256"])]), fixtures!["scram"]);
+}
+
+#[test]
+fn what_answers_no_challenge_of_the_server_never_reaches_it() {
+    laws(vip(false, &[("mechanisms", &["scram-sha-256"])]), fixtures!["cancelled"]);
+}
+
+#[test]
+fn clients_of_a_trusted_gateway_are_for_that_one_to_strike() {
+    let identity = IdentityRules::default();
+    let trusted = ["192.0.2.0/24".parse::<Network>().unwrap()].into_iter().collect();
+    let vip = VipContext {
+        name: "v",
+        persist: &[],
+        identity: &identity,
+        tls: false,
+        start_tls: false,
+        pools: &["p".into()],
+        pool_settings: &[],
+        trusted: &trusted,
+    };
+    let handler = Pop3.configure(&mut Section::absent(0..0, &Problems::new()), &vip);
+    let Some(Handler::Conversation(converse)) = handler else { panic!("{handler:?}") };
+    laws(converse, fixtures!["gateway"]);
 }
 
 #[test]

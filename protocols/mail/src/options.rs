@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sekisho_api::settings::{Problem, Section};
-use sekisho_api::{IdentityRules, PoolSettings, VipContext};
+use sekisho_api::{IdentityRules, Networks, PoolSettings, VipContext};
 
 use crate::{Dialect, Mechanism, NameIn, settings};
 
@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) max_failed_logins: u8,
     /// Servers are told the client's address by XCLIENT.
     pub(crate) tell_address: bool,
+    /// Other gateways, and web mail.
+    pub(crate) trusted: Networks,
 }
 
 /// The options of one pool.
@@ -66,6 +68,7 @@ impl Options {
             external_identity: settings::external_identity(section),
             max_failed_logins: settings::max_failed_logins(section),
             tell_address: pool.is_none_or(|pool| pool.tell_address),
+            trusted: vip.trusted.clone(),
         }
     }
 

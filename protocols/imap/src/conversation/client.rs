@@ -156,12 +156,13 @@ impl Visit {
         self.said > SAID
     }
 
-    /// The client's word to a challenge of the server.
+    /// The client's word to a challenge of the server; what is no response cancels the mechanism.
     pub(super) fn answer(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
         let Some((text, length)) = line(bytes, COMMAND_MAX).map_err(overlong)? else {
             return Ok(Step::NeedMore);
         };
         self.stage = Stage::Judging;
+        let text = decode(text).map_or(&b"*"[..], |_| text);
         Ok(Step::Replace(length, wiped(Secret::new([text, b"\r\n"].concat()))))
     }
 

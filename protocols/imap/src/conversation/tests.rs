@@ -77,6 +77,14 @@ fn scram_is_passed_on_line_by_line_and_not_for_ever() {
 }
 
 #[test]
+fn what_answers_no_challenge_of_the_server_never_reaches_it() {
+    let scram = Options::offering(&[Mechanism::ScramSha256], "", false, false);
+    let greeting = r#"> client "* OK [CAPABILITY IMAP4rev1 LITERAL- SASL-IR ID AUTH=SCRAM-SHA-256] hi\r\n"
+"#;
+    laws(scram, greeting, fixtures!["cancelled"]);
+}
+
+#[test]
 fn certificate_logs_in_where_the_client_has_shown_one() {
     let options = Arc::new(Options::offering(&[Mechanism::External], "", false, false));
     let subject = |text: &str| TlsFacts { client_subject: Some(text.into()), ..TlsFacts::default() };

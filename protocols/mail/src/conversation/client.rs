@@ -1,12 +1,13 @@
 //! The client's words before login.
 
+use bytes::Bytes;
 use sekisho_api::{Fault, Route, Step};
 
 use super::attempt::Attempt;
 use super::{COMMANDS, MISTAKES, SAID, Stage, Visit};
 use crate::exchange::Exchange;
 use crate::line::{LINE_MAX, Overlong, RESPONSE_MAX, within};
-use crate::{Command, Credentials, Dialect, LoginStep, Mechanism, Secret, Word, decode};
+use crate::{Command, Credentials, Dialect, LoginStep, Mechanism, Secret, Word, decode, encode};
 
 impl<D: Dialect> Visit<D> {
     /// The first command in `bytes`.
@@ -124,11 +125,16 @@ impl<D: Dialect> Visit<D> {
         Step::Route(length, Box::new(route))
     }
 
-    /// The client's word to a challenge of the server goes to it as it is: both speak the same dialect.
-    pub(super) fn pass_response(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
+    /// The client's word to a challenge of the server is said again as the gateway writes it, so that both see the same
+    /// end of it; what is no response cancels the mechanism.
+    pub(super) fn answer(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
         let Some(length) = self.framed(bytes, RESPONSE_MAX)? else { return Ok(Step::NeedMore) };
         self.stage = Stage::Judging;
-        Ok(Step::Pass(length))
+        let text = self.dialect.response(bytes.get(..length).unwrap_or_default()).map(Secret::new);
+        let response = text.and_then(|text| decode(&text));
+        let answer =
+            response.map_or_else(|| self.dialect.answer("*"), |it| self.dialect.answer(&encode(&it)));
+        Ok(Step::Replace(length, Bytes::from_owner(Secret::new(answer.into_bytes()))))
     }
 
     fn framed(&self, bytes: &[u8], max: usize) -> Result<Option<usize>, Fault> {

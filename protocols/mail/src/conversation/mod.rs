@@ -30,6 +30,7 @@ impl<D: Dialect> Converse for Desk<D> {
             options: self.options.clone(),
             client: facts.client,
             id: facts.id,
+            trusted: self.options.trusted.contains(facts.client.ip()),
             secured: false,
             subject: None,
             stage: Stage::Talking,
@@ -67,6 +68,8 @@ struct Visit<D> {
     client: SocketAddr,
     /// The connection's number.
     id: u64,
+    /// The client is another gateway, and what its own clients guess is for it to count.
+    trusted: bool,
     /// TLS to the client is up.
     secured: bool,
     /// Who the client's certificate says it is.
@@ -158,7 +161,7 @@ impl<D: Dialect> Conversation for Visit<D> {
             }
             (Stage::Talking, Input::Client(bytes)) => self.command(bytes),
             (Stage::Asking(_), Input::Client(bytes)) => self.response(bytes),
-            (Stage::Challenged, Input::Client(bytes)) => self.pass_response(bytes),
+            (Stage::Challenged, Input::Client(bytes)) => self.answer(bytes),
             (Stage::Talking | Stage::Asking(_) | Stage::Striking(_) | Stage::Struck(_), _)
             | (_, Input::Client(_)) => Ok(Step::Wait),
             (_, input) => self.serve(input),

@@ -184,6 +184,10 @@ impl<D: Dialect> Visit<D> {
             },
             Outcome::Bad => {
                 self.refusals = self.refusals.saturating_add(1);
+                if self.trusted {
+                    self.stage = Stage::Refused;
+                    return Step::Pass(length);
+                }
                 let words = bytes.get(..length).unwrap_or_default();
                 (self.stage, self.attempt) = (Stage::Striking(Bytes::copy_from_slice(words)), None);
                 Step::Release(length)
