@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sekisho_api::Key;
+use sekisho_api::{Key, KeyKind};
 use siphasher::sip::SipHasher13;
 
 use crate::clock::{Clock, Moment};
@@ -213,6 +213,8 @@ impl Table {
                     let bound = shard.server(slot)?;
                     if **bound != **server {
                         match keep(bound) {
+                            // A user's connections are counted wherever they are.
+                            Some(true) if key.kind() == KeyKind::USER => {}
                             Some(true) => return None,
                             None if scope.is_none() => continue,
                             _ => shard.assign(slot, server, self.version()),

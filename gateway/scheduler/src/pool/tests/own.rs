@@ -86,3 +86,21 @@ fn user_has_no_more_connections_than_allowed_whatever_the_address() {
     drop(two);
     assert!(matches!(choose(3).unwrap().why(), Why::Persisted(_)));
 }
+
+#[test]
+fn user_is_counted_on_servers_that_are_not_its_own_too() {
+    let servers =
+        ["a", "b", "c"].map(|name| ServerSpec { max_connections: Some(1), ..server(name) }).to_vec();
+    let bench = Bench::with(vec![pool(Method::RoundRobin, servers)], by_user());
+    let route = user("anna");
+    let choose = |client| {
+        let ask = Ask { user_limit: Some(2), ..bench.ask(&route, client) };
+        bench.pool().choose(&ask, bench.now)
+    };
+    let (one, two) = (choose(1).unwrap(), choose(2).unwrap());
+    assert_ne!(name(&one), name(&two), "its own server is full");
+    assert_eq!(choose(3).map(|lease| name(&lease)), Err(Unavailable::UserLimit));
+    let own = name(&one);
+    drop((one, two));
+    assert_eq!(name(&choose(3).unwrap()), own, "and it keeps its own");
+}
