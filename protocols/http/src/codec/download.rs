@@ -51,6 +51,13 @@ impl Download {
         Self::Relay(relay)
     }
 
+    /// Whether little of it is read at a time.
+    pub(crate) fn be_modest(&mut self, modest: bool) {
+        if let Self::Relay(Relay { upstream: Some(upstream), .. }) = self {
+            upstream.be_modest(modest);
+        }
+    }
+
     /// The protocol that the server has changed to.
     pub(crate) fn tunnel(upstream: Box<Upstream>, exchange: Exchange) -> Self {
         Self::Tunnel(Tunnel::new(upstream, exchange))

@@ -38,6 +38,11 @@ impl Running {
         Self(account.clone())
     }
 
+    /// Whether the connection has so many requests that each has to be content with little memory.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.0.running.get() > CROWD
+    }
+
     /// It was answered, or the client was told why not.
     pub(super) fn answered(&self) {
         self.0.answered.set(self.0.answered.get() + 1);
@@ -59,3 +64,6 @@ impl Drop for Running {
         self.0.running.set(self.0.running.get().saturating_sub(1));
     }
 }
+
+/// Requests at once above which each has less memory.
+const CROWD: usize = 8;

@@ -68,7 +68,7 @@ pub(super) async fn exchange(
         Err(answer) => proxy::refused(&conn, &head, answer),
     };
     running.answered();
-    answer(&conn, respond, response, to_head).await;
+    answer(&conn, &running, respond, response, to_head).await;
     running.ended(conn.now());
 }
 
@@ -104,7 +104,13 @@ fn late(conn: &Conn, tick: &mut Local<'static, ()>, cx: &mut Context<'_>) -> boo
 }
 
 /// Sends an answer. Only a client that withdrew the request or left makes it fail, and the connection sees that itself.
-async fn answer(conn: &Conn, mut respond: SendResponse<Bytes>, response: Response<Download>, to_head: bool) {
+async fn answer(
+    conn: &Conn,
+    running: &Running,
+    mut respond: SendResponse<Bytes>,
+    response: Response<Download>,
+    to_head: bool,
+) {
     let (mut head, body) = response.into_parts();
     head.version = Version::HTTP_2;
     head.headers.remove(CONNECTION);
@@ -120,12 +126,18 @@ async fn answer(conn: &Conn, mut respond: SendResponse<Bytes>, response: Respons
     let announced = head.headers.get_all(TRAILER).iter().map(|line| (TRAILER, line.clone())).collect();
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), empty) else { return };
     if !empty {
-        pump(conn, stream, body, announced).await;
+        pump(conn, running, stream, body, announced).await;
     }
 }
 
 /// Sends a body, as fast as the client takes it.
-async fn pump(conn: &Conn, mut stream: SendStream<Bytes>, mut body: Download, announced: HeaderMap) {
+async fn pump(
+    conn: &Conn,
+    running: &Running,
+    mut stream: SendStream<Bytes>,
+    mut body: Download,
+    announced: HeaderMap,
+) {
     let mut tick = conn.worker.tick();
     let mut waiting = Bytes::new();
     let mut over = false;
@@ -154,6 +166,7 @@ async fn pump(conn: &Conn, mut stream: SendStream<Bytes>, mut body: Download, an
                     Poll::Pending => return Poll::Pending,
                 }
             }
+            body.be_modest(running.is_crowded());
             match Pin::new(&mut body).poll_frame(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => {

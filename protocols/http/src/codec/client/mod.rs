@@ -68,6 +68,8 @@ pub(crate) struct Upstream {
     /// Bytes of requests before this one, and of all answers.
     moved: u64,
     shareable: bool,
+    /// Reads stay small, however fast they are filled.
+    modest: bool,
 }
 
 /// Why a request got no answer.
@@ -111,6 +113,7 @@ impl Upstream {
             keeps: true,
             moved: 0,
             shareable,
+            modest: false,
         })
     }
 
@@ -138,7 +141,7 @@ impl Upstream {
         self.moved += request.written();
         request.finish(buffers);
         self.give_buffer(buffers);
-        (self.room, self.full) = (buffers::SMALL, false);
+        (self.room, self.full, self.modest) = (buffers::SMALL, false, false);
         clean
     }
 
@@ -178,6 +181,11 @@ impl Upstream {
     /// The length of the answer's body, or of what is left of it, if it is known.
     pub(crate) fn length(&self) -> Option<u64> {
         self.body.left()
+    }
+
+    /// Whether it reads little at a time: its client has many answers at once, of which each may have to wait.
+    pub(super) fn be_modest(&mut self, modest: bool) {
+        self.modest = modest;
     }
 
     /// Whether the answer's last byte has been read.
@@ -305,9 +313,10 @@ impl Upstream {
 
     /// Reads once. A buffer is borrowed only while there are bytes for it; it grows while a body fills it.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffers: &Buffers) -> Poll<io::Result<usize>> {
-        if self.full && self.input.is_empty() && self.room < buffers::LARGE {
+        let room = if self.modest { buffers::SMALL } else { buffers::LARGE };
+        if self.full && self.input.is_empty() && self.room != room {
             self.give_buffer(buffers);
-            self.room = buffers::LARGE;
+            self.room = room;
         }
         if !self.held {
             self.held = true;

@@ -1,13 +1,16 @@
 //! Answers are read in one way, strictly, however they are cut.
 
+use std::task::{Context, Poll, Waker};
+
 use bytes::BytesMut;
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 
 use super::answer::{self, Asked, Head, Parsed};
 use super::body::Body;
 use super::framing::{Framing, of_answer};
-use super::{Malformed, request};
+use super::{Buffers, Malformed, Upstream, buffers, request};
 use crate::codec::chunks::Piece;
+use crate::codec::testing::Scripted;
 
 mod oracle;
 
@@ -353,4 +356,24 @@ fn declared_trailers_do_not_frame_or_route() {
     let mut bytes = Vec::new();
     request::write_last_chunk(&mut bytes, &trailers, &declared);
     assert_eq!(bytes, b"0\r\nx-sum: 1\r\n\r\n");
+}
+
+#[test]
+fn modest_connection_reads_little_at_a_time_and_another_one_more_and_more() {
+    let largest = |modest| {
+        let (stream, end) = Scripted::pair();
+        end.borrow_mut().sent.push_back(vec![b'x'; 1 << 20]);
+        let mut upstream = Upstream::new(stream, 4096, true);
+        upstream.body = Body::Length(1 << 20);
+        upstream.be_modest(modest);
+        let (shelf, mut cx) = (Buffers::default(), Context::from_waker(Waker::noop()));
+        let mut largest = 0;
+        while !upstream.over() {
+            let Poll::Ready(Some(Ok(frame))) = upstream.poll_frame(&mut cx, &shelf) else { panic!("stuck") };
+            largest = largest.max(frame.into_data().unwrap().len());
+        }
+        largest
+    };
+    assert!(largest(true) <= 2 * buffers::SMALL, "{}", largest(true));
+    assert!(largest(false) > 2 * buffers::SMALL);
 }
