@@ -194,9 +194,10 @@ fn end(error: &h2::Error) -> End {
 
 /// What a stream may send before its server has taken it: what a fast upload needs over ten milliseconds.
 const STREAM_WINDOW: u32 = 256 * 1024;
-/// The same for all streams of a connection together: the most memory that one client's uploads take. Large enough that
-/// the small frames of many streams are not taken for a flood.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// The same for all streams of a connection together: the most memory that one client's uploads take. Large enough that a
+/// few uploads that are stuck stop no other, and that small frames are not taken for a flood: `h2` bears as many of them
+/// unread as half of it has room for.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// What of an answer waits for the client at the most, beside what the kernel holds.
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams that the client withdrew and that are still remembered, or not even looked at.

@@ -299,3 +299,109 @@ fn client_that_breaks_the_rules_of_the_connection_is_in_the_records() {
         assert_eq!(rig.records().len(), 1, "{:?}", rig.records());
     });
 }
+
+#[test]
+fn stream_that_is_withdrawn_gives_its_server_back_at_every_stage_and_so_does_a_connection_that_is_gone() {
+    test(async {
+        let origin = Origin::new(|seen| match seen.line().contains("/begun") {
+            true => Reply::say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegun"),
+            false => Reply::Silence,
+        })
+        .await;
+        let rig = Rig::new("", &[&origin]).await;
+        for reset in [true, false] {
+            let (mut client, connection) = client(&rig).await;
+            let (upload, mut uploading) = client.send_request(request(Method::POST, "/"), false).unwrap();
+            uploading.send_data("some".into(), false).unwrap();
+            let (waiting, mut asked) = client.send_request(request(Method::GET, "/"), true).unwrap();
+            let (answer, mut begun) = client.send_request(request(Method::GET, "/begun"), true).unwrap();
+            let mut body = answer.await.unwrap().into_body();
+            assert_eq!(body.data().await.unwrap().unwrap(), "begun");
+            while rig.leases() < 3 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            if reset {
+                for stream in [&mut uploading, &mut asked, &mut begun] {
+                    stream.send_reset(Reason::CANCEL);
+                }
+            } else {
+                connection.abort();
+            }
+            while rig.leases() > 0 || origin.open.get() > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            drop((upload, waiting, body));
+        }
+        rig.quiet().await;
+        let records = rig.booked(6).await;
+        assert_eq!(records.len(), 6, "{records:?}");
+    });
+}
+
+#[test]
+fn upload_or_download_that_stalls_ends_after_the_bodys_deadline_and_others_go_on() {
+    test(async {
+        let origin = Origin::new(|seen| match seen.line().contains("/begun") {
+            true => Reply::say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegun"),
+            false => Reply::ok("a"),
+        })
+        .await;
+        let rig = Rig::new("body-timeout = \"100ms\"", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let (stalled, _upload) = client.send_request(request(Method::POST, "/"), false).unwrap();
+        let begun = get(&mut client, request(Method::GET, "/begun")).await;
+        assert_eq!(stalled.await.unwrap().status(), 408);
+        assert_eq!(whole(begun).await.unwrap_err().reason(), Some(Reason::INTERNAL_ERROR));
+        assert_eq!(whole(get(&mut client, request(Method::GET, "/")).await).await.unwrap(), "a");
+        assert_eq!(rig.leases(), 0);
+    });
+}
+
+#[test]
+fn draining_lets_a_client_take_its_answer_and_begin_nothing_else() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, connection) = client(&rig).await;
+        let (response, mut body) = client.send_request(request(Method::POST, "/"), false).unwrap();
+        body.send_data("some".into(), false).unwrap();
+        while origin.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        rig.core.draining.set(true);
+        rig.core.drained.notify_waiters();
+        let (mut idle, gone) = self::client(&rig).await;
+        body.send_data("more".into(), true).unwrap();
+        assert_eq!(whole(response.await.unwrap()).await.unwrap(), "a");
+        connection.await.unwrap().unwrap();
+        assert!(client.send_request(request(Method::GET, "/"), true).is_err());
+        let _ = idle.send_request(request(Method::GET, "/"), true);
+        let _ = gone.await;
+        rig.quiet().await;
+    });
+}
+
+#[test]
+fn uploads_that_are_stuck_leave_room_for_others_and_small_pieces_are_no_flood() {
+    test(async {
+        let origin = Origin::new(|seen| match seen.line().contains("/stuck") {
+            true => Reply::Early(Vec::new()),
+            false => Reply::ok("a"),
+        })
+        .await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let mut uploads = Vec::new();
+        for _ in 0..8 {
+            let (response, mut body) = client.send_request(request(Method::POST, "/stuck"), false).unwrap();
+            body.send_data(vec![b'x'; 16 << 20].into(), false).unwrap();
+            uploads.push((response, body));
+        }
+        let (response, mut body) = client.send_request(request(Method::POST, "/small"), false).unwrap();
+        for _ in 0..3000 {
+            body.send_data("x".into(), false).unwrap();
+        }
+        body.send_data(vec![b'x'; 200_000].into(), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+    });
+}
