@@ -54,7 +54,8 @@ pub enum Input<'a> {
     /// TLS on this side is up. What was buffered in clear before it is gone.
     Secured(Side, &'a TlsFacts),
     /// This side will send nothing more; everything it sent has been consumed or cannot be. A server that ends before
-    /// [`Step::Commit`] is a failing server: instead of this, `Connected` comes with another one.
+    /// [`Step::Commit`] is a failing server: instead of this, `Connected` comes with another one. One that had been told
+    /// something counts as such once another one has been committed to: its client may be why.
     Ended(Side),
     /// The core would like the conversation to end at the next safe point. Not an order.
     Draining,

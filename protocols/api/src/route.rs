@@ -19,6 +19,9 @@ pub struct Route {
     pub hash: Option<u64>,
     /// Servers that must not be chosen, by [`crate::server::Server::id`]: those already tried for this client.
     pub exclude: SmallVec<[u64; 4]>,
+    /// Of these, the ones that failed once they had been told something. It may be this client's own words that they do
+    /// not take, and its word for who it is nobody has verified yet: what is remembered of that person stays.
+    pub doubted: SmallVec<[u64; 2]>,
     /// How the client became known, a constant word of the protocol's: `cookie`, `weak-cookie`, `login`. For the log, the
     /// metrics and whoever asks for a decision's reasons.
     pub by: Option<&'static str>,

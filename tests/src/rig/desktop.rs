@@ -26,6 +26,8 @@ pub enum Manner {
     Strange,
     /// The end of the connection.
     Leaves,
+    /// As `Confirms`; the end of the connection to whoever begins with a preconnection PDU, as xrdp has it.
+    Picky,
 }
 
 impl Desktop {
@@ -34,7 +36,8 @@ impl Desktop {
         Self::start_at(name, manner, SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    fn start_at(name: &'static str, manner: Manner, address: SocketAddr) -> Self {
+    /// A server at this address.
+    pub fn start_at(name: &'static str, manner: Manner, address: SocketAddr) -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let record = heard.clone();
         let serve = move |stream| serve(name, manner, &record, stream);
@@ -70,13 +73,19 @@ fn serve(name: &str, manner: Manner, record: &Mutex<Vec<Vec<u8>>>, mut stream: T
     if stream.read_exact(&mut packet).is_err() {
         return;
     }
+    if manner == Manner::Picky && packet[0] != 3 {
+        let _ = stream.shutdown(Shutdown::Both);
+        return;
+    }
     packet.resize(usize::from(u16::from_be_bytes([packet[2], packet[3]])).max(4), 0);
     if stream.read_exact(&mut packet[4..]).is_err() {
         return;
     }
     record.lock().unwrap().push(packet);
     let answer: &[u8] = match manner {
-        Manner::Confirms => b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x01\x08\x00\x02\x00\x00\x00",
+        Manner::Confirms | Manner::Picky => {
+            b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x01\x08\x00\x02\x00\x00\x00"
+        }
         Manner::Mute => b"",
         Manner::Strange => b"SSH-2.0-OpenSSH_9.2\r\n",
         Manner::Leaves => {
@@ -85,7 +94,7 @@ fn serve(name: &str, manner: Manner, record: &Mutex<Vec<Vec<u8>>>, mut stream: T
         }
     };
     let said = stream.write_all(answer).and_then(|()| match manner {
-        Manner::Confirms => writeln!(stream, "{name}"),
+        Manner::Confirms | Manner::Picky => writeln!(stream, "{name}"),
         _ => Ok(()),
     });
     let mut buffer = [0; 16 * 1024];

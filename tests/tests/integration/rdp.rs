@@ -230,6 +230,53 @@ fn dead_leaving_strange_and_mute_servers_cost_the_user_nothing() {
 }
 
 #[test]
+fn client_that_no_server_takes_neither_moves_the_user_whom_it_names_nor_takes_a_server_out() {
+    let servers = ["one", "two", "three"].map(|name| Desktop::start(name, Manner::Picky));
+    let rig = farm("", &[&servers[0], &servers[1], &servers[2]]);
+    let users: Vec<String> = (0..6).map(|n| format!("Cookie: mstshash=user{n}")).collect();
+    let homes: Vec<String> = users.iter().map(|user| desktop(&rig, user)).collect();
+    let preconnection = [16, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 42, 0, 0, 0];
+    let strange = |user: &String| [&preconnection[..], &request(user)].concat();
+    for _ in 0..3 {
+        // All at once, so that failures stand in a row.
+        let mut strangers: Vec<TcpStream> =
+            users.iter().map(|_| connect([127, 0, 0, 1], rig.address("v"))).collect();
+        for (stream, user) in strangers.iter_mut().zip(&users) {
+            stream.write_all(&strange(user)).unwrap();
+        }
+        for mut stream in strangers {
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).unwrap();
+            assert_eq!(said, DISCONNECT);
+        }
+    }
+    let pool = rig.gateway().scheduler().pool("p").unwrap().clone();
+    for server in pool.servers() {
+        assert_eq!((server.state().to_string().as_str(), server.failures()), ("up", 0));
+    }
+    assert_eq!(users.iter().map(|user| desktop(&rig, user)).collect::<Vec<_>>(), homes);
+}
+
+#[test]
+fn user_whom_another_server_takes_moves_there_and_the_one_that_would_not_counts_as_failing() {
+    let mut servers = three();
+    let rig = farm("", &[&servers[0], &servers[1], &servers[2]]);
+    let home = desktop(&rig, "Cookie: mstshash=alice");
+    let place = ["one", "two", "three"].iter().position(|name| *name == home).unwrap();
+    let address = servers[place].address();
+    servers[place].kill();
+    servers[place] = Desktop::start_at("bad", Manner::Leaves, address);
+    let moved = desktop(&rig, "Cookie: mstshash=alice");
+    assert_ne!(moved, home);
+    let pool = rig.gateway().scheduler().pool("p").unwrap().clone();
+    assert_eq!(pool.servers()[place].failures(), 1);
+    for _ in 0..3 {
+        assert_eq!(desktop(&rig, "Cookie: mstshash=alice"), moved);
+    }
+    assert_eq!(servers[place].heard().len(), 1);
+}
+
+#[test]
 fn user_moves_once_when_the_server_dies_and_nobody_else_does() {
     let mut servers = three();
     let rig = farm("", &[&servers[0], &servers[1], &servers[2]]);

@@ -3,7 +3,7 @@
 use std::task::Poll;
 use std::time::Instant;
 
-use sekisho_api::{Connected, Core, End, Failure, Key, Observation, Side, Stream, Unavailable, Why};
+use sekisho_api::{Connected, Core, End, Failure, Key, Observation, Server, Side, Stream, Unavailable, Why};
 use sekisho_engine::Engine;
 
 use super::Driver;
@@ -22,6 +22,36 @@ impl Driver<'_> {
                 self.route.exclude.push(lease.server().id());
             }
             lease.settle(now);
+        }
+    }
+
+    /// Gives up a server that failed before the client heard of it. If it was told anything, that may be the client's
+    /// doing: whoever names another's user, and says what no server takes, must neither take servers out nor move that
+    /// user. It counts as failing once another server has taken the same client.
+    pub(super) fn doubt(&mut self) {
+        if let Some((_, lease)) = self.server.as_ref().filter(|_| self.told) {
+            self.route.doubted.push(lease.server().id());
+            self.route.exclude.push(lease.server().id());
+            return self.release(None);
+        }
+        self.release(Some(Failure::Reset));
+    }
+
+    /// Another server has taken the client that these failed: it was not the client's doing, and it moves there.
+    pub(super) fn blame(&mut self) {
+        let doubted = std::mem::take(&mut self.route.doubted);
+        if doubted.is_empty() {
+            return;
+        }
+        self.worker.with_live(|live| {
+            for side in doubted.into_iter().filter_map(|id| live.server(id)) {
+                side.state.observe(Observation::Failed(Failure::Reset), Instant::now());
+            }
+        });
+        let Some((_, lease)) = &self.server else { return };
+        let persist = &self.serving.live.vip.persist;
+        for key in self.route.keys.iter().filter(|key| persist.iter().any(|it| it.kind() == key.kind())) {
+            self.serving.core.learn(&self.route, key.clone(), lease);
         }
     }
 
@@ -56,7 +86,7 @@ impl Driver<'_> {
                     let tls = io.tls().cloned();
                     let start_tls = self.serving.core.starts_tls(&lease);
                     self.server = Some((io, lease));
-                    self.kept_alive = false;
+                    (self.kept_alive, self.told) = (false, false);
                     (self.owes, self.heard) = (Some(Instant::now()), false);
                     self.engine.connected(Connected { name, tls, start_tls, attempt: self.ended.attempts });
                     return Ok(());

@@ -61,6 +61,7 @@ pub(crate) async fn run(
         listed: None,
         engine: Engine::new(conversation, facts, limits),
         route: Route::new(),
+        told: false,
         ended: Ended {
             end: End::Done,
             received: 0,
@@ -96,6 +97,8 @@ struct Driver<'a> {
     listed: Option<Listed>,
     engine: Engine,
     route: Route,
+    /// Whether the server was told anything.
+    told: bool,
     ended: Ended,
     began: Instant,
     /// Until when the client has to say what a server is chosen by.
@@ -120,7 +123,11 @@ impl Driver<'_> {
             self.engine.barred();
         }
         loop {
-            match self.engine.next() {
+            let action = self.engine.next();
+            if self.engine.committed() {
+                self.blame();
+            }
+            match action {
                 Action::Write(side, bytes) => {
                     if let Err(end) = self.write(side, &bytes).await {
                         // What the conversation ended for already counts more than that nobody heard its last word.
@@ -140,7 +147,7 @@ impl Driver<'_> {
                 }
                 Action::Issue(route) => self.issue(&route).await?,
                 Action::Retry => {
-                    self.release(Some(Failure::Reset));
+                    self.doubt();
                     self.connect().await?;
                 }
                 Action::ReleaseServer { failed } => self.release(failed.then_some(Failure::Reset)),

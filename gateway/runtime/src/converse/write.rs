@@ -29,7 +29,10 @@ impl Driver<'_> {
         let io = match side {
             Side::Client => &mut self.client,
             Side::Server => match &mut self.server {
-                Some((io, _)) => io,
+                Some((io, _)) => {
+                    self.told = true;
+                    io
+                }
                 None => return Ok(()),
             },
         };

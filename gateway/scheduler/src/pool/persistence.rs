@@ -75,7 +75,8 @@ impl Pool {
             }
             let keep = |name: &str| {
                 let place = *self.by_name.get(name)?;
-                Some(self.spec.on_down == OnDown::Temporary || self.takes_back(place, ask, false))
+                let stays = || self.takes_back(place, ask, false) || self.is_doubted(place, ask);
+                Some(self.spec.on_down == OnDown::Temporary || stays())
             };
             if let Some(held) = ask.table.bind(&key, self.name(), server.name(), now, keep) {
                 holds.push(held);
@@ -103,6 +104,12 @@ impl Pool {
             let well = server.takes_returning() || (resort && server.takes_resort());
             well && !ask.route.exclude.contains(&server.id())
         })
+    }
+
+    /// Whether a server that is well has failed this client, and perhaps through what the client said.
+    fn is_doubted(&self, place: usize, ask: &Ask<'_>) -> bool {
+        let server = self.servers.get(place);
+        server.is_some_and(|server| server.takes_returning() && ask.route.doubted.contains(&server.id()))
     }
 
     /// What stands for the client where it is hashed: what the protocol says, else its first key, else its address.

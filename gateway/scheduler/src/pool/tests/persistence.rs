@@ -110,6 +110,20 @@ fn a_server_that_was_tried_and_failed_loses_the_client() {
 }
 
 #[test]
+fn a_server_that_may_have_failed_through_the_clients_words_loses_it_for_this_time_alone() {
+    let bench = bench(by_user());
+    let home = name(&bench.choose(&user("alice"), 1).unwrap());
+    let mut route = user("alice");
+    route.exclude.push(bench.server(&home).id());
+    route.doubted.push(bench.server(&home).id());
+    assert_ne!(name(&bench.choose(&route, 1).unwrap()), home);
+    assert_eq!(name(&bench.choose(&user("alice"), 1).unwrap()), home);
+    bench.probe(&home, false);
+    let moved = name(&bench.choose(&route, 1).unwrap());
+    assert_eq!(name(&bench.choose(&user("alice"), 1).unwrap()), moved);
+}
+
+#[test]
 fn every_key_of_the_list_is_remembered() {
     let bench = bench([by_user(), by_source()].concat());
     let home = name(&bench.choose(&user("alice"), 1).unwrap());
