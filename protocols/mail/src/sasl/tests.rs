@@ -11,6 +11,15 @@ fn named(user: &str, acting: bool) -> Option<(String, bool)> {
 }
 
 #[test]
+fn token_for_two_users_is_for_nobody() {
+    let two: [&[u8]; 2] =
+        [b"user=anna\x01user=ben\x01auth=Bearer t\x01\x01", b"user=anna\x01User=ben\x01\x01"];
+    for response in two {
+        assert!(Credentials::read(Mechanism::XOAuth2, response.to_vec().into()).is_none());
+    }
+}
+
+#[test]
 fn identity_acted_for_comes_before_the_one_that_logs_in() {
     assert_eq!(read(Mechanism::Plain, b"\0anna\0pw"), named("anna", false));
     assert_eq!(read(Mechanism::Plain, b"ben\0anna\0pw"), named("ben", true));
