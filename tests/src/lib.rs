@@ -29,9 +29,7 @@ pub use rig::{
     Authority, Desktop, HttpServer, ImapServer, ImapTalk, LineServer, Manner, Rig, Script, ScriptServer,
     Seen, tls_client, until,
 };
-pub use rig::{
-    DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop,
-};
+pub use rig::{DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop};
 pub use rig::{
     DnsOver, DnsReply, DnsSeen, DnsServer, dns_answer, dns_head, dns_name, dns_query, framed, loopback,
     read_framed,

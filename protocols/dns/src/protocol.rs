@@ -48,7 +48,7 @@ impl Protocol for Dns {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             name: "dns",
-            summary: "DNS over UDP, TCP, TLS and HTTPS: every query balanced, kept by client, subnet or name",
+            summary: "DNS over UDP, TCP, TLS and HTTPS: every query balanced, kept by client or name",
             transport: Transport::Both,
             keys: Keys::KINDS,
         }

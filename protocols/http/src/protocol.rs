@@ -23,7 +23,7 @@ impl Protocol for Http {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             name: "http",
-            summary: "HTTP/1.1 and HTTP/2: every request balanced over kept server connections, clients kept by cookie",
+            summary: "HTTP/1.1 and HTTP/2, every request balanced, clients kept by cookie or user",
             transport: Transport::Tcp,
             keys: &[KeyKind::COOKIE, KeyKind::APP_COOKIE, KeyKind::USER, KeyKind::HEADER, KeyKind::QUERY],
         }

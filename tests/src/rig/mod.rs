@@ -7,8 +7,8 @@ mod http_server;
 mod imap_server;
 mod line_server;
 mod listener;
-mod script_server;
 mod login_desktop;
+mod script_server;
 mod tls;
 mod until;
 mod web_socket;
@@ -22,9 +22,7 @@ pub use gateway::Rig;
 pub use http_server::{HttpServer, Seen};
 pub use imap_server::{ImapServer, ImapTalk};
 pub use line_server::LineServer;
-pub use login_desktop::{
-    DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop,
-};
+pub use login_desktop::{DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop};
 pub use script_server::{Script, ScriptServer};
 pub use tls::{Authority, tls_client};
 pub use until::until;

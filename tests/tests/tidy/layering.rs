@@ -35,10 +35,9 @@ fn layer(folder: &str) -> Option<Layer> {
         "gateway/app" | "tests" => return None,
         // What IMAP and its siblings share; it is no protocol.
         "protocols/mail" => Layer { normal: &["sekisho-api"], tests: TESTKIT },
-        "protocols/imap" | "plugins/pop3" | "plugins/submission" | "plugins/managesieve" => Layer {
-            normal: &["sekisho-api", "sekisho-mail"],
-            tests: &["sekisho-testkit", "sekisho-engine"],
-        },
+        "protocols/imap" | "plugins/pop3" | "plugins/submission" | "plugins/managesieve" => {
+            Layer { normal: &["sekisho-api", "sekisho-mail"], tests: &["sekisho-testkit", "sekisho-engine"] }
+        }
         "xtask" => Layer { normal: &[], tests: &[] },
         _ => Layer { normal: &["sekisho-api"], tests: &["sekisho-testkit", "sekisho-engine"] },
     })
