@@ -16,7 +16,7 @@ impl Protocol for Submission {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             name: "submission",
-            summary: "mail submission (SMTP with a login), kept on a server by user, without a password store",
+            summary: "mail submission, kept on a server by user, without a password store",
             transport: Transport::Tcp,
             keys: &[KeyKind::USER],
         }
