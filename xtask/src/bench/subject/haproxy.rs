@@ -103,7 +103,9 @@ listen desktops
     stick-table type string size 10k expire 8h
     stick on rdp_cookie(mstshash)
 {splice}{desktops}",
-            most = site.connections,
+            // Splicing takes pipes, and HAProxy wants descriptors for one to every fourth connection: with as many as are held
+            // idle, which are never spliced, it would not start.
+            most = if self.splice { site.connections.min(4_000) } else { site.connections },
             http = Front::Http.port(),
             https = Front::Https.port(),
             relay = Front::Relay.port(),
