@@ -169,6 +169,16 @@ fn rdp_file_leads_to_the_server_it_was_made_for_and_says_so_to_explain() {
 }
 
 #[test]
+fn explain_says_how_strong_a_cookie_is() {
+    let scratch = Scratch::new("strength", &desks(""));
+    let file = scratch.file();
+    for (said, word) in [("user=alice", "cookie"), ("user=SALES\\som", "weak-cookie")] {
+        let explained = text(&output(&["explain", name(&file), "--vip", "desks", "--key", said]).stdout);
+        assert!(explained.contains(&format!("Known by: {word}\n")), "{said}: {explained}");
+    }
+}
+
+#[test]
 fn rdp_file_that_would_lead_nowhere_is_not_made() {
     let scratch = Scratch::new("no-rdp-file", &desks("secret-file = 'secret'"));
     fs::write(scratch.0.join("secret"), "0123456789abcdef").unwrap();

@@ -1,12 +1,14 @@
 //! A protocol as a state machine without sockets: offered bytes, answering with one verb.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::facts::{Facts, TlsFacts};
 use crate::fault::Fault;
+use crate::key::KeyKind;
 use crate::refusal::{Deadline, Unavailable};
 use crate::route::Route;
 
@@ -184,5 +186,14 @@ pub trait Converse: fmt::Debug + Send + Sync {
     /// not suit it.
     fn wants_start_tls(&self) -> bool {
         false
+    }
+
+    /// The route of a client that an operator describes, as [`crate::Service::described`].
+    ///
+    /// # Errors
+    /// A phrase: which word is wrong, or why such a client gets no server.
+    fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
+        let _ = (client, said);
+        Ok(None)
     }
 }

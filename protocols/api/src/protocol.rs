@@ -202,13 +202,13 @@ impl Handler {
         }
     }
 
-    /// As [`Exchange::described`] and [`Service::described`]. A conversation's clients are known by words as they stand.
+    /// As [`Service::described`].
     ///
     /// # Errors
     /// A phrase: which word is wrong, or why such a client gets no server.
     pub fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
         match self {
-            Self::Conversation(_) | Self::Companion(_) => Ok(None),
+            Self::Conversation(converse) | Self::Companion(converse) => converse.described(client, said),
             Self::Exchange(exchange) | Self::Pair(exchange, _) => exchange.described(client, said),
             Self::Service(service) => service.described(client, said),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use bytes::Bytes;
-use sekisho_api::{Conversation, Converse, Facts, Fault, Input, Route, Step};
+use sekisho_api::{Conversation, Converse, Facts, Fault, Input, KeyKind, Route, Step};
 
 use crate::deep::{Deep, Verdict};
 use crate::first::{First, first_packet};
@@ -60,6 +60,18 @@ impl Converse for Desk {
 
     fn wants_start_tls(&self) -> bool {
         self.0.options.replays()
+    }
+
+    /// A user's name is taken as it stands in a cookie, so that its strength is known, too.
+    fn described(&self, client: IpAddr, said: &[(KeyKind, &str)]) -> Result<Option<Route>, String> {
+        let word = |wanted| said.iter().find(|(kind, _)| *kind == wanted).map(|(_, word)| word);
+        let line = match (word(KeyKind::RDP_TOKEN), word(KeyKind::USER)) {
+            (Some(token), _) => Some(format!("Cookie: msts={token}")),
+            (None, Some(user)) => Some(format!("Cookie: mstshash={user}")),
+            (None, None) => None,
+        };
+        let first = First { line: line.as_deref().map(str::as_bytes), ..First::default() };
+        Ok(Some(self.0.options.route(&first, client)))
     }
 }
 

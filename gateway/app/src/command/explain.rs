@@ -27,7 +27,7 @@ pub(crate) fn run(
         route.pool = pool_index(vip, name)?;
     }
     let index = route.pool;
-    route.prefer = prefer(options);
+    route.prefer = prefer(options).or(route.prefer);
 
     let now = Instant::now();
     let scheduler = scheduler(&config, now)?;
@@ -40,6 +40,9 @@ pub(crate) fn run(
     let ask = Ask { route: &route, client: options.client, persist: &vip.persist, table, user_limit: None };
     let explanation = pool.explain(&ask, now);
     writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
+    if let Some(word) = route.by.filter(|_| options.token.is_none()) {
+        writeln!(out, "Known by: {word}\n")?;
+    }
     let said = options.cookie.as_ref().map(|_| "cookie").or(options.token.as_ref().map(|_| "token"));
     if let Some(said) = said.filter(|_| route.prefer.is_none()) {
         writeln!(out, "The {said} is none that the gateway makes: the client is balanced without it.\n")?;
