@@ -1,0 +1,118 @@
+//! One request, from its head to the head of its answer.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `admit` | what becomes of its head before a server is chosen |
+//! | `attempt` | from one server to the next, until one answers |
+//! | `reach` | a connection to the server that was chosen |
+
+mod admit;
+mod attempt;
+mod reach;
+
+use std::future::Future;
+use std::rc::Rc;
+
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version, request};
+use sekisho_api::{End, Route};
+
+use self::admit::{Admitted, Refusal, admit};
+use self::attempt::{Failed, attempt};
+use crate::answer::Answer;
+use crate::codec::{Aborted, Download, Outgoing, Upload};
+use crate::conn::Conn;
+use crate::exchange::Exchange;
+use crate::response;
+
+/// Serves one request. What can be done at once is done before the future is made, which is small: the codec moves it.
+///
+/// # Errors
+/// [`Aborted`] where nobody is left to answer.
+pub(crate) fn handle(
+    conn: Rc<Conn>,
+    request: Request<Upload>,
+) -> impl Future<Output = Result<Response<Download>, Aborted>> {
+    let asked = begin(conn, request);
+    async move {
+        let mut asked = match asked {
+            Ok(asked) => asked,
+            Err(refusal) => return Ok(*refusal),
+        };
+        let answered = attempt(&mut asked).await;
+        let Asked { exchange, route, rule, chunks, .. } = *asked;
+        match answered {
+            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, &route, rule, chunks)),
+            Err(Failed::Told(answer)) => Ok(refuse(exchange, answer)),
+            Err(Failed::Gone) => Err(Aborted),
+        }
+    }
+}
+
+/// A request that was admitted.
+#[derive(Debug)]
+struct Asked {
+    exchange: Exchange,
+    route: Route,
+    /// The place of the rule that it met.
+    rule: Option<usize>,
+    /// `None` while a server has it.
+    request: Option<Outgoing>,
+    /// Whether the client understands chunks (RFC 9112, section 7.1).
+    chunks: bool,
+}
+
+fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Response<Download>>> {
+    conn.begin(request.body().is_empty());
+    let (mut head, body) = request.into_parts();
+    let exchange = Exchange::begin(conn, &head);
+    let conn = exchange.conn();
+    let chunks = head.version >= Version::HTTP_11;
+    match admit(&mut head, &body, conn) {
+        Ok(Admitted { route, rule, upgrade }) => {
+            let mut request = Outgoing::new(&head, body, &conn.worker.buffers);
+            if upgrade {
+                request.upgrades();
+            }
+            Ok(Box::new(Asked { exchange, route, rule, request: Some(request), chunks }))
+        }
+        Err(Refusal::Answer(answer)) => Err(Box::new(refuse(exchange, answer))),
+        Err(Refusal::Rule(answer)) => Err(Box::new(answered(exchange, *answer))),
+    }
+}
+
+/// A rule's answer.
+fn answered(mut exchange: Exchange, mut answer: Response<Download>) -> Response<Download> {
+    exchange.refused(answer.status(), End::Done);
+    if !exchange.conn().upload().done || exchange.conn().worker.core.draining() {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+/// Refuses a request of which nothing else was done.
+pub(crate) fn refused(conn: &Rc<Conn>, head: &request::Parts, answer: Answer) -> Response<Download> {
+    conn.begin(true);
+    refuse(Exchange::begin(conn.clone(), head), answer)
+}
+
+fn refuse(mut exchange: Exchange, answer: Answer) -> Response<Download> {
+    exchange.refused(answer.status(), answer.end);
+    let unread = !exchange.conn().upload().done || exchange.conn().worker.core.draining();
+    answer.into_response(unread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<F>(_: impl Fn(Rc<Conn>, Request<Upload>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn requests_future_is_small_because_the_codec_moves_it() {
+        let size = size(handle);
+        assert!(size <= 400, "{size} bytes");
+    }
+}
