@@ -30,6 +30,18 @@ pub(super) enum Work {
         /// What is asked for.
         path: &'static str,
     },
+    /// Requests with a body, one after the other over one connection.
+    Posts {
+        /// The size of the body.
+        size: u32,
+    },
+    /// Connections one after the other, each with one request.
+    Connections,
+    /// Requests of HTTP/2 over TLS, several at a time over one connection.
+    Streams {
+        /// Requests at a time.
+        streams: u32,
+    },
     /// Requests at fixed moments, whether the answers before have come or not.
     Rate {
         /// Requests per second over all clients.
@@ -69,8 +81,8 @@ impl Work {
     pub(super) fn front(self) -> Front {
         match self {
             Self::Requests { front, .. } | Self::Idle(front) => front,
-            Self::Rate { .. } => Front::Http,
-            Self::TlsConnections => Front::Https,
+            Self::Rate { .. } | Self::Posts { .. } | Self::Connections => Front::Http,
+            Self::TlsConnections | Self::Streams { .. } => Front::Https,
             Self::Messages { .. } | Self::RelayConnections => Front::Relay,
             Self::Logins => Front::Imap,
             Self::RdpConnections | Self::RdpMessages { .. } => Front::Rdp,
@@ -113,7 +125,7 @@ pub(super) const LOADS: &[Load] = &[
         unit: "µs/request",
         work: Work::Requests { front: Front::Http, path: "/small" },
         clients: 64,
-        goals: &[Goal::Ratio("haproxy", 1.05)],
+        goals: &[Goal::Ratio("haproxy", 0.85)],
     },
     Load {
         name: "h1-1000",
@@ -121,7 +133,7 @@ pub(super) const LOADS: &[Load] = &[
         unit: "µs/request",
         work: Work::Requests { front: Front::Http, path: "/small" },
         clients: 1_000,
-        goals: &[],
+        goals: &[Goal::Ratio("haproxy", 0.80)],
     },
     Load {
         name: "h1-rate",
@@ -137,7 +149,39 @@ pub(super) const LOADS: &[Load] = &[
         unit: "µs/MB",
         work: Work::Requests { front: Front::Http, path: "/1m" },
         clients: 16,
-        goals: &[Goal::Ratio("haproxy", 0.75)],
+        goals: &[Goal::Ratio("haproxy", 0.55)],
+    },
+    Load {
+        name: "h1-post",
+        what: "HTTP/1.1 keep-alive, requests with bodies of 10 KB, 64 connections",
+        unit: "µs/request",
+        work: Work::Posts { size: 10_000 },
+        clients: 64,
+        goals: &[Goal::Ratio("haproxy", 0.85)],
+    },
+    Load {
+        name: "h1-new",
+        what: "HTTP/1.1, new connection with one request",
+        unit: "µs/connection",
+        work: Work::Connections,
+        clients: 32,
+        goals: &[Goal::Ratio("haproxy", 0.95)],
+    },
+    Load {
+        name: "h2-8x16",
+        what: "HTTP/2 over TLS 1.3, 128-byte bodies, 8 connections with 16 requests at a time",
+        unit: "µs/request",
+        work: Work::Streams { streams: 16 },
+        clients: 8,
+        goals: &[Goal::Ratio("haproxy", 1.10)],
+    },
+    Load {
+        name: "h2-64x1",
+        what: "the same, 64 connections with one request at a time",
+        unit: "µs/request",
+        work: Work::Streams { streams: 1 },
+        clients: 64,
+        goals: &[Goal::Ratio("haproxy", 0.90)],
     },
     Load {
         name: "https-small",
@@ -145,7 +189,7 @@ pub(super) const LOADS: &[Load] = &[
         unit: "µs/request",
         work: Work::Requests { front: Front::Https, path: "/small" },
         clients: 64,
-        goals: &[Goal::Ratio("haproxy", 0.90)],
+        goals: &[Goal::Ratio("haproxy", 0.80)],
     },
     Load {
         name: "tls-new",
@@ -185,7 +229,7 @@ pub(super) const LOADS: &[Load] = &[
         unit: "KiB/connection",
         work: Work::Idle(Front::Http),
         clients: 32,
-        goals: &[Goal::Absolute(6.0)],
+        goals: &[Goal::Absolute(3.0)],
     },
     Load {
         name: "idle-tls",
@@ -193,7 +237,7 @@ pub(super) const LOADS: &[Load] = &[
         unit: "KiB/connection",
         work: Work::Idle(Front::Https),
         clients: 32,
-        goals: &[Goal::Absolute(20.0)],
+        goals: &[Goal::Absolute(13.0)],
     },
     Load {
         name: "idle-tcp",

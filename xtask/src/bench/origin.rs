@@ -78,9 +78,10 @@ fn answer(server: char, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Answers GET requests until the other side closes: `/small`, `/1m`, and for all else the request's own head.
+/// Answers requests until the other side closes: `/small`, `/1m`, and for all else the request's own head. A POST is answered
+/// once its body has come, whatever it asks for.
 async fn answer_http(mut stream: TcpStream, site: Rc<Site>) -> std::io::Result<()> {
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; ROOM];
     let mut filled = 0;
     loop {
         let read = stream.read(buffer.get_mut(filled..).unwrap_or_default()).await?;
@@ -89,6 +90,18 @@ async fn answer_http(mut stream: TcpStream, site: Rc<Site>) -> std::io::Result<(
         }
         filled += read;
         let head = buffer.get(..filled).unwrap_or_default();
+        if head.starts_with(b"POST ") {
+            match posted(head) {
+                None => continue,
+                Some(size) if filled < size => continue,
+                Some(size) if filled > size => return Err(std::io::ErrorKind::InvalidData.into()),
+                Some(_) => {
+                    stream.write_all(&site.small).await?;
+                    filled = 0;
+                    continue;
+                }
+            }
+        }
         if !head.ends_with(b"\r\n\r\n") {
             continue;
         }
@@ -105,6 +118,22 @@ async fn answer_http(mut stream: TcpStream, site: Rc<Site>) -> std::io::Result<(
         filled = 0;
     }
 }
+
+/// The size of a request with a body, if its head is there.
+fn posted(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let lines = bytes.get(..head)?.split(|&byte| byte == b'\n');
+    let length = lines.filter_map(|line| {
+        let (name, value) = line.split_at_checked(b"content-length:".len())?;
+        let text =
+            std::str::from_utf8(value).ok().filter(|_| name.eq_ignore_ascii_case(b"content-length:"))?;
+        text.trim().parse::<usize>().ok()
+    });
+    Some(head + length.last().unwrap_or(0))
+}
+
+/// Room for a request: its head, and a body of a few kilobytes.
+const ROOM: usize = 32 * 1024;
 
 /// Answers messages until the other side closes.
 pub(super) async fn answer_messages(mut stream: TcpStream, answers: Rc<[u8]>) -> std::io::Result<()> {

@@ -2,6 +2,7 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::super::origin::pattern;
 use super::super::{Outcome, failed};
 use super::response;
 
@@ -17,6 +18,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
     /// A client without a cookie, who will ask for `path`.
     pub(crate) fn new(stream: S, path: &str) -> Self {
         Self { stream, session: Session::new(path), buffer: vec![0; HEAD] }
+    }
+
+    /// A client without a cookie, who will send a body of this size.
+    pub(crate) fn posting(stream: S, size: u32) -> Self {
+        Self { stream, session: Session::posting(size), buffer: vec![0; HEAD] }
     }
 
     /// Closes the connection and goes on over another.
@@ -75,6 +81,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     request: Vec<u8>,
+    /// Where the head's last, empty line stands in it.
+    end: usize,
     server: Option<u8>,
     sticky: bool,
 }
@@ -82,8 +90,24 @@ pub(crate) struct Session {
 impl Session {
     /// A client without a cookie.
     pub(super) fn new(path: &str) -> Self {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: bench\r\n\r\n");
-        Self { request: request.into_bytes(), server: None, sticky: false }
+        let head = format!("GET {path} HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: bench\r\n");
+        Self::whole(head, &[])
+    }
+
+    /// A client without a cookie, who sends a body.
+    fn posting(size: u32) -> Self {
+        let head = format!(
+            "POST /small HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: bench\r\nContent-Length: {size}\r\n"
+        );
+        Self::whole(head, &pattern(size))
+    }
+
+    fn whole(head: String, body: &[u8]) -> Self {
+        let mut request = head.into_bytes();
+        let end = request.len();
+        request.extend_from_slice(b"\r\n");
+        request.extend_from_slice(body);
+        Self { request, end, server: None, sticky: false }
     }
 
     /// The request as it is sent.
@@ -99,10 +123,8 @@ impl Session {
         self.server = server;
         if let (Some(cookie), false) = (cookie, self.sticky) {
             self.sticky = true;
-            self.request.truncate(self.request.len() - 2);
-            self.request.extend_from_slice(b"Cookie: ");
-            self.request.extend_from_slice(cookie);
-            self.request.extend_from_slice(b"\r\n\r\n");
+            let field = [b"Cookie: ", cookie, b"\r\n"].concat();
+            self.request.splice(self.end..self.end, field);
         }
         Ok(())
     }
@@ -145,5 +167,12 @@ mod tests {
         let expected =
             b"GET /small HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: bench\r\nCookie: S=v\r\n\r\n";
         assert_eq!(session.request(), expected);
+    }
+
+    #[test]
+    fn the_cookie_stands_before_the_body() {
+        let mut session = Session::posting(3);
+        session.learn(Some(b'b'), Some(b"S=v")).unwrap();
+        assert!(session.request().ends_with(b"Content-Length: 3\r\nCookie: S=v\r\n\r\n\x00\x01\x02"));
     }
 }

@@ -7,6 +7,7 @@ mod meter;
 mod rate;
 mod relay;
 mod response;
+mod streams;
 mod target;
 
 pub(super) use hold::hold;
@@ -101,7 +102,7 @@ async fn client(
     index: usize,
     clients: usize,
     target: &Target,
-    meter: &Meter,
+    meter: &Arc<Meter>,
     gate: &Semaphore,
 ) -> Outcome {
     let permit = gate.acquire().await.map_err(|_| "the gate is closed".to_owned())?;
@@ -111,6 +112,24 @@ async fn client(
         }
         Work::Requests { front, path } => {
             requests(Http::new(target.plain(front).await?, path), meter, permit).await
+        }
+        Work::Posts { size } => {
+            requests(Http::posting(target.plain(Front::Http).await?, size), meter, permit).await
+        }
+        Work::Streams { streams } => {
+            let requests = streams::Streams::connect(target).await?;
+            served(meter, permit);
+            requests.run(streams, meter).await
+        }
+        Work::Connections => {
+            let mut http = Http::new(target.plain(Front::Http).await?, "/small");
+            http.exchange(None).await?;
+            served(meter, permit);
+            loop {
+                http.reconnect(target.plain(Front::Http).await?).await?;
+                http.exchange(None).await?;
+                meter.count();
+            }
         }
         Work::TlsConnections => {
             let mut http = Http::new(target.tls().await?, "/small");

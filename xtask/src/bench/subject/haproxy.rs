@@ -78,7 +78,7 @@ defaults
 frontend web
     mode http
     bind {address}:{http}
-    bind {address}:{https} ssl crt {pem} alpn http/1.1
+    bind {address}:{https} ssl crt {pem} alpn h2,http/1.1
     option forwardfor
     default_backend web
 

@@ -75,7 +75,7 @@ fn configuration(site: &Site<'_>) -> String {
     map $cookie_srv $new_cookie {{ default \"\"; \"\" \"SRV=$server_letter; path=/; HttpOnly\"; }}
     server {{
         listen {address}:{http};
-        listen {address}:{https} ssl;
+        listen {address}:{https} ssl http2;
         ssl_certificate {pem};
         ssl_certificate_key {pem};
         ssl_protocols TLSv1.2 TLSv1.3;
