@@ -84,7 +84,7 @@ pub(crate) fn examine(
     resolve: Resolve,
 ) -> Result<Loaded, Report> {
     let root = source::document(text).map_err(|errors| Report::new(origin, text, errors, Vec::new()))?;
-    let (errors, warnings) = (Problems::new(), Problems::new());
+    let (errors, warnings) = (Problems::in_folder(base), Problems::new());
     let context = Context { base, registry, now, resolve, errors: &errors, warnings: &warnings };
     let config = read::config(&root, &context);
     let warnings = warnings.into_vec();
@@ -97,7 +97,7 @@ pub(crate) fn examine(
 }
 
 /// The bytes of the file at `path`, at most `limit`.
-pub(crate) fn bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+fn bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {

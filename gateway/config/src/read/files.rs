@@ -1,6 +1,5 @@
 //! Files that the configuration names: read and checked at load, so that nothing is found out at the first client.
 
-use std::io;
 use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
@@ -9,12 +8,11 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use sekisho_api::settings::{Found, Node, Problem, Section, Span, Value, show_duration};
+use sekisho_api::settings::{self, Found, Node, Problem, Section, Span, Value, show_duration};
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use super::context::Context;
 use crate::defaults;
-use crate::load::bounded;
 use crate::model::CertificateFiles;
 
 /// `secret-file` of `[gateway]`.
@@ -160,25 +158,7 @@ fn private_key(file: &Found<&str>, context: &Context<'_>) -> Option<PrivateKeyDe
 }
 
 fn contents(file: &Found<&str>, context: &Context<'_>) -> Option<Vec<u8>> {
-    let path = context.path(file.value);
-    // Opening a pipe would wait for its writer.
-    let read = match path.metadata() {
-        Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is not a file")),
-        _ => bounded(&path, defaults::PEM_MAX),
-    };
-    match read {
-        Ok(bytes) => Some(bytes),
-        Err(error) => {
-            let label = match error.kind() {
-                io::ErrorKind::NotFound => "no such file".to_owned(),
-                io::ErrorKind::PermissionDenied => "the gateway's user may not read it".to_owned(),
-                _ => error.to_string(),
-            };
-            let problem = Problem::new(file.span.clone(), format!("cannot read `{}`", file.value), label);
-            context.error(problem.help("paths are relative to the folder of the configuration file"));
-            None
-        }
-    }
+    settings::contents(file, defaults::PEM_MAX, context.errors)
 }
 
 /// Warns of the first certificate whose dates are unwell: one warning for a file.

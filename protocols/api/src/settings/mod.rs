@@ -4,12 +4,14 @@
 //! collects every problem instead of stopping at the first, knows which keys were asked for, and refuses the rest.
 
 mod escape;
+mod file;
 mod node;
 mod problem;
 mod section;
 mod unit;
 
 pub use escape::parse_bytes;
+pub use file::contents;
 pub use node::{Node, Span, Table, Value};
 pub use problem::{Problem, Problems};
 pub use section::{Found, Section, nearest};

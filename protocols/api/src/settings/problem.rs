@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::node::Span;
 
@@ -37,12 +38,23 @@ impl Problem {
 pub struct Problems {
     found: RefCell<Vec<Problem>>,
     asked: RefCell<BTreeSet<&'static str>>,
+    folder: PathBuf,
 }
 
 impl Problems {
     /// None yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// None yet, of a file that stands in this folder.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), ..Self::default() }
+    }
+
+    /// The folder that relative paths in the file start from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Adds one.
