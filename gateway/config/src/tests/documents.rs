@@ -17,7 +17,7 @@ fn every_key_of_the_core_stands_in_the_reference() {
     let registry = fake::registry();
     let mut missing = Vec::new();
     for (name, text) in files("good") {
-        let (errors, warnings) = (Problems::new(), Problems::new());
+        let (errors, warnings) = (Problems::in_folder(folder.path()), Problems::new());
         let context = Context {
             base: folder.path(),
             registry: &registry,
