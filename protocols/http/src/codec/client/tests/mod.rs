@@ -8,7 +8,8 @@ use http::{HeaderMap, Method, Request, StatusCode, Version};
 use super::answer::{self, Asked, Head, Parsed};
 use super::body::Body;
 use super::framing::{Framing, of_answer};
-use super::{Buffers, Malformed, Upstream, buffers, request};
+use super::line::Line;
+use super::{Buffers, Malformed, buffers, request};
 use crate::codec::chunks::Piece;
 use crate::codec::testing::Scripted;
 
@@ -363,7 +364,7 @@ fn modest_connection_reads_little_at_a_time_and_another_one_more_and_more() {
     let largest = |modest| {
         let (stream, end) = Scripted::pair();
         end.borrow_mut().sent.push_back(vec![b'x'; 1 << 20]);
-        let mut upstream = Upstream::new(stream, 4096, true);
+        let mut upstream = Line::new(stream, 4096, true);
         upstream.body = Body::Length(1 << 20);
         upstream.be_modest(modest);
         let (shelf, mut cx) = (Buffers::default(), Context::from_waker(Waker::noop()));
