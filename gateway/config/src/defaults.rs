@@ -112,15 +112,6 @@ pub(crate) const EXPIRE: Duration = Duration::from_secs(8 * 3600);
 /// Up to a year, as cookies.
 pub(crate) const EXPIRES: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
-/// Browsers cap a cookie's age at 400 days.
-pub(crate) const COOKIE_AGES: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(400 * 86_400);
-
-/// One address is one client.
-pub(crate) const SOURCE_V4_PREFIX: u64 = 32;
-/// A host changes its address within its /64 (RFC 8981).
-pub(crate) const SOURCE_V6_PREFIX: u64 = 64;
-
 /// A certificate is due: two weeks are enough to renew one by hand.
 pub(crate) const EXPIRY_WARNING: Duration = Duration::from_secs(14 * 86_400);
 /// The largest configuration read: a thousand VIPs fit in a tenth of it.

@@ -44,5 +44,7 @@ pub(crate) const HOST: &str = "host";
 pub(crate) const TARGET: &str = "target";
 /// The request's protocol version.
 pub(crate) const VERSION: &str = "version";
+/// The rule that the request met, by name or number.
+pub(crate) const RULE: &str = "rule";
 /// The status answered.
 pub(crate) const STATUS: &str = "status";

@@ -71,6 +71,7 @@ impl VipCore {
     fn ask<'a>(&'a self, route: &'a Route, facts: &Facts, table: &'a Arc<Table>) -> Ask<'a> {
         let Vip { persist, limits, .. } = &*self.live.vip;
         let user_limit = limits.max_connections_per_user;
+        let persist = route.persist.as_deref().unwrap_or(persist);
         Ask { route, client: facts.client.ip(), persist, table, user_limit }
     }
 

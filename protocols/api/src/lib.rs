@@ -135,4 +135,6 @@ pub use refusal::{Blame, Deadline, End, Unavailable};
 pub use rewound::Rewound;
 pub use route::{Prefer, Route};
 pub use server::{Failure, Hold, Lease, Observation, Server, TOKEN_LEN, Why};
-pub use service::{BoxStream, Core, Local, Record, Reply, RequestLine, Service, Stream, Worker};
+pub use service::{
+    BoxStream, Core, Local, Note, Outlook, Record, Reply, RequestLine, Service, Sketch, Stream, Worker,
+};

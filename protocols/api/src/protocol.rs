@@ -15,7 +15,7 @@ use crate::networks::Networks;
 use crate::persist::Persist;
 use crate::probe::ProbeKind;
 use crate::route::Route;
-use crate::service::Service;
+use crate::service::{Outlook, Service, Sketch};
 use crate::settings::{Problem, Section, Span, Value, nearest};
 
 /// A protocol: the value that stands in the registration list.
@@ -211,6 +211,17 @@ impl Handler {
             Self::Conversation(converse) | Self::Companion(converse) => converse.described(client, said),
             Self::Exchange(exchange) | Self::Pair(exchange, _) => exchange.described(client, said),
             Self::Service(service) => service.described(client, said),
+        }
+    }
+
+    /// As [`Service::outlook`].
+    ///
+    /// # Errors
+    /// A phrase: what is wrong with the request as it was described.
+    pub fn outlook(&self, request: &Sketch<'_>) -> Result<Option<Outlook>, String> {
+        match self {
+            Self::Conversation(_) | Self::Companion(_) | Self::Exchange(_) => Ok(None),
+            Self::Service(service) | Self::Pair(_, service) => service.outlook(request),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What a protocol asks of the scheduler.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::key::{Key, KeyKind};
+use crate::persist::Persist;
 
 /// The question a protocol puts to the scheduler: who is it, and which pool is meant.
 ///
@@ -25,6 +28,9 @@ pub struct Route {
     /// How the client became known, a constant word of the protocol's: `cookie`, `weak-cookie`, `login`. For the log, the
     /// metrics and whoever asks for a decision's reasons.
     pub by: Option<&'static str>,
+    /// What this client is remembered by; none: the VIP's `persist` list. From a list of the configuration's, read with
+    /// [`Persist::read`].
+    pub persist: Option<Arc<[Persist]>>,
 }
 
 impl Route {

@@ -18,6 +18,7 @@ use crate::key::{Key, KeyKind};
 use crate::refusal::{End, Unavailable};
 use crate::route::Route;
 use crate::server::{Failure, Lease, Server, Why};
+use crate::settings::Span;
 
 /// A future of one worker: workers are single-threaded, nothing in them needs `Send`.
 pub type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -45,6 +46,51 @@ pub trait Service: fmt::Debug + Send + Sync {
         let _ = (client, said);
         Ok(None)
     }
+
+    /// What becomes of a request that an operator describes (`sekisho explain --request`). `None`: this protocol has no
+    /// requests that can be told apart.
+    ///
+    /// # Errors
+    /// A phrase: what is wrong with the request as it was described.
+    fn outlook(&self, request: &Sketch<'_>) -> Result<Option<Outlook>, String> {
+        let _ = request;
+        Ok(None)
+    }
+}
+
+/// A request that an operator describes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sketch<'a> {
+    /// The client's address.
+    pub client: IpAddr,
+    /// What else the client says, by kind.
+    pub said: &'a [(KeyKind, &'a str)],
+    /// The method.
+    pub method: &'a str,
+    /// A URL, or path and query alone.
+    pub target: &'a str,
+    /// Header fields.
+    pub fields: &'a [(String, String)],
+}
+
+/// What becomes of a request, for people to read.
+#[derive(Clone, Debug, Default)]
+pub struct Outlook {
+    /// The question that is put to the scheduler; none where the gateway answers itself.
+    pub route: Option<Route>,
+    /// What decides it and what is done, in order.
+    pub notes: Vec<Note>,
+    /// What was looked at before and did not count.
+    pub passed: Vec<Note>,
+}
+
+/// One line of an [`Outlook`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// A lower-case phrase.
+    pub text: String,
+    /// Where in the configuration its reason stands.
+    pub place: Option<Span>,
 }
 
 /// One worker's part of a [`Service`].
@@ -182,6 +228,8 @@ pub struct RequestLine<'a> {
     pub target: &'a str,
     /// `HTTP/1.1` and the like.
     pub version: &'a str,
+    /// The rule of the configuration that it met, by its name, or by its number from 1 on.
+    pub rule: Option<&'a str>,
     /// The status answered; 0 if none was.
     pub status: u16,
 }

@@ -202,6 +202,7 @@ impl Exchange {
                     Version::HTTP_2 => "HTTP/2",
                     _ => "HTTP/1.1",
                 },
+                rule: None,
                 status: self.status,
             }),
         });

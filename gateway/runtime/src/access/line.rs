@@ -71,6 +71,9 @@ pub(super) fn line(
         line.foreign(names::HOST, request.host);
         line.foreign(names::TARGET, request.target);
         line.foreign(names::VERSION, request.version);
+        if let Some(rule) = request.rule {
+            line.word(names::RULE, rule);
+        }
         if request.status != 0 {
             line.number(names::STATUS, request.status.into());
         }

@@ -49,7 +49,7 @@ impl Driver<'_> {
             }
         });
         let Some((_, lease)) = &self.server else { return };
-        let persist = &self.serving.live.vip.persist;
+        let persist = self.route.persist.as_deref().unwrap_or(&self.serving.live.vip.persist);
         for key in self.route.keys.iter().filter(|key| persist.iter().any(|it| it.kind() == key.kind())) {
             self.serving.core.learn(&self.route, key.clone(), lease);
         }

@@ -62,6 +62,7 @@ impl Ended<'_> {
                     Over::Tls => "dot",
                     Over::Https => "doh",
                 },
+                rule: None,
                 status: described.status,
             }),
         });

@@ -59,6 +59,7 @@ impl Exchanges {
             host,
             target: "",
             version: "",
+            rule: None,
             status: *status,
         });
         self.core.record(&Record { request: line, ..record.clone() });

@@ -1,5 +1,7 @@
 //! The kinds of persistence that a VIP may list.
 
+mod read;
+
 use std::time::Duration;
 
 use crate::key::KeyKind;
