@@ -48,3 +48,9 @@ pub(crate) const VERSION: &str = "version";
 pub(crate) const RULE: &str = "rule";
 /// The status answered.
 pub(crate) const STATUS: &str = "status";
+/// The number of the request that its server was told too.
+pub(crate) const REQUEST_ID: &str = "request_id";
+/// The number of the trace that the request belongs to.
+pub(crate) const TRACE_ID: &str = "trace_id";
+/// The rate limit that the request was beyond.
+pub(crate) const RATE_LIMIT: &str = "rate_limit";

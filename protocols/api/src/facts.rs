@@ -1,5 +1,6 @@
 //! What the core knows of a client before the protocol says anything.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -33,9 +34,32 @@ pub struct TlsFacts {
     pub alpn: Option<Box<[u8]>>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
+    /// The cipher suite agreed on, by its name in IANA's registry: `TLS_AES_256_GCM_SHA384`.
+    pub cipher: Option<&'static str>,
     /// The subject of the client's certificate, if it gave one that was verified: RFC 4514 text.
     pub client_subject: Option<Box<str>>,
+    /// That certificate.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     /// Until when the certificate of the other side holds, where it showed one: a client's that was verified, or a
     /// server's whether or not it was.
     pub not_after: Option<SystemTime>,
+}
+
+/// A client's certificate that was verified. Its subject and its end stand in [`TlsFacts`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate: DER.
+    pub der: Box<[u8]>,
+    /// Its issuer: RFC 4514 text; empty where it has no name.
+    pub issuer: Box<str>,
+    /// Its serial number: hexadecimal in capitals, two digits a byte.
+    pub serial: Box<str>,
+    /// SHA-256 of `der`.
+    pub fingerprint: [u8; 32],
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientCertificate({} bytes)", self.der.len())
+    }
 }

@@ -119,12 +119,12 @@ pub use conversation::{Connected, Conversation, Converse, Input, Side, Step};
 pub use exchange::{
     Answer, Asked, DATAGRAM, Delivery, Described, Exchange, Fingerprint, Forward, IdPlace, Request,
 };
-pub use facts::{Facts, TlsFacts};
+pub use facts::{ClientCertificate, Facts, TlsFacts};
 pub use fault::Fault;
 pub use head::{Head, HeadConversation, Heads};
 pub use identity::IdentityRules;
 pub use key::{Key, KeyKind};
-pub use metric::Metric;
+pub use metric::{Metric, VipMetric};
 pub use networks::{Network, NetworkError, Networks};
 pub use persist::{CookieSettings, Persist, SameSite, Secure};
 pub use probe::{Probe, ProbeInput, ProbeKind, ProbeOver, ProbeRun, ProbeStep, ProbeTls};
@@ -136,5 +136,5 @@ pub use rewound::Rewound;
 pub use route::{Prefer, Route};
 pub use server::{Failure, Hold, Lease, Observation, Server, TOKEN_LEN, Why};
 pub use service::{
-    BoxStream, Core, Local, Note, Outlook, Record, Reply, RequestLine, Service, Sketch, Stream, Worker,
+    BoxStream, Core, Local, Marks, Note, Outlook, Record, Reply, RequestLine, Service, Sketch, Stream, Worker,
 };

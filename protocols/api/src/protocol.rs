@@ -10,7 +10,7 @@ use crate::conversation::Converse;
 use crate::exchange::Exchange;
 use crate::identity::IdentityRules;
 use crate::key::KeyKind;
-use crate::metric::Metric;
+use crate::metric::{Metric, VipMetric};
 use crate::networks::Networks;
 use crate::persist::Persist;
 use crate::probe::ProbeKind;
@@ -211,6 +211,14 @@ impl Handler {
             Self::Conversation(converse) | Self::Companion(converse) => converse.described(client, said),
             Self::Exchange(exchange) | Self::Pair(exchange, _) => exchange.described(client, said),
             Self::Service(service) => service.described(client, said),
+        }
+    }
+
+    /// As [`Service::metrics`].
+    pub fn metrics(&self, report: &mut dyn FnMut(VipMetric<'_>)) {
+        match self {
+            Self::Conversation(_) | Self::Companion(_) | Self::Exchange(_) => {}
+            Self::Service(service) | Self::Pair(_, service) => service.metrics(report),
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::facts::{Facts, TlsFacts};
 use crate::key::{Key, KeyKind};
+use crate::metric::VipMetric;
 use crate::refusal::{End, Unavailable};
 use crate::route::Route;
 use crate::server::{Failure, Lease, Server, Why};
@@ -35,6 +36,12 @@ pub trait Service: fmt::Debug + Send + Sync {
     /// none.
     fn alpn(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Tells what it has counted for its VIP. Called whenever somebody reads the metrics, beside all workers: it must
+    /// neither wait nor hold them up.
+    fn metrics(&self, report: &mut dyn FnMut(VipMetric<'_>)) {
+        let _ = report;
     }
 
     /// The route of a client that an operator describes (`sekisho explain`): its address, and by kind what it says, in
@@ -232,4 +239,17 @@ pub struct RequestLine<'a> {
     pub rule: Option<&'a str>,
     /// The status answered; 0 if none was.
     pub status: u16,
+    /// What else it can be found by.
+    pub marks: Marks<'a>,
+}
+
+/// By what a request can be found elsewhere, and what was remarked about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks<'a> {
+    /// Its number, which the server was told: visible ASCII.
+    pub request_id: Option<&'a str>,
+    /// The number of the trace that it belongs to: 32 hexadecimal digits.
+    pub trace_id: Option<&'a str>,
+    /// The rate limit that it was beyond, by its name, whether or not it was refused.
+    pub rate_limit: Option<&'a str>,
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
-use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Observation, Record, RequestLine, Why};
+use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Marks, Observation, Record, RequestLine, Why};
 
 use crate::codec::Upstream;
 use crate::conn::{Conn, Phase, UploadFault};
@@ -204,6 +204,7 @@ impl Exchange {
                 },
                 rule: None,
                 status: self.status,
+                marks: Marks::default(),
             }),
         });
     }

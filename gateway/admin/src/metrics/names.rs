@@ -36,7 +36,10 @@ impl Kind {
 
 const NONE: &[&str] = &[];
 const VIP: &[&str] = &["vip"];
-const POOL: &[&str] = &["pool"];
+/// What a protocol tells of a pool.
+pub(crate) const POOL: &[&str] = &["pool"];
+/// What it tells of something in a VIP.
+pub(crate) const VIP_NAME: &[&str] = &["vip", "name"];
 const SERVER: &[&str] = &["pool", "server"];
 const DOMAIN: &[&str] = &["domain"];
 

@@ -148,11 +148,12 @@ fn certificates(page: &mut Page, certificates: &[Certificate]) {
 }
 
 fn own(page: &mut Page, own: &[Own]) {
-    for Own { name, help, values } in own {
+    for Own { name, help, labels, values } in own {
         let kind = if name.ends_with("_total") { Kind::Counter } else { Kind::Gauge };
         page.family(name, kind, help);
-        for (pool, value) in values {
-            page.sample(name, &["pool"], &[pool], value);
+        for (of, value) in values {
+            let of: Vec<&str> = of.iter().map(String::as_str).collect();
+            page.sample(name, labels, &of, value);
         }
     }
 }

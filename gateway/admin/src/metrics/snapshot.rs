@@ -92,12 +92,13 @@ pub(crate) struct Certificate {
     pub(crate) expires: u64,
 }
 
-/// What a protocol counts itself, for each pool that it counts.
+/// What a protocol counts itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
     /// The whole name.
     pub(crate) name: String,
     pub(crate) help: &'static str,
-    /// By pool; each once.
-    pub(crate) values: Vec<(String, u64)>,
+    pub(crate) labels: &'static [&'static str],
+    /// By the labels' values; each once.
+    pub(crate) values: Vec<(Vec<String>, u64)>,
 }

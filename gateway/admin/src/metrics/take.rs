@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
-use sekisho_api::Metric;
+use sekisho_api::{Metric, VipMetric};
 use sekisho_config::{Config, Registry};
 use sekisho_runtime::{CertificateExpiry, Status, View, VipStatus};
 use sekisho_scheduler::{self as scheduler, ServerState};
@@ -121,23 +121,63 @@ fn certificates(found: Vec<(impl AsRef<str>, CertificateExpiry)>) -> Vec<Certifi
     certificates
 }
 
-/// What protocols count themselves. Prometheus refuses a whole page for one name that is not a name or comes twice.
+/// What protocols count themselves.
 fn own(registry: &Registry, config: &Config) -> Vec<Own> {
-    let mut found: BTreeMap<String, (&'static str, BTreeMap<String, u64>)> = BTreeMap::new();
+    let mut own = Owns::default();
     for pool in &config.pools {
         for (protocol, settings) in &pool.settings {
             let Some(of) = registry.protocol(protocol) else { continue };
             of.metrics(settings, &mut |Metric { name, help, value }| {
-                let whole = format!("sekisho_{}_{name}", protocol.replace(|c| !in_name(c), "_"));
-                if is_name(name) && names::ALL.iter().all(|family| family.name != whole) {
-                    let (_, values) = found.entry(whole).or_insert_with(|| (help, BTreeMap::new()));
-                    values.insert(pool.spec.name.as_ref().to_owned(), value);
-                }
+                own.add(protocol, name, help, names::POOL, &[&pool.spec.name], value);
             });
         }
     }
-    let own = found.into_iter();
-    own.map(|(name, (help, values))| Own { name, help, values: values.into_iter().collect() }).collect()
+    for vip in &config.vips {
+        vip.handler.metrics(&mut |VipMetric { metric, help, name, value }| {
+            own.add(vip.protocol, metric, help, names::VIP_NAME, &[&vip.name, name], value);
+        });
+    }
+    own.finish()
+}
+
+/// What protocols have told so far.
+#[derive(Default)]
+struct Owns(BTreeMap<String, Told>);
+
+/// A metric that a protocol told: its help, its labels, and its numbers by their values.
+type Told = (&'static str, &'static [&'static str], BTreeMap<Vec<String>, u64>);
+
+impl Owns {
+    /// Adds a number. Prometheus refuses a whole page for one name that is not a name, or comes twice.
+    fn add(
+        &mut self,
+        protocol: &str,
+        name: &str,
+        help: &'static str,
+        labels: &'static [&'static str],
+        values: &[&str],
+        number: u64,
+    ) {
+        let whole = format!("sekisho_{}_{name}", protocol.replace(|c| !in_name(c), "_"));
+        if !is_name(name) || names::ALL.iter().any(|family| family.name == whole) {
+            return;
+        }
+        let (_, told, numbers) = self.0.entry(whole).or_insert_with(|| (help, labels, BTreeMap::new()));
+        if *told == labels {
+            numbers.insert(values.iter().map(ToString::to_string).collect(), number);
+        }
+    }
+
+    fn finish(self) -> Vec<Own> {
+        let own = self.0.into_iter();
+        own.map(|(name, (help, labels, values))| Own {
+            name,
+            help,
+            labels,
+            values: values.into_iter().collect(),
+        })
+        .collect()
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -213,8 +253,8 @@ mod tests {
         let config = sekisho_config::parse(text, "told.toml", Path::new(""), &registry).unwrap();
         let given: Vec<_> = own(&registry, &config).into_iter().map(|own| (own.name, own.values)).collect();
         let values =
-            |all: &[(&str, u64)]| all.iter().map(|(pool, value)| (pool.to_string(), *value)).collect();
-        let expected: [(String, Vec<(String, u64)>); 3] = [
+            |all: &[(&str, u64)]| all.iter().map(|(pool, value)| (vec![pool.to_string()], *value)).collect();
+        let expected: [(String, Vec<(Vec<String>, u64)>); 3] = [
             ("sekisho_made_up_many_total".to_owned(), values(&[("a", 1), ("b", 2)])),
             ("sekisho_made_up_queued".to_owned(), values(&[("a", 1), ("b", 2)])),
             // Its `queued` would be the core's `sekisho_pool_queued`.

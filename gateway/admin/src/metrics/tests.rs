@@ -91,7 +91,8 @@ fn snapshot() -> Snapshot {
         own: vec![Own {
             name: "sekisho_dns_cache_hits_total".to_owned(),
             help: "Hits, \"fresh\".",
-            values: vec![("inside".to_owned(), 30), ("outside".to_owned(), 31)],
+            labels: &["pool"],
+            values: vec![(vec!["inside".to_owned()], 30), (vec!["outside".to_owned()], 31)],
         }],
     }
 }

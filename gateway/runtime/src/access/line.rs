@@ -77,6 +77,15 @@ pub(super) fn line(
         if request.status != 0 {
             line.number(names::STATUS, request.status.into());
         }
+        if let Some(id) = request.marks.request_id {
+            line.foreign(names::REQUEST_ID, id);
+        }
+        if let Some(id) = request.marks.trace_id {
+            line.word(names::TRACE_ID, id);
+        }
+        if let Some(limit) = request.marks.rate_limit {
+            line.word(names::RATE_LIMIT, limit);
+        }
     }
     line.end();
 }

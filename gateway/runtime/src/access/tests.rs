@@ -3,7 +3,7 @@
 use std::sync::mpsc::{channel, sync_channel};
 use std::time::SystemTime;
 
-use sekisho_api::{Blame, End, Facts, KeyKind, RequestLine, TlsFacts, Unavailable, Why};
+use sekisho_api::{Blame, End, Facts, KeyKind, Marks, RequestLine, TlsFacts, Unavailable, Why};
 use sekisho_api::{Observation, Record, Server};
 use sekisho_config::LogFormat::{Json, Text};
 
@@ -78,6 +78,7 @@ const REQUEST: RequestLine<'static> = RequestLine {
     version: "HTTP/1.1",
     rule: Some("api"),
     status: 200,
+    marks: Marks { request_id: Some("req \"1\""), trace_id: Some("4bf92f"), rate_limit: Some("each") },
 };
 
 #[test]
@@ -87,7 +88,8 @@ fn text_lines_have_names_in_a_fixed_order_and_quote_what_comes_from_the_network(
         "2026-01-02T03:04:05.042Z vip=web id=00000000000004d2 client=192.0.2.7:50112 local=[2001:db8::1]:443 \
          tls=TLSv1.3 pool=\"my pool\" server=www1 why=persisted key=cookie attempts=1 answered_ms=1.250 took_ms=1000.402 \
          received=311 sent=0 end=done request=\"GET\" host=\"www.example.org\" \
-         target=\"/a?b=\\\"c\\\"\\r\\nforged\" version=\"HTTP/1.1\" rule=api status=200\n"
+         target=\"/a?b=\\\"c\\\"\\r\\nforged\" version=\"HTTP/1.1\" rule=api status=200 \
+         request_id=\"req \\\"1\\\"\" trace_id=4bf92f rate_limit=each\n"
     );
     assert_eq!(
         formatted(Text, false, None),
@@ -104,7 +106,8 @@ fn json_lines_have_the_same_names() {
          \"client\":\"192.0.2.7:50112\",\"local\":\"[2001:db8::1]:443\",\"tls\":\"TLSv1.3\",\"pool\":\"my pool\",\"server\":\"www1\",\
          \"why\":\"persisted\",\"key\":\"cookie\",\"attempts\":1,\"answered_ms\":1.250,\"took_ms\":1000.402,\
          \"received\":311,\"sent\":0,\"end\":\"done\",\"request\":\"GET\",\"host\":\"www.example.org\",\
-         \"target\":\"/a?b=\\\"c\\\"\\r\\nforged\",\"version\":\"HTTP/1.1\",\"rule\":\"api\",\"status\":200}\n"
+         \"target\":\"/a?b=\\\"c\\\"\\r\\nforged\",\"version\":\"HTTP/1.1\",\"rule\":\"api\",\"status\":200,\
+         \"request_id\":\"req \\\"1\\\"\",\"trace_id\":\"4bf92f\",\"rate_limit\":\"each\"}\n"
     );
 }
 

@@ -56,7 +56,7 @@ fn binary_header_tells_of_the_clients_tls() {
         alpn: Some((*b"h2").into()),
         version: "TLSv1.3",
         client_subject: Some("O=Ex\\, CN=no,CN=Smith\\, J\\c3\\b6rg+UID=7".into()),
-        not_after: None,
+        ..TlsFacts::default()
     }));
     let name = "Smith, Jörg";
     let ssl = [&hex("05 00000000  21 0007 544c5376312e33  22 000c")[..], name.as_bytes()].concat();

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rustls::server::{ClientHello, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::sign::CertifiedKey;
-use rustls::{Connection, ProtocolVersion, ServerConfig};
+use rustls::{CipherSuite, Connection, ProtocolVersion, ServerConfig};
 use sekisho_api::TlsFacts;
 use sekisho_config::ClientTls;
 use tokio::net::TcpStream;
@@ -125,7 +125,9 @@ impl Acceptor {
             server_name: server_name(&session),
             alpn: session.alpn_protocol().map(Into::into),
             version: version(&session),
+            cipher: cipher(&session),
             client_subject: leaf(&session).and_then(|leaf| subject::subject(leaf)),
+            client_certificate: leaf(&session).and_then(|leaf| subject::client(leaf)).map(Arc::new),
             not_after: leaf(&session).and_then(|leaf| subject::not_after(leaf)),
         };
         Ok(TlsStream::new(tcp, session, facts))
@@ -142,6 +144,17 @@ pub(super) fn version(session: &Connection) -> &'static str {
     match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
         _ => "TLSv1.2",
+    }
+}
+
+/// The cipher suite's name; those of TLS 1.3 have another beginning in rustls than in the registry.
+pub(super) fn cipher(session: &Connection) -> Option<&'static str> {
+    let suite = session.negotiated_cipher_suite()?.suite();
+    match suite {
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+        suite => suite.as_str(),
     }
 }
 

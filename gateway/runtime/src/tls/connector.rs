@@ -92,7 +92,9 @@ async fn handshake(tcp: TcpStream, mut session: Box<Connection>) -> Result<TlsSt
         server_name: None,
         alpn: session.alpn_protocol().map(Into::into),
         version: super::acceptor::version(&session),
+        cipher: super::acceptor::cipher(&session),
         client_subject: None,
+        client_certificate: None,
         not_after: super::acceptor::leaf(&session).and_then(|leaf| super::subject::not_after(leaf)),
     };
     Ok(TlsStream::new(tcp, session, facts))

@@ -1,17 +1,40 @@
-//! The subject of a certificate as RFC 4514 text.
+//! What a certificate says of whom, names as RFC 4514 text.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use sekisho_api::ClientCertificate;
 use x509_parser::asn1_rs::Any;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::X509Name;
 
 /// The subject of a certificate: `CN=alice,O=Example`, the most particular first.
 ///
 /// `None` for what is no certificate, an empty subject, and one that is absurdly long.
 pub(super) fn subject(der: &[u8]) -> Option<Box<str>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let rdns: Vec<_> = certificate.subject().iter_rdn().collect();
+    name(certificate.subject())
+}
+
+/// All else of a client's certificate; `None` for what is no certificate.
+pub(super) fn client(der: &[u8]) -> Option<ClientCertificate> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let issuer = name(certificate.issuer()).unwrap_or_default();
+    let number = certificate.raw_serial();
+    // DER has a zero before a number whose first bit is set (X.690, section 8.3).
+    let number = number.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(number);
+    let mut serial = String::with_capacity(number.len() * 2);
+    for byte in number {
+        let _ = write!(serial, "{byte:02X}");
+    }
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest(&SHA256, der).as_ref());
+    Some(ClientCertificate { der: der.into(), issuer, serial: serial.into(), fingerprint })
+}
+
+fn name(name: &X509Name<'_>) -> Option<Box<str>> {
+    let rdns: Vec<_> = name.iter_rdn().collect();
     let mut text = String::new();
     for rdn in rdns.into_iter().rev() {
         for (position, attribute) in rdn.iter().enumerate() {
@@ -103,7 +126,7 @@ fn hexadecimal(text: &mut String, oid: &str, value: &Any<'_>) {
     }
 }
 
-/// A longer subject is not handed on: headers have limits.
+/// A longer name is not handed on: headers have limits.
 const LONGEST: usize = 2048;
 
 #[cfg(test)]
@@ -157,6 +180,26 @@ mod tests {
         let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(1_927_843_200);
         assert_eq!(not_after(certificate.der()), Some(expected));
         assert_eq!(not_after(b"garbage"), None);
+    }
+
+    #[test]
+    fn clients_certificate_is_known_by_issuer_serial_and_fingerprint() {
+        use rcgen::DnType::{CommonName, OrganizationName};
+        for (number, serial) in
+            [(&[0x0a, 0xbc][..], "0ABC"), (&[0xff; 20], &"FF".repeat(20)), (&[1], "01"), (&[0x80], "80")]
+        {
+            let mut params = rcgen::CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(OrganizationName, "Example, Inc.");
+            params.distinguished_name.push(CommonName, "authority");
+            params.serial_number = Some(number.to_vec().into());
+            let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+            let read = client(certificate.der()).unwrap();
+            assert_eq!((&*read.issuer, &*read.serial), ("CN=authority,O=Example\\, Inc.", serial));
+            assert_eq!(*read.der, **certificate.der());
+            assert_eq!(read.fingerprint, digest(&SHA256, certificate.der()).as_ref());
+        }
+        assert_eq!(client(b"garbage"), None);
     }
 
     #[test]

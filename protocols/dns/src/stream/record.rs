@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Core, End, Facts, Record, RequestLine, Server, Why};
+use sekisho_api::{Core, End, Facts, Marks, Record, RequestLine, Server, Why};
 
 use crate::desk::Desk;
 use crate::over::Over;
@@ -64,6 +64,7 @@ impl Ended<'_> {
                 },
                 rule: None,
                 status: described.status,
+                marks: Marks::default(),
             }),
         });
     }

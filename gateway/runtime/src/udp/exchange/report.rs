@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Core, Described, End, Facts, Lease, Record, RequestLine, Why};
+use sekisho_api::{Core, Described, End, Facts, Lease, Marks, Record, RequestLine, Why};
 
 use super::Exchanges;
 use super::query::Query;
@@ -61,6 +61,7 @@ impl Exchanges {
             version: "",
             rule: None,
             status: *status,
+            marks: Marks::default(),
         });
         self.core.record(&Record { request: line, ..record.clone() });
     }
