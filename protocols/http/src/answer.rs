@@ -39,6 +39,12 @@ impl Answer {
     /// So is its target alone.
     pub(crate) const TARGET_TOO_LONG: Self =
         Self::new(StatusCode::URI_TOO_LONG, TARGET_TOO_LONG, End::Limited("max-header-size"));
+    /// A method that is served only where the configuration says so.
+    pub(crate) const METHOD: Self =
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, METHOD, End::Fault(Blame::Client, "method-not-allowed"));
+    /// A protocol that the gateway does not speak, asked for with CONNECT (RFC 9220, section 3).
+    pub(crate) const PROTOCOL: Self =
+        Self::new(StatusCode::NOT_IMPLEMENTED, PROTOCOL, End::Fault(Blame::Client, "protocol-unknown"));
     /// A transfer coding that the gateway does not decode (RFC 9112, section 6.1).
     pub(crate) const CODING: Self =
         Self::new(StatusCode::NOT_IMPLEMENTED, CODING, End::Fault(Blame::Client, "transfer-coding-unknown"));
@@ -68,11 +74,6 @@ impl Answer {
     /// The target is refused.
     pub(crate) const fn target(why: BadTarget) -> Self {
         match why {
-            BadTarget::Method => Self::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                METHOD,
-                End::Fault(Blame::Client, "method-not-allowed"),
-            ),
             BadTarget::HostCount => Self::bad_request("host-missing-or-repeated"),
             BadTarget::HostSyntax => Self::bad_request("host-malformed"),
             BadTarget::Form => Self::bad_request("target-malformed"),
@@ -133,6 +134,7 @@ const TARGET_TOO_LONG: &str = "414 URI Too Long\nThe request's target is longer 
 const HEAD_TOO_LARGE: &str =
     "431 Request Header Fields Too Large\nThe request's head is larger than allowed.\n";
 const CODING: &str = "501 Not Implemented\nThe only transfer coding accepted is chunked.\n";
+const PROTOCOL: &str = "501 Not Implemented\nThis protocol is not served here.\n";
 const BAD_GATEWAY: &str = "502 Bad Gateway\nThe server gave no usable answer.\n";
 const UNAVAILABLE: &str = "503 Service Unavailable\nNo server is ready at the moment. Please try again.\n";
 const SLOW_SERVER: &str = "504 Gateway Timeout\nThe server did not answer in time.\n";

@@ -21,6 +21,7 @@ mod exchange;
 mod forward;
 mod hop;
 mod keys;
+mod methods;
 mod options;
 mod pool;
 mod probe;

@@ -9,6 +9,7 @@ use sekisho_api::{
 };
 
 use crate::keys::Sources;
+use crate::methods::Methods;
 use crate::options::Options;
 use crate::probe::HttpProbe;
 use crate::rules::Rules;
@@ -32,8 +33,10 @@ impl Protocol for Http {
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
         let rules = Rules::read(options, vip);
         let users = Users::read(options, vip.identity);
+        let methods = Methods::read(options);
         let options = Options::read(options, vip.trusted);
-        let settings = Settings { options, sources: Sources::new(vip.persist, vip.pools, users), rules };
+        let settings =
+            Settings { options, sources: Sources::new(vip.persist, vip.pools, users), methods, rules };
         Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
     }
 
@@ -47,6 +50,7 @@ impl Protocol for Http {
 pub(crate) struct Settings {
     pub(crate) options: Options,
     pub(crate) sources: Sources,
+    pub(crate) methods: Methods,
     pub(crate) rules: Rules,
 }
 

@@ -4,7 +4,7 @@ use http::header::{CONNECTION, HeaderValue};
 use http::{Response, StatusCode, Version};
 use sekisho_api::{Key, KeyKind, Prefer, Route, Server};
 
-use crate::codec::{Download, Upstream};
+use crate::codec::{Download, Opened, Upstream};
 use crate::conn::Phase;
 use crate::exchange::Exchange;
 use crate::{cookie, hop};
@@ -40,7 +40,9 @@ pub(crate) fn relay(
     if let Some(rule) = rule.and_then(|place| worker.settings.rules.get(place)) {
         rule.edit_response(&mut head.headers);
     }
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+    let switches =
+        head.status == StatusCode::SWITCHING_PROTOCOLS || head.extensions.get::<Opened>().is_some();
+    if switches {
         return Response::from_parts(head, Download::tunnel(upstream, exchange));
     }
     if !conn.upload().done || worker.core.draining() {

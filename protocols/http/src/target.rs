@@ -10,9 +10,6 @@ use http::{HeaderValue, Method, Uri, Version, request};
 /// Why a request's target, host or method is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadTarget {
-    /// CONNECT asks for a tunnel and TRACE for an echo of credentials; a gateway gives neither.
-    #[error("method-not-allowed")]
-    Method,
     /// HTTP/1.1 without Host, or more than one (RFC 9112, section 3.2).
     #[error("host-missing-or-repeated")]
     HostCount,
@@ -27,11 +24,8 @@ pub(crate) enum BadTarget {
 /// Brings a request into origin form with exactly one valid Host: what the server will see.
 ///
 /// The authority of an absolute target wins over Host (RFC 9112, section 3.2.2), its userinfo is dropped. A request
-/// of HTTP/1.0 that names no host gets the address that it reached.
+/// of HTTP/1.0 that names no host gets the address that it reached. CONNECT keeps its authority form.
 pub(crate) fn resolve(head: &mut request::Parts, local: SocketAddr) -> Result<(), BadTarget> {
-    if head.method == Method::CONNECT || head.method == Method::TRACE {
-        return Err(BadTarget::Method);
-    }
     let mut hosts = head.headers.get_all(HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
         (Some(host), None) => {
@@ -42,6 +36,18 @@ pub(crate) fn resolve(head: &mut request::Parts, local: SocketAddr) -> Result<()
         _ => return Err(BadTarget::HostCount),
     };
     match (head.uri.scheme_str(), head.uri.authority()) {
+        (None, Some(authority)) if head.method == Method::CONNECT => {
+            let host = authority.as_str().as_bytes();
+            // RFC 9110, section 9.3.6: the port is no matter of course.
+            let port = host.rsplit(|&b| b == b':').next().unwrap_or_default();
+            if !valid_host(host) || port.is_empty() || !port.iter().all(u8::is_ascii_digit) {
+                return Err(BadTarget::HostSyntax);
+            }
+            let host = HeaderValue::from_bytes(host).map_err(|_| BadTarget::HostSyntax)?;
+            head.headers.insert(HOST, host);
+            return Ok(());
+        }
+        _ if head.method == Method::CONNECT => return Err(BadTarget::Form),
         (Some("http" | "https"), Some(authority)) => {
             let host = authority.as_str().rsplit('@').next().unwrap_or_default();
             if !valid_host(host.as_bytes()) {
@@ -176,12 +182,26 @@ mod tests {
     #[test]
     fn forms_that_do_not_fit_their_method_are_refused() {
         let host = &["a"][..];
-        assert_eq!(resolved("CONNECT", "a:443", Version::HTTP_11, host), Err(BadTarget::Method));
-        assert_eq!(resolved("TRACE", "/", Version::HTTP_11, host), Err(BadTarget::Method));
         assert_eq!(resolved("GET", "a:443", Version::HTTP_11, host), Err(BadTarget::Form));
         assert_eq!(resolved("GET", "*", Version::HTTP_11, host), Err(BadTarget::Form));
         assert_eq!(resolved("GET", "ftp://a/", Version::HTTP_11, host), Err(BadTarget::Form));
         assert!(resolved("OPTIONS", "*", Version::HTTP_11, host).is_ok());
+    }
+
+    #[test]
+    fn connect_names_a_host_and_a_port_and_wins_over_host() {
+        let (target, host) = resolved("CONNECT", "b.example:443", Version::HTTP_11, &["a"]).unwrap();
+        assert_eq!((target.as_str(), host.as_str()), ("b.example:443", "b.example:443"));
+        for bad in ["b.example", "b.example:", "u@b.example:443", "[::1]", "b.example:99999"] {
+            assert_eq!(
+                resolved("CONNECT", bad, Version::HTTP_11, &["a"]),
+                Err(BadTarget::HostSyntax),
+                "{bad}"
+            );
+        }
+        for bad in ["/", "*", "http://b.example:443/"] {
+            assert_eq!(resolved("CONNECT", bad, Version::HTTP_11, &["a"]), Err(BadTarget::Form), "{bad}");
+        }
     }
 
     #[test]

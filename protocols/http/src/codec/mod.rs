@@ -9,6 +9,7 @@
 mod chunks;
 mod client;
 mod download;
+mod opened;
 mod reason;
 mod server;
 #[cfg(test)]
@@ -19,5 +20,7 @@ mod upload;
 pub(crate) use chunks::Piece;
 pub(crate) use client::{Broken, Buffers, Outgoing, Upstream};
 pub(crate) use download::Download;
+pub(crate) use opened::Opened;
 pub(crate) use server::{Desk, Finished, Inbound, passes_behind, serve};
+pub(crate) use tunnel::Tunnel;
 pub(crate) use upload::{Aborted, Upload};

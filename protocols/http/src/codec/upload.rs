@@ -39,8 +39,8 @@ struct Gate {
 }
 
 impl Upload {
-    /// The body of the request whose head the connection took last.
-    pub(super) fn new(conn: Rc<Conn>) -> Self {
+    /// The body of the request whose head the connection took last; none where it takes no heads.
+    pub(crate) fn new(conn: Rc<Conn>) -> Self {
         let empty = conn.inbound.borrow().is_done();
         Self { empty, conn, gate: None, streamed: None }
     }

@@ -39,6 +39,7 @@ pub(super) struct Admitted {
 pub(super) fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<Admitted, Refusal> {
     let worker = &conn.worker;
     let options = &worker.settings.options;
+    worker.settings.methods.admit(&head.method, body.is_empty())?;
     target::resolve(head, conn.facts.local).map_err(Answer::target)?;
     let chunked = head.headers.contains_key(TRANSFER_ENCODING);
     if chunked && !hop::only_chunked(&head.headers) {
@@ -66,7 +67,7 @@ pub(super) fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Re
     }
     let upgrade = hop::strip_request(&mut head.headers, || {
         let plain = head.method == Method::GET && body.is_empty();
-        options.websocket && plain && head.version == Version::HTTP_11
+        options.websocket && plain && head.version >= Version::HTTP_11
     });
     if chunked {
         // The length is known to the codec as its own; the field tells it to say so to the server.

@@ -5,21 +5,27 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HeaderValue, TRAILER};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, request};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HeaderValue, SEC_WEBSOCKET_ACCEPT, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, request, response};
 use http_body::Body as _;
 use sekisho_api::{Facts, Local};
 
 use super::account::Running;
 use super::body::Streamed;
+use super::duplex::Duplex;
 use super::nowhere::Nowhere;
-use super::request::normal;
+use super::request::{Behind, behind, normal};
+use super::socket;
 use crate::answer::Answer;
-use crate::codec::{Download, Upload, passes_behind};
+use crate::codec::{Download, Tunnel, Upload, passes_behind};
 use crate::conn::{Conn, Due};
+use crate::protocol::Settings;
 use crate::proxy;
 use crate::worker::HttpWorker;
 
@@ -32,16 +38,30 @@ pub(super) async fn exchange(
     running: Running,
 ) {
     let conn = Rc::new(Conn::new(worker, Box::new(Nowhere), facts));
+    conn.inbound.borrow_mut().keep_interim();
     let (mut head, body) = request.into_parts();
     let to_head = head.method == Method::HEAD;
     let bodiless = body.is_end_stream();
     let expects =
         head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(CONTINUE));
+    let (mut key, mut behind) = (None, None);
     let response = match checked(&conn, &mut head, bodiless) {
-        Ok(()) => {
-            let body = Streamed::new(body, &head.headers);
-            let mut invited = expects.then(|| body.wanted());
-            let body = Upload::streamed(conn.clone(), body);
+        Ok(asked) => {
+            let mut invited = None;
+            let body = match asked {
+                Behind::Body => {
+                    let body = Streamed::new(body, &head.headers);
+                    invited = expects.then(|| body.wanted());
+                    Upload::streamed(conn.clone(), body)
+                }
+                Behind::Tunnel | Behind::Socket => {
+                    behind = Some(body);
+                    Upload::new(conn.clone())
+                }
+            };
+            if asked == Behind::Socket {
+                key = Some(socket::ask(&mut head, random()));
+            }
             let mut served = pin!(proxy::handle(conn.clone(), Request::from_parts(head, body)));
             let mut tick = conn.worker.tick();
             let served = poll_fn(|cx| {
@@ -52,6 +72,9 @@ pub(super) async fn exchange(
                     return Poll::Ready(Ended::Late);
                 }
                 let served = served.as_mut().poll(cx).map(Ended::Served);
+                for interim in conn.inbound.borrow_mut().interim() {
+                    let _ = respond.send_informational(interim);
+                }
                 if served.is_pending() && invited.take_if(|wanted| wanted.get()).is_some() {
                     let mut invitation = Response::new(());
                     *invitation.status_mut() = StatusCode::CONTINUE;
@@ -68,18 +91,66 @@ pub(super) async fn exchange(
         Err(answer) => proxy::refused(&conn, &head, answer),
     };
     running.answered();
-    answer(&conn, &running, respond, response, to_head).await;
+    let (head, body) = response.into_parts();
+    match body {
+        Download::Tunnel(tunnel) if key.is_none_or(|key| key.is_accepted(&head.headers)) => {
+            if let Some(client) = behind {
+                relay(&conn, respond, head, tunnel, client).await;
+            }
+        }
+        // What the server speaks is no WebSocket (RFC 6455, section 4.1).
+        Download::Tunnel(tunnel) => {
+            answer(&conn, &running, respond, tunnel.refuse(Answer::MALFORMED), to_head).await;
+        }
+        body => answer(&conn, &running, respond, Response::from_parts(head, body), to_head).await,
+    }
     running.ended(conn.now());
 }
 
-/// Makes a request one of HTTP/1.1, and holds it to the limits of one.
-fn checked(conn: &Conn, head: &mut request::Parts, bodiless: bool) -> Result<(), Answer> {
-    normal(head, bodiless).map_err(Answer::target)?;
-    // What the client's cookies are cut into does not count.
-    match head.headers.len() > conn.worker.settings.options.max_headers {
-        true => Err(Answer::HEAD_TOO_LARGE),
-        false => Ok(()),
+/// Makes a request one of HTTP/1.1, and holds it to the limits of one. Gives what stands behind its head.
+fn checked(conn: &Conn, head: &mut request::Parts, bodiless: bool) -> Result<Behind, Answer> {
+    let Settings { options, methods, .. } = &*conn.worker.settings;
+    let behind = behind(head, options.websocket)?;
+    if behind == Behind::Tunnel {
+        methods.admit(&head.method, true)?;
     }
+    normal(head, bodiless || behind != Behind::Body).map_err(Answer::target)?;
+    // What the client's cookies are cut into does not count.
+    match head.headers.len() > options.max_headers {
+        true => Err(Answer::HEAD_TOO_LARGE),
+        false => Ok(behind),
+    }
+}
+
+/// Bytes that nobody can guess.
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // Where the system has none, the key is one that everybody knows, and still tells what it is for.
+    let _ = getrandom::fill(&mut bytes);
+    bytes
+}
+
+/// Tells the client that its tunnel is open, and is it from then on.
+async fn relay(
+    conn: &Conn,
+    mut respond: SendResponse<Bytes>,
+    mut head: response::Parts,
+    mut tunnel: Box<Tunnel>,
+    client: RecvStream,
+) {
+    head.version = Version::HTTP_2;
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        // RFC 8441, section 5.1: nothing is switched, and nothing proved.
+        head.status = StatusCode::OK;
+        head.headers.remove(SEC_WEBSOCKET_ACCEPT);
+    }
+    for name in [CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING] {
+        head.headers.remove(name);
+    }
+    let Ok(stream) = respond.send_response(Response::from_parts(head, ()), false) else { return };
+    conn.stream.replace(Box::new(Duplex::new(client, stream)));
+    tunnel.begin(b"", BytesMut::new());
+    poll_fn(|cx| tunnel.poll(cx)).await;
 }
 
 /// How waiting for an answer has ended.

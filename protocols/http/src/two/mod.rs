@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `request` | what a request of HTTP/2 says, in the terms of HTTP/1.1 (RFC 9113, section 8.3.1) |
 //! | `body` | its body, which asks the client for more only when the server has taken what came |
+//! | `socket`, `duplex` | WebSockets (RFC 8441), and a stream of HTTP/2 as one of bytes
 //! | `exchange` | one stream: from its head to the last byte of the answer |
 //! | `account` | what the streams tell their connection |
 //!
@@ -11,9 +12,11 @@
 
 mod account;
 mod body;
+mod duplex;
 mod exchange;
 mod nowhere;
 mod request;
+mod socket;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -85,6 +88,9 @@ fn settings(options: &Options) -> Builder {
         .max_pending_accept_reset_streams(RESETS)
         .max_local_error_reset_streams(Some(ERRORS))
         .reset_stream_duration(RESET_TIME);
+    if options.websocket {
+        builder.enable_connect_protocol();
+    }
     builder
 }
 

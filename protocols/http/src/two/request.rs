@@ -1,21 +1,48 @@
 //! A request of HTTP/2 in the terms of HTTP/1.1.
 
+use h2::ext::Protocol;
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
-use http::uri::PathAndQuery;
+use http::uri::Scheme;
 use http::{Method, Uri, request};
 
+use crate::answer::Answer;
 use crate::target::{BadTarget, valid_host};
 use crate::text::Text;
 
+/// What stands behind a request's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Its body.
+    Body,
+    /// A tunnel, once a server opens it.
+    Tunnel,
+    /// A WebSocket, once a server agrees (RFC 8441).
+    Socket,
+}
+
+/// What stands behind a head, as its method and protocol have it. `sockets`: clients were told that they may ask for one.
+///
+/// # Errors
+/// What the client is told that asks for another protocol.
+pub(super) fn behind(head: &request::Parts, sockets: bool) -> Result<Behind, Answer> {
+    if head.method != Method::CONNECT {
+        return Ok(Behind::Body);
+    }
+    match head.extensions.get::<Protocol>() {
+        None => Ok(Behind::Tunnel),
+        Some(protocol) if sockets && protocol.as_str().eq_ignore_ascii_case("websocket") => {
+            Ok(Behind::Socket)
+        }
+        Some(_) => Err(Answer::PROTOCOL),
+    }
+}
+
 /// Makes a request what one of HTTP/1.1 would be that says the same: origin form, one Host, one Cookie line, and a framing
-/// field where the body's length is not known. `bodiless`: it ends with its head.
+/// field where the body's length is not known. `bodiless`: it ends with its head. One for a tunnel keeps its authority.
 ///
 /// # Errors
 /// What is wrong with what it asks for.
 pub(super) fn normal(head: &mut request::Parts, bodiless: bool) -> Result<(), BadTarget> {
-    if head.method == Method::CONNECT {
-        return Err(BadTarget::Method);
-    }
     if let Some(authority) = head.uri.authority() {
         let authority = authority.as_str().as_bytes();
         if !valid_host(authority) {
@@ -29,11 +56,14 @@ pub(super) fn normal(head: &mut request::Parts, bodiless: bool) -> Result<(), Ba
         let host = HeaderValue::from_bytes(authority).map_err(|_| BadTarget::HostSyntax)?;
         head.headers.insert(HOST, host);
     }
-    let target = match head.uri.path_and_query() {
-        Some(target) => target.clone(),
-        None => PathAndQuery::from_static("/"),
-    };
-    head.uri = Uri::from(target);
+    if head.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+        return Err(BadTarget::Form);
+    }
+    match head.uri.path_and_query() {
+        Some(target) => head.uri = Uri::from(target.clone()),
+        None if head.method == Method::CONNECT => {}
+        None => return Err(BadTarget::Form),
+    }
     join_cookies(head)?;
     // The body is asked for when its server takes it; nobody has to be invited.
     head.headers.remove(EXPECT);

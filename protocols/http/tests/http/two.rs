@@ -405,3 +405,38 @@ fn uploads_that_are_stuck_leave_room_for_others_and_small_pieces_are_no_flood() 
         assert_eq!(response.await.unwrap().status(), 200);
     });
 }
+
+#[test]
+fn interim_answers_reach_the_client_before_the_final_one_and_within_bounds() {
+    test(async {
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\
+                     Content-Length: 3\r\n\r\n";
+        let large = format!("HTTP/1.1 103 Early Hints\r\nLink: <{}>\r\n\r\n", "x".repeat(12_000));
+        let last = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        let origin = Origin::new(move |seen| match seen.line() {
+            line if line.contains("/many") => Reply::say(&"HTTP/1.1 102 Processing\r\n\r\n".repeat(1_100)),
+            line if line.contains("/large") => Reply::say(&format!("{}{last}", large.repeat(20))),
+            line if line.contains("/at-once") => Reply::say(&format!("{hints}{last}")),
+            _ => Reply::Interim(hints.into(), last.into()),
+        })
+        .await;
+        let rig = Rig::new("", &[&origin]).await;
+        let (mut client, _connection) = client(&rig).await;
+        let (mut response, mut body) = client.send_request(request(Method::POST, "/"), false).unwrap();
+        let early = poll_fn(|cx| response.poll_informational(cx)).await.unwrap().unwrap();
+        assert_eq!((early.status().as_u16(), early.headers().len()), (103, 1));
+        assert_eq!(early.headers()["link"], "</a.css>; rel=preload");
+        // The server ends its answer only when it has the body.
+        body.send_data("abc".into(), true).unwrap();
+        assert_eq!(whole(response.await.unwrap()).await.unwrap(), "ok");
+        for (path, expected, status) in [("/at-once", 1, 200), ("/large", 6, 200), ("/many", 1001, 502)] {
+            let (mut response, _) = client.send_request(request(Method::GET, path), true).unwrap();
+            let mut told = 0;
+            while let Some(early) = poll_fn(|cx| response.poll_informational(cx)).await {
+                assert!(early.unwrap().status().is_informational());
+                told += 1;
+            }
+            assert_eq!((response.await.unwrap().status().as_u16(), told), (status, expected), "{path}");
+        }
+    });
+}

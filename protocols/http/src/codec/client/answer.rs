@@ -8,6 +8,7 @@ use http::{HeaderMap, Response, StatusCode, Version};
 
 use super::framing::{self, Framing};
 use super::{Malformed, fields};
+use crate::codec::Opened;
 use crate::codec::reason::Reason;
 use crate::hop;
 
@@ -40,6 +41,8 @@ pub(super) struct Asked {
     pub(super) to_head: bool,
     /// For another protocol.
     pub(super) upgrade: bool,
+    /// For a tunnel.
+    pub(super) connect: bool,
 }
 
 /// Parses a head and consumes it. `seen` bytes of the input were looked at before, and were no whole head.
@@ -82,6 +85,11 @@ pub(super) fn parse(
     }
     if status.is_informational() {
         return interim(message, asked);
+    }
+    if asked.connect && status.is_success() {
+        // Whatever it says of a body's length is to be ignored (RFC 9110, section 9.3.6).
+        message.extensions_mut().insert(Opened);
+        return Ok(Parsed::Switched(message));
     }
     let framing = framing::of_answer(asked.to_head, status, version, message.headers())?;
     let keeps = keeps(version, framing, message.headers());

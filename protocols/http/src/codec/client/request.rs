@@ -18,7 +18,9 @@ pub(super) enum Framing {
 pub(super) fn write_head(bytes: &mut Vec<u8>, head: &request::Parts, framing: Framing) {
     bytes.extend_from_slice(head.method.as_str().as_bytes());
     bytes.push(b' ');
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    // All but CONNECT have a path (RFC 9112, section 3.2).
+    let authority = || head.uri.authority().map_or("/", |authority| authority.as_str());
+    let target = head.uri.path_and_query().map_or_else(authority, |target| target.as_str());
     bytes.extend_from_slice(target.as_bytes());
     bytes.extend_from_slice(b" HTTP/1.1\r\n");
     let mut framed = false;

@@ -87,8 +87,12 @@ impl Outgoing {
             flushed: false,
             abandoned: false,
             idempotent,
-            asked: Asked { to_head: head.method == Method::HEAD, upgrade: false },
-            modern: head.version == Version::HTTP_11,
+            asked: Asked {
+                to_head: head.method == Method::HEAD,
+                upgrade: false,
+                connect: head.method == Method::CONNECT,
+            },
+            modern: head.version >= Version::HTTP_11,
             repeatable: idempotent && framing == Framing::Nothing,
         }
     }

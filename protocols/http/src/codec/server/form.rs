@@ -87,7 +87,8 @@ pub(super) fn write_head(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the head of an answer of the 1xx class, `more` behind its fields. It frames nothing (RFC 9110, section 15.2).
+/// Writes the head of an answer of the 1xx class, or of one that opens a tunnel, `more` behind its fields. It frames
+/// nothing (RFC 9110, sections 9.3.6 and 15.2).
 pub(super) fn write_informational(
     out: &mut Vec<u8>,
     head: &response::Parts,

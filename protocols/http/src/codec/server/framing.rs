@@ -41,7 +41,8 @@ pub(super) struct Wants {
 #[error("framing in doubt")]
 pub(super) struct Doubtful;
 
-/// Decides, and leaves at most one Content-Length in the head, none beside Transfer-Encoding.
+/// Decides, and leaves at most one Content-Length in the head, none beside Transfer-Encoding. Behind a CONNECT comes a
+/// tunnel or nothing.
 ///
 /// # Errors
 /// [`Doubtful`]: a transfer coding in HTTP/1.0, a last coding other than `chunked`, lengths that differ or are no
@@ -49,17 +50,24 @@ pub(super) struct Doubtful;
 pub(super) fn decide<B>(request: &mut Request<B>) -> Result<Framing, Doubtful> {
     let modern = request.version() >= Version::HTTP_11;
     let head_only = request.method() == Method::HEAD;
+    // What stands behind it may have been meant for the tunnel.
+    let connect = request.method() == Method::CONNECT;
     let headers = request.headers_mut();
     let mut close = match headers.contains_key(CONNECTION) {
         true => has_token(headers, &CONNECTION, b"close") || !modern && !keeps_alive(headers),
         false => !modern,
-    };
+    } || connect;
     let length = if headers.contains_key(TRANSFER_ENCODING) {
         if !modern || !ends_chunked(headers) {
             return Err(Doubtful);
         }
-        // Both is what smuggling looks like: nothing that follows is trusted (RFC 9112, section 6.1).
-        close |= headers.remove(CONTENT_LENGTH).is_some();
+        // Both is what smuggling looks like: nothing that follows is trusted (RFC 9112, section 6.1), and a length
+        // that is none is no better for standing beside a coding.
+        if headers.contains_key(CONTENT_LENGTH) {
+            known(headers)?;
+            headers.remove(CONTENT_LENGTH);
+            close = true;
+        }
         Length::Chunked
     } else {
         Length::Known(known(headers)?)
@@ -188,6 +196,10 @@ mod tests {
         let framing = decide(&mut both).unwrap();
         assert_eq!((framing.length, framing.wants.close), (Length::Chunked, true));
         assert!(!both.headers().contains_key(CONTENT_LENGTH));
+        for bad in ["+3", "3, 4", ""] {
+            let fields = [("transfer-encoding", "chunked"), ("content-length", bad)];
+            assert_eq!(length(&fields), Err(Doubtful), "{bad}");
+        }
     }
 
     #[test]

@@ -208,6 +208,16 @@ impl Inbound {
         self.words.poll_tell(stream, cx)
     }
 
+    /// Interim answers are not written: whoever asks for them tells the client.
+    pub(crate) fn keep_interim(&mut self) {
+        self.words.keep();
+    }
+
+    /// The interim answers that came since this was asked for last.
+    pub(crate) fn interim(&mut self) -> Vec<Response<()>> {
+        self.words.kept()
+    }
+
     /// An answer begins: gives what has to be said before.
     pub(super) fn withdraw(&mut self, sheet: &mut Vec<u8>) {
         self.words.withdraw(sheet);

@@ -81,7 +81,7 @@ where
             let mut served = pin!(handler(request));
             let served = poll_fn(|cx| watch.or(conn, cx, |cx| served.as_mut().poll(cx).map(Ok)));
             match served.await {
-                Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                Ok(Ok(response)) if matches!(response.body(), Download::Tunnel(_)) => {
                     return switched(conn, response);
                 }
                 Ok(Ok(response)) => Reply::new(conn, response, wants),
@@ -109,7 +109,8 @@ where
     }
 }
 
-/// The server has changed the protocol: the client is told, and what it has said already is no HTTP.
+/// The server has changed the protocol, or opened a tunnel: the client is told, and what it has said already is no
+/// HTTP.
 fn switched(conn: &Conn, response: Response<Download>) -> Finished {
     let (head, body) = response.into_parts();
     let Download::Tunnel(mut tunnel) = body else { return Finished::Broken(End::ServerLeft) };
@@ -117,7 +118,8 @@ fn switched(conn: &Conn, response: Response<Download>) -> Finished {
     let mut told = Vec::new();
     inbound.withdraw(&mut told);
     let reason = head.extensions.get::<Reason>().map(Reason::as_bytes);
-    write_informational(&mut told, &head, reason, SWITCHED);
+    let switched = if head.status == StatusCode::SWITCHING_PROTOCOLS { SWITCHED } else { b"" };
+    write_informational(&mut told, &head, reason, switched);
     tunnel.begin(&told, inbound.into_bytes());
     Finished::Switched(tunnel)
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderName, HeaderValue, Response};
 use sekisho_api::BoxStream;
 
 use super::form::write_informational;
@@ -16,8 +17,19 @@ use crate::hop;
 pub(super) struct Words {
     /// What is left of the invitation to send the body.
     invitation: &'static [u8],
-    /// Interim answers, and how much of them is written.
-    told: Option<Box<(Vec<u8>, usize)>>,
+    told: Told,
+}
+
+/// Interim answers on their way to the client.
+#[derive(Debug, Default)]
+enum Told {
+    #[default]
+    Nothing,
+    /// As bytes, and how many of these are written.
+    Written(Box<(Vec<u8>, usize)>),
+    /// As messages, for a client of another version.
+    #[expect(clippy::box_collection, reason = "idle connections have this: one word of it, not three")]
+    Kept(Option<Box<Vec<Response<()>>>>),
 }
 
 impl Words {
@@ -45,22 +57,52 @@ impl Words {
     pub(super) fn tell(&mut self, message: Response<()>) -> usize {
         let (mut head, ()) = message.into_parts();
         hop::strip_response(&mut head.headers);
-        let (told, _) = &mut **self.told.get_or_insert_default();
-        let before = told.len();
-        let reason = head.extensions.get::<Reason>().map(Reason::as_bytes);
-        write_informational(told, &head, reason, b"");
-        told.len() - before
+        if let Told::Nothing = self.told {
+            self.told = Told::Written(Box::default());
+        }
+        match &mut self.told {
+            Told::Nothing => 0,
+            Told::Written(told) => {
+                let (told, _) = &mut **told;
+                let before = told.len();
+                let reason = head.extensions.get::<Reason>().map(Reason::as_bytes);
+                write_informational(told, &head, reason, b"");
+                told.len() - before
+            }
+            Told::Kept(kept) => {
+                head.headers.remove(CONTENT_LENGTH);
+                let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+                let size = head.headers.iter().map(field).sum::<usize>() + head.headers.len() * PER_FIELD;
+                kept.get_or_insert_default().push(Response::from_parts(head, ()));
+                size + PER_FIELD
+            }
+        }
+    }
+
+    /// Interim answers are taken out as they are, by [`Self::kept`].
+    pub(super) fn keep(&mut self) {
+        self.told = Told::Kept(None);
+    }
+
+    /// The interim answers that came since this was asked for last.
+    pub(super) fn kept(&mut self) -> Vec<Response<()>> {
+        if let Told::Kept(kept) = &mut self.told {
+            kept.take().map(|kept| *kept).unwrap_or_default()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Tells the client the interim answers, after an invitation that was begun.
     pub(super) fn poll_tell(&mut self, stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.told.is_some() && self.begun() {
+        if self.begun() && matches!(self.told, Told::Written(_)) {
             ready!(self.poll_rest(stream, cx))?;
         }
-        while let Some((told, at)) = self.told.as_deref_mut() {
+        while let Told::Written(told) = &mut self.told {
+            let (told, at) = &mut **told;
             let rest = told.get(*at..).unwrap_or_default();
             if rest.is_empty() {
-                self.told = None;
+                self.told = Told::Nothing;
                 return flush(stream, cx);
             }
             *at += ready!(write(stream, cx, rest))?;
@@ -74,7 +116,7 @@ impl Words {
             sheet.extend_from_slice(self.invitation);
         }
         self.invitation = b"";
-        if let Some(told) = self.told.take() {
+        if let Told::Written(told) = std::mem::take(&mut self.told) {
             sheet.extend_from_slice(told.0.get(told.1..).unwrap_or_default());
         }
     }
@@ -110,6 +152,8 @@ fn flush(stream: &mut BoxStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     Poll::Ready(Ok(()))
 }
 
+/// What a field costs beside its name and value, as RFC 9113, section 6.5.2, reckons.
+const PER_FIELD: usize = 32;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 #[cfg(test)]

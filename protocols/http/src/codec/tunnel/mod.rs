@@ -7,10 +7,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use sekisho_api::{BoxStream, Deadline, End, Local};
+use http::Response;
+use sekisho_api::{BoxStream, Deadline, End, Failure, Local};
 
 use self::direction::{Direction, Failed};
 use super::client::Upstream;
+use super::download::Download;
+use crate::answer::Answer;
 use crate::exchange::Exchange;
 
 /// A client's connection and a server's that are one from now on. The server is kept busy, and the request is accounted
@@ -51,10 +54,18 @@ impl Tunnel {
     }
 
     /// The client is told by `head`; it has said `rest` behind its request.
-    pub(super) fn begin(&mut self, head: &[u8], rest: BytesMut) {
+    pub(crate) fn begin(&mut self, head: &[u8], rest: BytesMut) {
         self.up = Direction::new(rest);
         self.down.begin(head);
         self.exchange.conn().rest();
+    }
+
+    /// The server changed to something else than was asked for: nothing begins, and the client is told this.
+    pub(crate) fn refuse(mut self: Box<Self>, answer: Answer) -> Response<Download> {
+        self.exchange.failed(Failure::Malformed);
+        self.exchange.refused(answer.status(), answer.end);
+        self.end = Some(answer.end);
+        answer.into_response(false)
     }
 
     /// Relays until both sides have ended, one fails, or nothing has moved for too long.

@@ -40,7 +40,7 @@ fn read(to_head: bool, pieces: &[&[u8]]) -> Result<Option<Read>, Malformed> {
     for piece in pieces {
         input.extend_from_slice(piece);
         while body.is_none() {
-            match answer::parse(&mut input, seen, Asked { to_head, upgrade: false }, 4096)? {
+            match answer::parse(&mut input, seen, Asked { to_head, ..Asked::default() }, 4096)? {
                 Parsed::More => {
                     seen = input.len();
                     break;

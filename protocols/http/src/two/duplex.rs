@@ -1,0 +1,110 @@
+//! One stream of HTTP/2 as a stream of bytes, for a tunnel.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use h2::{Reason, RecvStream, SendStream};
+use sekisho_api::{Stream, TlsFacts};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// The client's end of a tunnel. The client may send more only for what has been read, and what it does not take is not
+/// taken from the server. END_STREAM is the end of one direction; a reset (RFC 8441, section 5) is the other's failure,
+/// and dropping the tunnel before its end is one.
+#[derive(Debug)]
+pub(super) struct Duplex {
+    from: RecvStream,
+    /// What came and was not read yet.
+    ahead: Bytes,
+    to: SendStream<Bytes>,
+    /// The client was told that nothing more will come.
+    told: bool,
+}
+
+impl Duplex {
+    pub(super) fn new(from: RecvStream, to: SendStream<Bytes>) -> Self {
+        Self { from, ahead: Bytes::new(), to, told: false }
+    }
+
+    /// Waits until there is something to read; nothing is there at the client's end.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.ahead.is_empty() {
+            match ready!(self.from.poll_data(cx)) {
+                Some(data) => self.ahead = data.map_err(|_| io::ErrorKind::ConnectionReset)?,
+                None => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Duplex {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_ahead(cx))?;
+        let n = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(self.ahead.get(..n).unwrap_or_default());
+        self.ahead.advance(n);
+        // Fails only on a stream that is closed, which the next read tells.
+        let _ = self.from.flow_control().release_capacity(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Duplex {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.to.reserve_capacity(bytes.len());
+        while self.to.capacity() == 0 {
+            match ready!(self.to.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            }
+        }
+        let n = bytes.len().min(self.to.capacity());
+        let part = Bytes::copy_from_slice(bytes.get(..n).unwrap_or_default());
+        self.to.send_data(part, false).map_err(|_| io::ErrorKind::ConnectionReset)?;
+        Poll::Ready(Ok(n))
+    }
+
+    /// The connection flushes itself. What is seen here is that the client does not want the rest.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.to.poll_reset(cx) {
+            Poll::Ready(_) if !self.told => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.told = true;
+        let told = self.to.send_data(Bytes::new(), true);
+        Poll::Ready(told.map_err(|_| io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+impl Stream for Duplex {
+    fn tls(&self) -> Option<&Arc<TlsFacts>> {
+        None
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_ahead(cx)
+    }
+
+    fn plain(&mut self) -> Option<&mut TcpStream> {
+        None
+    }
+}
+
+impl Drop for Duplex {
+    fn drop(&mut self) {
+        if !self.told || !self.from.is_end_stream() {
+            self.to.send_reset(Reason::CANCEL);
+        }
+    }
+}
