@@ -96,6 +96,22 @@ pub(crate) const FLAP_CHANGES: u64 = 6;
 pub(crate) const FLAP_WINDOW: Duration = Duration::from_secs(60);
 /// As long as the window: what was unwell for it must be well for it.
 pub(crate) const FLAP_HOLD: Duration = Duration::from_secs(60);
+/// As Envoy: fewer may be the clients' fault.
+pub(crate) const CONSECUTIVE: u64 = 5;
+/// A share of fewer requests is chance.
+pub(crate) const MIN_REQUESTS: u64 = 20;
+/// Long enough for that many requests, short enough to notice before people do.
+pub(crate) const OUTLIER_INTERVAL: Duration = Duration::from_secs(10);
+/// As Envoy: a restart fits into it.
+pub(crate) const EJECTION: Duration = Duration::from_secs(30);
+/// As Envoy.
+pub(crate) const EJECTION_MAX: Duration = Duration::from_secs(300);
+/// Shorter ones are not looked at in time, longer ones are an operator's business.
+pub(crate) const EJECTIONS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+/// Percent: what is left must be able to carry everything.
+pub(crate) const MAX_EJECTED: u64 = 50;
+/// Percent of something.
+pub(crate) const SHARES: RangeInclusive<u64> = 1..=100;
 /// The bounds of the counts above; 0 turns the rule off.
 pub(crate) const COUNTS: RangeInclusive<u64> = 0..=1000;
 

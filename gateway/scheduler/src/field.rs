@@ -21,7 +21,18 @@ pub(crate) struct Field<'a> {
     asker: Asker,
     claims: Claims,
     group: u8,
-    resort: bool,
+    standard: Standard,
+}
+
+/// Who counts as usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standard {
+    /// Whoever is well and not ejected.
+    Usual,
+    /// Also the ejected: nobody else is left.
+    Pardon,
+    /// Everybody: no server is up and all are used.
+    Resort,
 }
 
 /// What a choice is made under.
@@ -56,13 +67,18 @@ impl<'a> Field<'a> {
             }
             group.ok_or(if tried { Unavailable::ConnectFailed } else { Unavailable::AllDown })
         };
-        let (group, resort) = match lowest(&|server| server.takes_new(terms.now) && server.weight() > 0) {
-            Ok(group) => (group, false),
-            Err(Unavailable::AllDown) if terms.all_down == AllDown::UseAll => {
-                (lowest(&|server| server.takes_resort())?, true)
+        let usable = lowest(&|server| server.takes_new(terms.now) && server.weight() > 0);
+        let usable = usable.map(|group| (group, Standard::Usual));
+        let (group, standard) = usable.or_else(|_| {
+            let pardoned = lowest(&|server| server.takes_pardoned(terms.now) && server.weight() > 0);
+            match pardoned {
+                Ok(group) => Ok((group, Standard::Pardon)),
+                Err(Unavailable::AllDown) if terms.all_down == AllDown::UseAll => {
+                    Ok((lowest(&|server| server.takes_resort())?, Standard::Resort))
+                }
+                Err(why) => Err(why),
             }
-            Err(why) => return Err(why),
-        };
+        })?;
         let Terms { exclude, slow_start, now, asker, .. } = terms;
         Ok(Self {
             servers,
@@ -73,13 +89,18 @@ impl<'a> Field<'a> {
             asker,
             claims: queue.claims(asker),
             group,
-            resort,
+            standard,
         })
     }
 
     /// Whether this is the last resort: no server is up and all are used.
     pub(crate) fn resort(&self) -> bool {
-        self.resort
+        self.standard == Standard::Resort
+    }
+
+    /// Who counts as usable.
+    pub(crate) fn standard(&self) -> Standard {
+        self.standard
     }
 
     pub(crate) fn now(&self) -> Moment {
@@ -116,12 +137,16 @@ impl<'a> Field<'a> {
 
     /// The weight of a server if it is a candidate, else zero.
     pub(crate) fn weight(&self, server: &ServerState) -> u64 {
-        let usable = if self.resort { server.takes_resort() } else { server.takes_new(self.now) };
+        let usable = match self.standard {
+            Standard::Usual => server.takes_new(self.now),
+            Standard::Pardon => server.takes_pardoned(self.now),
+            Standard::Resort => server.takes_resort(),
+        };
         if !usable || server.group() != self.group || self.exclude.contains(&server.id()) {
             return 0;
         }
         let weight = server.warm_weight(self.slow_start, self.now);
-        if self.resort { weight.max(1) } else { weight }
+        if self.resort() { weight.max(1) } else { weight }
     }
 
     /// Whether the asker may take a place on a server: one is free and nobody in line comes first.

@@ -22,14 +22,14 @@ mod table;
 #[cfg(test)]
 mod testing;
 
-pub use health::{Cause, Change, Health, LastProbe, ProbeResult, State};
+pub use health::{Cause, Change, Health, LastProbe, Offence, ProbeResult, State};
 pub use pool::{Ask, Candidate, Explanation, KeyLine, Lookup, Pool, Verdict, Waiting};
 pub use scheduler::Scheduler;
 pub use seal::{Sealed, TooLong};
 pub use secret::Secret;
 pub use server::ServerState;
 pub use spec::{
-    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OnDown, PassiveSpec, PoolSpec, QueueSpec,
-    ResponseCombine, ResponseSource, ServerSpec, TableSpec,
+    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OnDown, OutlierSpec, PassiveSpec, PoolSpec,
+    QueueSpec, ResponseCombine, ResponseSource, ServerSpec, TableSpec,
 };
 pub use table::{EntryView, Journalled, Replayed, Table, TableCounts};

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::queue::Queue;
 use crate::secret::Secret;
-use crate::server::{ServerState, Surroundings};
+use crate::server::{Peers, ServerState, Surroundings};
 use crate::spec::{Method, PoolSpec, TableSpec};
 use crate::table::Table;
 
@@ -129,13 +129,14 @@ fn build_pool(
     now: Instant,
 ) -> Pool {
     let queue = before.map_or_else(|| Arc::new(Queue::default()), |pool| Arc::clone(pool.queue()));
+    let peers = before.map_or_else(|| Arc::new(Peers::default()), |pool| Arc::clone(pool.peers()));
     let window = match spec.method {
         Method::LeastBandwidth { window } => window,
         _ => DISPLAY_WINDOW,
     };
-    let around = Surroundings { clock: Arc::clone(clock), queue, health: spec.health, window };
+    let around = Surroundings { clock: Arc::clone(clock), queue, peers, health: spec.health, window };
     let moment = clock.moment(now);
-    let servers = spec
+    let servers: Vec<_> = spec
         .servers
         .iter()
         .map(|server| {
@@ -150,9 +151,9 @@ fn build_pool(
             }
         })
         .collect();
+    around.peers.set(&servers);
     around.queue.stir();
-    let Surroundings { clock, queue, .. } = around;
-    Pool::new(spec, servers, secret.clone(), clock, queue, seed)
+    Pool::new(spec, servers, secret.clone(), around, seed)
 }
 
 /// The window over which bandwidth is shown where no method asks for another.

@@ -185,6 +185,8 @@ pub struct HealthSpec {
     pub passive: PassiveSpec,
     /// How a server that goes up and down is calmed.
     pub flap: FlapSpec,
+    /// When a server that seems well is taken out for what its traffic says; none: never.
+    pub outlier: Option<OutlierSpec>,
 }
 
 /// How failures of traffic count.
@@ -196,6 +198,27 @@ pub struct PassiveSpec {
     pub down_after: u32,
     /// How long a server without probes stays out.
     pub retry_after: Duration,
+}
+
+/// When a server that seems well is taken out for a while, because it fails its clients.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutlierSpec {
+    /// Failures in a row that are enough; 0: no number is.
+    pub consecutive: u32,
+    /// The share of failures within the interval that is enough, up to 1.0; none: no share is.
+    pub failure_share: Option<f64>,
+    /// The fewest requests within the interval of which a share means anything.
+    pub min_requests: u32,
+    /// Over how long the share is reckoned.
+    pub interval: Duration,
+    /// How long the first ejection lasts; the next lasts twice as long, and so on.
+    pub base: Duration,
+    /// How long an ejection lasts at most.
+    pub longest: Duration,
+    /// The share of a pool's servers that may be out at once; one always may, and never the last that is usable.
+    pub max_ejected: f64,
+    /// Whether a server's own word that it failed ([`sekisho_api::Failure::SaidSo`]) counts.
+    pub said_so: bool,
 }
 
 /// How a server that goes up and down is calmed.

@@ -46,6 +46,7 @@ pub(crate) fn health() -> HealthSpec {
         jitter: 0.0,
         passive: PassiveSpec { suspect_after: 3, down_after: 5, retry_after: Duration::from_secs(10) },
         flap: FlapSpec { changes: 0, window: Duration::ZERO, hold: Duration::ZERO },
+        outlier: None,
     }
 }
 

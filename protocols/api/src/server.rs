@@ -38,8 +38,11 @@ pub enum Observation {
     /// The connection was established after this long.
     Connected(Duration),
     /// The first byte of the answer came this long after the request. An answer that is itself a failure is
-    /// reported as [`Observation::Failed`] instead, so that it counts in the row of failures it belongs to.
+    /// reported as [`Observation::Failed`] or [`Observation::Regretted`] instead, so that it counts as one.
     Answered(Duration),
+    /// The answer came this long after the request, and says that the server failed, perhaps at this request alone (an
+    /// HTTP status of 500 and above). It counts as a [`Failure::SaidSo`] that proves that the server is there.
+    Regretted(Duration),
     /// This many bytes were relayed, both ways together.
     Moved(u64),
     /// The server failed the client. A client's own faults are never reported.

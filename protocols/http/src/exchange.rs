@@ -104,10 +104,8 @@ impl Exchange {
         self.moved = moved;
         self.answered = Some(took);
         self.status = status.as_u16();
-        self.observe(Observation::Answered(took), now);
-        if status.is_server_error() {
-            self.observe(Observation::Failed(Failure::SaidSo), now);
-        }
+        let observation = if status.is_server_error() { Observation::Regretted } else { Observation::Answered };
+        self.observe(observation(took), now);
     }
 
     /// The gateway answers itself.

@@ -81,6 +81,8 @@ pub(super) struct ServerLine<'s> {
     state: &'static str,
     wanted: &'static str,
     health: &'static str,
+    /// How much longer it is out because its traffic failed.
+    ejected_for_seconds: Option<f64>,
     weight: u32,
     group: u8,
     active: u32,
@@ -127,6 +129,7 @@ pub(super) fn server_line(server: &ServerState, now: Instant) -> ServerLine<'_> 
         state: server.state().name(),
         wanted: wanted(server.admin()),
         health: server.health().name(),
+        ejected_for_seconds: server.ejected_for(now).map(seconds),
         weight: server.weight(),
         group: server.group(),
         active: server.active(),

@@ -86,7 +86,7 @@ families! {
     POOL_QUEUED = Gauge "sekisho_pool_queued" POOL, "Clients that wait for a server with room.";
     POOL_QUEUE_CAPACITY = Gauge "sekisho_pool_queue_capacity" POOL, "The most clients that may wait.";
 
-    SERVER_UP = Gauge "sekisho_server_up" SERVER, "Whether it serves anybody: 1 when up, suspect or draining, 0 when down or in maintenance.";
+    SERVER_UP = Gauge "sekisho_server_up" SERVER, "Whether it serves anybody: 1 when up, suspect or draining, 0 when down, ejected or in maintenance.";
     SERVER_STATE = Gauge "sekisho_server_state" &["pool", "server", "state"], "1 for the state that it is in, 0 for the others.";
     SERVER_WEIGHT = Gauge "sekisho_server_weight" SERVER, "Its weight.";
     SERVER_ACTIVE = Gauge "sekisho_server_active" SERVER, "Connections, requests or queries that it has now.";
@@ -96,6 +96,7 @@ families! {
     SERVER_FAILURES = Counter "sekisho_server_failures_total" &["pool", "server", "reason"], "How often it failed a client, by how.";
     SERVER_TIMEOUTS = Counter "sekisho_server_timeouts_total" SERVER, "Answers of it that did not come in time; also counted as failures.";
     SERVER_STRAYS = Counter "sekisho_server_strays_total" SERVER, "Datagrams from its address that answered nothing that was asked.";
+    SERVER_EJECTIONS = Counter "sekisho_server_ejections_total" SERVER, "How often it was ejected because it failed its clients.";
     SERVER_REPEATS = Counter "sekisho_server_repeats_total" SERVER, "Requests that another server was asked as well, because this one was silent.";
 
     SERVER_CERTIFICATE = Gauge "sekisho_server_certificate_expiry_timestamp_seconds" SERVER, "When the certificate expires that it showed to a probe, since 1970.";

@@ -78,7 +78,7 @@ fn pools(page: &mut Page, pools: &[Pool]) {
 }
 
 fn servers(page: &mut Page, servers: &[Server]) {
-    let up = |server: &Server| !matches!(server.state, State::Down | State::Maintenance);
+    let up = |server: &Server| !matches!(server.state, State::Down | State::Ejected | State::Maintenance);
     page.all(&names::SERVER_UP, servers.iter().map(|server| (server.place(), u64::from(up(server)))));
     let states = servers.iter().flat_map(|server| {
         let [pool, name] = server.place();
@@ -102,9 +102,10 @@ fn servers(page: &mut Page, servers: &[Server]) {
         server.failures.iter().map(move |(reason, count)| ([pool, name, *reason], *count))
     });
     page.all(&names::SERVER_FAILURES, failures);
-    let of: [Column<Server>; 3] = [
+    let of: [Column<Server>; 4] = [
         (&names::SERVER_TIMEOUTS, |server| server.timeouts),
         (&names::SERVER_STRAYS, |server| server.strays),
+        (&names::SERVER_EJECTIONS, |server| server.ejections),
         (&names::SERVER_REPEATS, |server| server.repeats),
     ];
     for (family, number) in of {
@@ -158,4 +159,5 @@ fn own(page: &mut Page, own: &[Own]) {
     }
 }
 
-const STATES: [State; 5] = [State::Up, State::Suspect, State::Down, State::Draining, State::Maintenance];
+const STATES: [State; 6] =
+    [State::Up, State::Suspect, State::Down, State::Ejected, State::Draining, State::Maintenance];

@@ -67,6 +67,7 @@ pub(crate) struct Server {
     pub(crate) failures: Vec<(&'static str, u64)>,
     pub(crate) timeouts: u64,
     pub(crate) strays: u64,
+    pub(crate) ejections: u64,
     pub(crate) repeats: u64,
     /// Until when the certificate that it showed to a probe holds, since 1970.
     pub(crate) certificate: Option<Duration>,

@@ -93,6 +93,7 @@ fn server(pool: &str, server: &ServerState) -> Server {
         timeouts: server.timeouts(),
         strays: server.strays(),
         repeats: server.repeats(),
+        ejections: server.ejections(),
         certificate: server.certificate_expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()),
         notes: server.notes(),
     }

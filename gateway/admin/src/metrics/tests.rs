@@ -55,6 +55,7 @@ fn snapshot() -> Snapshot {
         failures: vec![("refused", 14), ("tls", 0)],
         timeouts: 15,
         strays: 16,
+        ejections: 2,
         repeats: 17,
         certificate: (state == State::Up).then_some(Duration::from_secs(1_900_000_000)),
         notes: if state == State::Up { vec![("protocol", "tls".to_owned())] } else { Vec::new() },

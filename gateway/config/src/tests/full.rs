@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sekisho_api::{CookieSettings, IdentityRules, KeyKind, Persist, SameSite, Secure, Transport};
 use sekisho_scheduler::{
-    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, PassiveSpec, QueueSpec, ResponseCombine,
+    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OutlierSpec, PassiveSpec, QueueSpec, ResponseCombine,
     ResponseSource, ServerSpec, TableSpec,
 };
 
@@ -174,6 +174,16 @@ fn every_key_of_a_pool_reaches_the_model() {
             jitter: 0.2,
             passive: PassiveSpec { suspect_after: 2, down_after: 5, retry_after: seconds(20) },
             flap: FlapSpec { changes: 8, window: seconds(120), hold: seconds(180) },
+            outlier: Some(OutlierSpec {
+                consecutive: 7,
+                failure_share: Some(0.4),
+                min_requests: 50,
+                interval: seconds(20),
+                base: seconds(15),
+                longest: seconds(120),
+                max_ejected: 0.3,
+                said_so: false,
+            }),
         }
     );
     let probe = pool.probe.as_ref().unwrap();

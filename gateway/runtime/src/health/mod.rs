@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sekisho_config::{ProbeSpec, ProxyVersion};
-use sekisho_scheduler::{Change, Health, ProbeResult, ServerState};
+use sekisho_scheduler::{Cause, Change, Health, ProbeResult, ServerState};
 
 use crate::tls::Connector;
 
@@ -109,6 +109,10 @@ fn report(target: &Target, change: &Change, took: Option<Duration>) {
     let (pool, server, address) = (&target.pool, target.server.name(), target.server.address());
     let (why, from) = (&change.cause, change.from.name());
     match change.to {
+        _ if matches!(why, Cause::Ejected(..)) => {
+            tracing::warn!(%pool, %server, %address, %why, "Server ejected");
+        }
+        _ if *why == Cause::Returned => tracing::info!(%pool, %server, %address, "Server back from ejection"),
         Health::Up => {
             let took_ms = took.map(|took| took.as_secs_f64() * 1e3);
             tracing::info!(%pool, %server, %address, from, %why, took_ms, "Server up");

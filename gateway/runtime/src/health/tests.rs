@@ -214,6 +214,7 @@ pub(crate) fn health_spec() -> HealthSpec {
         jitter: 0.0,
         passive: PassiveSpec { suspect_after: 0, down_after: 0, retry_after: Duration::from_secs(1) },
         flap: FlapSpec { changes: 0, window: Duration::from_secs(1), hold: Duration::from_secs(1) },
+        outlier: None,
     }
 }
 

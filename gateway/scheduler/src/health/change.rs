@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sekisho_api::Failure;
+use sekisho_api::settings::show_duration;
 
+use super::outlier::Offence;
 use crate::spec::Admin;
 
 /// Whether a server is well.
@@ -31,7 +33,7 @@ impl Health {
     }
 }
 
-/// Health and the operator's will in one word.
+/// Health, ejection and the operator's will in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// It serves.
@@ -40,6 +42,8 @@ pub enum State {
     Suspect,
     /// It does not serve.
     Down,
+    /// It does not serve for a while, because its traffic failed.
+    Ejected,
     /// It serves the clients it has.
     Draining,
     /// The operator took it out.
@@ -48,10 +52,11 @@ pub enum State {
 
 impl State {
     /// The state of a server of this health that the operator wants so. What keeps clients away comes first.
-    pub const fn of(health: Health, admin: Admin) -> Self {
+    pub const fn of(health: Health, ejected: bool, admin: Admin) -> Self {
         match (admin, health) {
             (Admin::Maintenance, _) => Self::Maintenance,
             (_, Health::Down) => Self::Down,
+            _ if ejected => Self::Ejected,
             (Admin::Drain, _) => Self::Draining,
             (Admin::Ready, Health::Suspect) => Self::Suspect,
             (Admin::Ready, Health::Up) => Self::Up,
@@ -64,6 +69,7 @@ impl State {
             Self::Up => "up",
             Self::Suspect => "suspect",
             Self::Down => "down",
+            Self::Ejected => "ejected",
             Self::Draining => "draining",
             Self::Maintenance => "maintenance",
         }
@@ -94,7 +100,7 @@ pub struct LastProbe {
     pub result: ProbeResult,
 }
 
-/// A server's health changed: for the log.
+/// A server's health changed, or it was ejected or taken back: for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The server.
@@ -118,11 +124,19 @@ pub enum Cause {
     Traffic,
     /// Traffic failed, last in this way.
     TrafficFailed(Failure),
+    /// It is ejected for this long: its health is what it was.
+    Ejected(Duration, Offence),
+    /// Its ejection is over.
+    Returned,
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "server {} is {} ({})", self.server, self.to.name(), self.cause)
+        let state = match self.cause {
+            Cause::Ejected(..) => State::Ejected.name(),
+            _ => self.to.name(),
+        };
+        write!(f, "server {} is {state} ({})", self.server, self.cause)
     }
 }
 
@@ -133,6 +147,8 @@ impl fmt::Display for Cause {
             Self::ProbeFailed(why) => write!(f, "probe failed: {why}"),
             Self::Traffic => f.write_str("traffic succeeded"),
             Self::TrafficFailed(failure) => write!(f, "traffic failed: {}", failure.name()),
+            Self::Ejected(time, offence) => write!(f, "{offence}; for {}", show_duration(*time)),
+            Self::Returned => f.write_str("ejection over"),
         }
     }
 }

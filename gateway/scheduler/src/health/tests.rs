@@ -17,6 +17,7 @@ fn spec() -> HealthSpec {
         jitter: 0.0,
         passive: PassiveSpec { suspect_after: 2, down_after: 4, retry_after: seconds(30) },
         flap: FlapSpec { changes: 4, window: seconds(100), hold: seconds(60) },
+        outlier: None,
     }
 }
 

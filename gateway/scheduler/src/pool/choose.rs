@@ -8,7 +8,7 @@ use sekisho_api::{Key, Lease, Unavailable, Why};
 use super::persistence::{Own, as_contract};
 use super::{Ask, Pool};
 use crate::clock::Moment;
-use crate::field::{Field, Terms};
+use crate::field::{Field, Standard, Terms};
 use crate::method::Mode;
 use crate::queue::{Asker, Want};
 use crate::server::ServerState;
@@ -60,9 +60,10 @@ impl Pool {
         }
         let field = self.field(ask, now, asker);
         let resort = field.as_ref().is_ok_and(Field::resort);
+        let standard = field.as_ref().map_or(Standard::Usual, Field::standard);
         let mut holds = Holds::default();
         let mut lost = false;
-        match self.own_server(ask, now, &mut holds, resort) {
+        match self.own_server(ask, now, &mut holds, standard) {
             Own::Unknown => {}
             Own::Lost(place, why) if self.spec.on_down == OnDown::Fail => {
                 // Where no probe says that it is back, one of its own clients finds out.

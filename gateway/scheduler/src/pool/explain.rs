@@ -11,7 +11,7 @@ use sekisho_api::{KeyKind, Persist, Prefer, Unavailable, Why};
 use super::persistence::{key, tells};
 use super::{Ask, Pool};
 use crate::clock::Moment;
-use crate::field::Field;
+use crate::field::{Field, Standard};
 use crate::health::State;
 use crate::method::{Mode, score};
 use crate::queue::Asker;
@@ -87,6 +87,8 @@ pub enum Verdict {
     Possible,
     /// It is down.
     Down,
+    /// Its traffic failed, and it gets none for a while.
+    Ejected,
     /// It takes returning clients only, because it is draining.
     Draining,
     /// It is in maintenance.
@@ -108,6 +110,7 @@ impl Verdict {
             Self::Chosen => "chosen",
             Self::Possible => "possible",
             Self::Down => "down",
+            Self::Ejected => "ejected for its failures",
             Self::Draining => "draining: returning clients only",
             Self::Maintenance => "in maintenance",
             Self::NoWeight => "weight 0: returning clients only",
@@ -125,9 +128,9 @@ impl Pool {
         let opened = self.opened(ask, now);
         let ask = &ask.with(opened.as_ref());
         let field = self.field(ask, now, Asker::Newcomer);
-        let resort = field.as_ref().is_ok_and(Field::resort);
+        let standard = field.as_ref().map_or(Standard::Usual, Field::standard);
         let mut keys = Vec::new();
-        let own = self.look(ask, now, resort, &mut keys);
+        let own = self.look(ask, now, standard, &mut keys);
         let chosen = self.foretell(ask, &field, own);
         let place = chosen.as_ref().ok().map(|&(place, _)| place);
         let candidates = self.servers.iter().enumerate().map(|(index, server)| Candidate {
@@ -158,13 +161,13 @@ impl Pool {
         &self,
         ask: &Ask<'_>,
         now: Moment,
-        resort: bool,
+        standard: Standard,
         keys: &mut Vec<KeyLine>,
     ) -> (Option<(usize, Why)>, bool) {
         let mut own = None;
         let mut lost = false;
         let mut consider = |place: usize, why: Why| {
-            if own.is_none() && self.takes_back(place, ask, resort) {
+            if own.is_none() && self.takes_back(place, ask, standard) {
                 own = Some((place, why));
             } else {
                 lost |= own.is_none();
@@ -251,8 +254,10 @@ fn verdict(
         Verdict::Maintenance
     } else if ask.route.exclude.contains(&server.id()) {
         Verdict::Tried
-    } else if !resort && server.state() == State::Down && !server.takes_new(now) {
+    } else if !resort && server.state() == State::Down && !server.takes_pardoned(now) {
         Verdict::Down
+    } else if server.ejected() && field.as_ref().map_or(Standard::Usual, Field::standard) == Standard::Usual {
+        Verdict::Ejected
     } else if !resort && server.admin() == Admin::Drain {
         Verdict::Draining
     } else if !resort && server.weight() == 0 {

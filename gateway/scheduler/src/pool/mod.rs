@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::method::Chooser;
 use crate::queue::Queue;
 use crate::secret::Secret;
-use crate::server::ServerState;
+use crate::server::{Peers, ServerState, Surroundings};
 use crate::spec::PoolSpec;
 use crate::table::Table;
 pub use explain::{Candidate, Explanation, KeyLine, Lookup, Verdict};
@@ -52,6 +52,7 @@ pub struct Pool {
     secret: Secret,
     clock: Arc<Clock>,
     queue: Arc<Queue>,
+    peers: Arc<Peers>,
 }
 
 impl Pool {
@@ -59,8 +60,7 @@ impl Pool {
         spec: PoolSpec,
         servers: Vec<Arc<ServerState>>,
         secret: Secret,
-        clock: Arc<Clock>,
-        queue: Arc<Queue>,
+        around: Surroundings,
         seed: u64,
     ) -> Self {
         let places = || servers.iter().enumerate();
@@ -73,8 +73,9 @@ impl Pool {
             servers: servers.into_boxed_slice(),
             spec,
             secret,
-            clock,
-            queue,
+            clock: around.clock,
+            queue: around.queue,
+            peers: around.peers,
         }
     }
 
@@ -105,6 +106,10 @@ impl Pool {
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
         &self.queue
+    }
+
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
+        &self.peers
     }
 }
 

@@ -6,6 +6,7 @@ use sekisho_api::{Key, KeyKind, Persist, Prefer, Server, Why};
 
 use super::{Ask, Pool};
 use crate::clock::Moment;
+use crate::field::Standard;
 use crate::server::ServerState;
 use crate::spec::OnDown;
 use crate::table::{Found, Holds};
@@ -31,10 +32,16 @@ impl Pool {
     /// Walks the persistence list; entries found are held. A server named by what the gateway or the operator wrote
     /// comes before the list; a token from a cookie and an address from a protocol's token count where the list has
     /// their kind.
-    pub(super) fn own_server(&self, ask: &Ask<'_>, now: Moment, holds: &mut Holds, resort: bool) -> Own {
+    pub(super) fn own_server(
+        &self,
+        ask: &Ask<'_>,
+        now: Moment,
+        holds: &mut Holds,
+        standard: Standard,
+    ) -> Own {
         let mut own = Own::Unknown;
         let mut consider = |place: Option<usize>, why: Why| match place {
-            Some(place) if self.takes_back(place, ask, resort) => {
+            Some(place) if self.takes_back(place, ask, standard) => {
                 own = Own::Known(place, why);
                 true
             }
@@ -75,7 +82,7 @@ impl Pool {
             }
             let keep = |name: &str| {
                 let place = *self.by_name.get(name)?;
-                let stays = || self.takes_back(place, ask, false) || self.is_doubted(place, ask);
+                let stays = || self.takes_back(place, ask, Standard::Usual) || self.is_doubted(place, ask);
                 Some(self.spec.on_down == OnDown::Temporary || stays())
             };
             if let Some(held) = ask.table.bind(&key, self.name(), server.name(), now, keep) {
@@ -99,9 +106,14 @@ impl Pool {
     }
 
     /// Whether a server takes back a client that was on it. Being full does not count here: the client waits for it.
-    pub(super) fn takes_back(&self, place: usize, ask: &Ask<'_>, resort: bool) -> bool {
+    pub(super) fn takes_back(&self, place: usize, ask: &Ask<'_>, standard: Standard) -> bool {
         self.servers.get(place).is_some_and(|server| {
-            let well = server.takes_returning() || (resort && server.takes_resort());
+            let well = server.takes_returning()
+                || match standard {
+                    Standard::Usual => false,
+                    Standard::Pardon => server.takes_back_pardoned(),
+                    Standard::Resort => server.takes_resort(),
+                };
             well && !ask.route.exclude.contains(&server.id())
         })
     }

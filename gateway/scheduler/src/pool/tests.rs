@@ -1,5 +1,6 @@
 mod health;
 mod leases;
+mod outlier;
 mod own;
 mod persistence;
 mod queue;

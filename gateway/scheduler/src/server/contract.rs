@@ -29,20 +29,30 @@ impl Server for ServerState {
         &self.token
     }
 
-    /// Takes an observation into account. One answer is either `Answered` or `Failed`, never both: an answer that
-    /// is a failure would otherwise end the row of failures it belongs to.
+    /// Takes an observation into account. One answer is `Answered`, `Regretted` or `Failed`, never two of them.
     fn observe(&self, observation: Observation, now: Instant) {
         let now = self.clock.read(now);
         match observation {
             Observation::Connected(took) => {
                 self.connects.record(took, now);
                 self.counts.connected();
+                self.outlier.connected(self.counts.last_answer().is_some(), now);
                 self.well(now);
             }
             Observation::Answered(took) => {
                 self.answers.record(took, now);
                 self.counts.answered(now);
+                self.outlier.answered(now);
                 self.well(now);
+            }
+            Observation::Regretted(took) => {
+                self.answers.record(took, now);
+                self.counts.answered(now);
+                // It is there, which is news of a server that was not.
+                if self.status.health() == Health::Down {
+                    self.well(now);
+                }
+                self.unwell(Failure::SaidSo, now);
             }
             Observation::Moved(bytes) => {
                 self.counts.moved(bytes);
@@ -89,12 +99,22 @@ impl Server for ServerState {
 impl ServerState {
     /// Whether it takes clients that nothing binds to it.
     pub(crate) fn takes_new(&self, now: Moment) -> bool {
+        !self.status.ejected() && self.takes_pardoned(now)
+    }
+
+    /// Whether it would, were it not ejected.
+    pub(crate) fn takes_pardoned(&self, now: Moment) -> bool {
         let well = self.status.health() != Health::Down || self.status.retry_due(now);
         well && self.status.admin() == Admin::Ready
     }
 
     /// Whether it takes clients that were on it before.
     pub(crate) fn takes_returning(&self) -> bool {
+        !self.status.ejected() && self.takes_back_pardoned()
+    }
+
+    /// Whether it would, were it not ejected.
+    pub(crate) fn takes_back_pardoned(&self) -> bool {
         self.status.health() != Health::Down && self.status.admin() != Admin::Maintenance
     }
 
@@ -156,6 +176,7 @@ impl ServerState {
         let measured = if self.answers.average().is_some() { &self.answers } else { &self.connects };
         measured.penalise(now);
         let count = self.counts.failed(failure);
+        self.offended(failure, now);
         self.turn_by_traffic(now, |monitor| monitor.failed(failure, count, now));
     }
 
@@ -163,14 +184,8 @@ impl ServerState {
         let mut guarded = self.guarded.lock();
         let turn = decide(&mut guarded.monitor);
         let Some(change) = self.turned(&guarded, turn, now) else { return };
-        if guarded.unreported.len() >= UNREPORTED {
-            guarded.unreported.pop_front();
-        }
-        guarded.unreported.push_back(change);
+        guarded.report(change);
         drop(guarded);
         self.queue.stir();
     }
 }
-
-/// The most changes kept for somebody to ask for.
-const UNREPORTED: usize = 16;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCs
 use sekisho_api::Failure;
 
 use crate::clock::Moment;
+use crate::measure::Row;
 
 #[derive(Debug)]
 pub(crate) struct Counts {
@@ -16,9 +17,8 @@ pub(crate) struct Counts {
     timeouts: AtomicU64,
     strays: AtomicU64,
     repeats: AtomicU64,
-    /// Failures in a row to connect, and after connecting. Connecting proves nothing about what comes after it.
-    unconnected: AtomicU32,
-    unanswered: AtomicU32,
+    ejections: AtomicU64,
+    row: Row,
     /// When it last answered; zero: never.
     answered: AtomicU64,
     since: Moment,
@@ -34,8 +34,8 @@ impl Counts {
             timeouts: AtomicU64::new(0),
             strays: AtomicU64::new(0),
             repeats: AtomicU64::new(0),
-            unconnected: AtomicU32::new(0),
-            unanswered: AtomicU32::new(0),
+            ejections: AtomicU64::new(0),
+            row: Row::default(),
             answered: AtomicU64::new(0),
             since: now,
         }
@@ -119,20 +119,26 @@ impl Counts {
         if let Some(count) = self.failures_of(failure) {
             count.fetch_add(1, Relaxed);
         }
-        let connecting = matches!(failure, Failure::Refused | Failure::ConnectTimeout | Failure::Tls);
-        let counter = if connecting { &self.unconnected } else { &self.unanswered };
-        counter.fetch_add(1, Relaxed);
-        self.in_a_row()
+        self.row.failed(failure)
     }
 
     /// Failures in a row.
     pub(super) fn in_a_row(&self) -> u32 {
-        self.unconnected.load(Relaxed).saturating_add(self.unanswered.load(Relaxed))
+        self.row.length()
     }
 
     /// A connection was made.
     pub(super) fn connected(&self) {
-        clear(&self.unconnected);
+        self.row.connected();
+    }
+
+    /// It was ejected.
+    pub(super) fn ejected(&self) {
+        self.ejections.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn ejections(&self) -> u64 {
+        self.ejections.load(Relaxed)
     }
 
     /// It answered, so that nothing that failed before counts any more.
@@ -148,14 +154,6 @@ impl Counts {
 
     /// Nothing that failed before counts any more.
     pub(super) fn forget_failures(&self) {
-        clear(&self.unconnected);
-        clear(&self.unanswered);
-    }
-}
-
-/// Writes only where there is something to clear: the line stays shared among workers.
-fn clear(counter: &AtomicU32) {
-    if counter.load(Relaxed) != 0 {
-        counter.store(0, Relaxed);
+        self.row.forget();
     }
 }

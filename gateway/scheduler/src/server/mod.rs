@@ -2,6 +2,8 @@
 
 mod contract;
 mod counts;
+mod ejection;
+mod peers;
 mod status;
 
 use std::collections::VecDeque;
@@ -15,11 +17,12 @@ use parking_lot::Mutex;
 use sekisho_api::Failure;
 
 use crate::clock::{Clock, Moment};
-use crate::health::{Change, Health, LastProbe, Monitor, ProbeResult, State, Turn};
+use crate::health::{Change, Ejection, Health, LastProbe, Monitor, Outlier, ProbeResult, State, Turn};
 use crate::measure::{ResponseTime, Window};
 use crate::queue::Queue;
 use crate::spec::{Admin, HealthSpec, ServerSpec};
 use counts::Counts;
+pub(crate) use peers::Peers;
 use status::Status;
 
 /// What all servers of a pool share.
@@ -27,6 +30,7 @@ use status::Status;
 pub(crate) struct Surroundings {
     pub(crate) clock: Arc<Clock>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) peers: Arc<Peers>,
     pub(crate) health: HealthSpec,
     pub(crate) window: Duration,
 }
@@ -41,18 +45,21 @@ pub struct ServerState {
     token: Box<str>,
     clock: Arc<Clock>,
     queue: Arc<Queue>,
+    peers: Arc<Peers>,
     status: Status,
     counts: Counts,
     answers: ResponseTime,
     connects: ResponseTime,
     probes: ResponseTime,
     traffic: Window,
+    outlier: Outlier,
     guarded: Mutex<Guarded>,
 }
 
 /// What changes seldom, behind one lock. Every change ends in [`Status::publish`], which the request path reads.
 struct Guarded {
     monitor: Monitor,
+    ejection: Ejection,
     admin: Admin,
     configured: ServerSpec,
     last: Option<LastProbe>,
@@ -73,14 +80,17 @@ impl ServerState {
             token,
             clock: Arc::clone(&around.clock),
             queue: Arc::clone(&around.queue),
+            peers: Arc::clone(&around.peers),
             status,
             counts: Counts::new(now),
             answers: ResponseTime::default(),
             connects: ResponseTime::default(),
             probes: ResponseTime::default(),
             traffic: Window::new(around.window),
+            outlier: Outlier::new(around.health.outlier),
             guarded: Mutex::new(Guarded {
                 monitor,
+                ejection: Ejection::default(),
                 admin: spec.admin,
                 configured: spec.clone(),
                 last: None,
@@ -96,6 +106,10 @@ impl ServerState {
         let mut guarded = self.guarded.lock();
         self.traffic.resize(around.window);
         guarded.monitor.reconfigure(around.health, now);
+        self.outlier.configure(around.health.outlier);
+        if around.health.outlier.is_none() {
+            self.take_back(&mut guarded, now);
+        }
         if guarded.configured.weight != spec.weight {
             self.status.set_weight(spec.weight);
         }
@@ -203,9 +217,9 @@ impl ServerState {
         self.status.admin()
     }
 
-    /// Health and the operator's will in one word.
+    /// Health, ejection and the operator's will in one word.
     pub fn state(&self) -> State {
-        State::of(self.health(), self.admin())
+        State::of(self.health(), self.ejected(), self.admin())
     }
 
     /// Changes what the operator wants of it at run time; a reload keeps it unless the file changed.
@@ -227,14 +241,20 @@ impl ServerState {
         self.traffic.rate(self.clock.moment(now))
     }
 
-    /// Whether a probe is due. Asked every 50 to 100 ms.
+    /// Whether a probe is due. Asked every 50 to 100 ms; a server whose ejection is over is taken back here.
     pub fn due(&self, now: Instant) -> bool {
         let now = self.clock.read(now);
         if self.status.retry_due(now) {
             self.queue.stir();
         }
-        let guarded = self.guarded.lock();
-        guarded.admin != Admin::Maintenance && guarded.monitor.due(now)
+        let mut guarded = self.guarded.lock();
+        let back = guarded.ejection.over(now) && self.take_back(&mut guarded, now);
+        let due = guarded.admin != Admin::Maintenance && guarded.monitor.due(now);
+        drop(guarded);
+        if back {
+            self.queue.stir();
+        }
+        due
     }
 
     /// A probe begins; none is due until it was reported.
@@ -309,11 +329,22 @@ impl ServerState {
 
     fn turn_admin(&self, guarded: &mut Guarded, admin: Admin, now: Moment) {
         if guarded.admin == Admin::Maintenance && admin != Admin::Maintenance {
+            self.take_back(guarded, now);
             guarded.monitor.renew(now);
             self.status.rise(now);
         }
         guarded.admin = admin;
         self.status.publish(&guarded.monitor, admin);
+    }
+}
+
+impl Guarded {
+    /// Keeps a change until somebody asks.
+    fn report(&mut self, change: Change) {
+        if self.unreported.len() >= UNREPORTED {
+            self.unreported.pop_front();
+        }
+        self.unreported.push_back(change);
     }
 }
 
@@ -329,6 +360,8 @@ impl fmt::Debug for ServerState {
     }
 }
 
+/// The most changes kept for somebody to ask for.
+const UNREPORTED: usize = 16;
 /// The most notes kept: a probe makes a handful.
 const NOTES: usize = 16;
 

@@ -12,7 +12,7 @@ use crate::spec::{Admin, ServerSpec};
 /// A server's standing, published by whoever changes it.
 #[derive(Debug)]
 pub(crate) struct Status {
-    /// Bits 0 and 1: health; 2 and 3: the operator's will; 4: no configuration has the server any more.
+    /// Bits 0 and 1: health; 2 and 3: the operator's will; 4: no configuration has the server any more; 5: ejected.
     bits: AtomicU8,
     group: AtomicU8,
     weight: AtomicU32,
@@ -61,7 +61,8 @@ impl Status {
         let pause = u64::try_from(monitor.spec().passive.retry_after.as_nanos()).unwrap_or(u64::MAX);
         self.pause.store(pause.max(SHORTEST_PAUSE), Relaxed);
         // The closure always answers Some, so the update cannot fail.
-        let _ = self.bits.fetch_update(Release, Relaxed, |bits| Some(bits & REMOVED | health | will));
+        let _ =
+            self.bits.fetch_update(Release, Relaxed, |bits| Some(bits & (REMOVED | EJECTED) | health | will));
     }
 
     pub(super) fn remove(&self) {
@@ -70,6 +71,18 @@ impl Status {
 
     pub(super) fn removed(&self) -> bool {
         self.bits.load(Acquire) & REMOVED != 0
+    }
+
+    pub(super) fn set_ejected(&self, ejected: bool) {
+        if ejected {
+            self.bits.fetch_or(EJECTED, Release);
+        } else {
+            self.bits.fetch_and(!EJECTED, Release);
+        }
+    }
+
+    pub(super) fn ejected(&self) -> bool {
+        self.bits.load(Acquire) & EJECTED != 0
     }
 
     pub(super) fn health(&self) -> Health {
@@ -146,5 +159,6 @@ pub(crate) const WHOLE: u64 = 1000;
 /// The weight that slow start begins with.
 const COLD: u64 = 100;
 const REMOVED: u8 = 16;
+const EJECTED: u8 = 32;
 /// A second, in nanoseconds.
 const SHORTEST_PAUSE: u64 = 1_000_000_000;

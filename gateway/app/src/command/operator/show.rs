@@ -48,7 +48,7 @@ fn servers(answer: &Value, only: Option<&str>) -> String {
                 word(pool, "name"),
                 word(server, "name"),
                 word(server, "address"),
-                word(server, "state"),
+                state(server),
                 number(server, "weight").to_string(),
                 match server.get("max_connections").and_then(Value::as_u64) {
                     Some(most) => format!("{connections} of {most}"),
@@ -60,6 +60,15 @@ fn servers(answer: &Value, only: Option<&str>) -> String {
         }
     }
     table.to_string()
+}
+
+/// The state, and how much longer an ejection lasts.
+fn state(server: &Value) -> String {
+    let state = word(server, "state");
+    match server.get("ejected_for_seconds").and_then(Value::as_f64) {
+        Some(left) if state == "ejected" => format!("{state} for {}", span(left.ceil() as u64)),
+        _ => state,
+    }
 }
 
 fn response(server: &Value) -> String {
@@ -226,12 +235,15 @@ mod tests {
               "last_probe": { "ok": true, "seconds_ago": 2.5, "error": null }, "certificate_expires": 90_061 },
             { "name": "m2", "address": "10.0.0.32:143", "state": "down", "weight": 2, "active": 0, "notes": {},
               "last_probe": { "ok": false, "seconds_ago": 61.0, "error": "re\u{1b}fused" } },
+            { "name": "m3", "address": "10.0.0.33:143", "state": "ejected", "ejected_for_seconds": 11.2, "weight": 1,
+              "active": 1, "notes": {} },
         ] }] });
         let expected = [
-            "  pool  server  address        state  weight  connections  response  last probe",
-            "  ----  ------  -------------  -----  ------  -----------  --------  -----------------",
-            "  mail  m1      10.0.0.31:143  up     1       4 of 9       1 ms      ok, 2 s ago",
-            "  mail  m2      10.0.0.32:143  down   2       0            -         re\u{fffd}fused, 1 m ago",
+            "  pool  server  address        state             weight  connections  response  last probe",
+            "  ----  ------  -------------  ----------------  ------  -----------  --------  -----------------",
+            "  mail  m1      10.0.0.31:143  up                1       4 of 9       1 ms      ok, 2 s ago",
+            "  mail  m2      10.0.0.32:143  down              2       0            -         re\u{fffd}fused, 1 m ago",
+            "  mail  m3      10.0.0.33:143  ejected for 12 s  1       1            -         -",
         ];
         assert_eq!(servers(&answer, None).lines().collect::<Vec<_>>(), expected);
         assert_eq!(servers(&answer, Some("web")).lines().count(), 2, "a head");

@@ -1,9 +1,9 @@
-//! `probe` and `health`: how a server is found to be up.
+//! `probe`, `health` and `outlier`: how a server is found to be up.
 
 use std::time::Duration;
 
 use sekisho_api::settings::{Problem, Section};
-use sekisho_scheduler::{FlapSpec, HealthSpec, PassiveSpec};
+use sekisho_scheduler::{FlapSpec, HealthSpec, OutlierSpec, PassiveSpec};
 
 use super::super::context::Context;
 use crate::defaults;
@@ -22,6 +22,7 @@ pub(super) fn read(pool: &mut Section<'_>, context: &Context<'_>) -> (Option<Pro
         jitter: defaults::PROBE_JITTER as f64 / 100.0,
         passive,
         flap,
+        outlier: outlier(pool),
     };
     let probe = probe(pool, &mut health, context);
     (probe, health)
@@ -86,4 +87,34 @@ fn rules(pool: &mut Section<'_>) -> (PassiveSpec, FlapSpec) {
     };
     section.finish();
     (passive, flap)
+}
+
+/// When a server is taken out for what its traffic says, though it seems well.
+fn outlier(pool: &mut Section<'_>) -> Option<OutlierSpec> {
+    let mut section = pool.table("outlier")?;
+    let share = |percent: u64| percent as f64 / 100.0;
+    let base = section.duration("base-ejection", defaults::EJECTION, defaults::EJECTIONS);
+    let spec = OutlierSpec {
+        consecutive: section.integer("consecutive", defaults::CONSECUTIVE, defaults::COUNTS) as u32,
+        failure_share: section.optional_integer("failure-share", defaults::SHARES).map(share),
+        min_requests: section.integer("min-requests", defaults::MIN_REQUESTS, 1..=1_000_000) as u32,
+        interval: section.duration("interval", defaults::OUTLIER_INTERVAL, defaults::EJECTIONS),
+        base,
+        longest: section.duration("max-ejection", base.max(defaults::EJECTION_MAX), defaults::EJECTIONS),
+        max_ejected: share(section.integer("max-ejected", defaults::MAX_EJECTED, defaults::SHARES)),
+        said_so: section.flag("said-so", true),
+    };
+    if spec.longest < spec.base {
+        let message = "`max-ejection` is shorter than `base-ejection`";
+        let problem =
+            Problem::new(section.place("max-ejection"), message, "no ejection could last this long");
+        section.problem(problem.help("raise it, or lower `base-ejection`"));
+    }
+    if spec.consecutive == 0 && spec.failure_share.is_none() {
+        let message = "`outlier` ejects nobody";
+        let problem = Problem::new(section.place("consecutive"), message, "no number of failures is enough");
+        section.problem(problem.help("set `consecutive` or `failure-share`, or leave the table out"));
+    }
+    section.finish();
+    Some(spec)
 }

@@ -47,7 +47,12 @@ impl FakeServer {
 
     pub(crate) fn failures(&self) -> Vec<Failure> {
         let observed = self.observed.lock().unwrap();
-        observed.iter().filter_map(|o| if let Observation::Failed(f) = o { Some(*f) } else { None }).collect()
+        let failure = |observation: &Observation| match observation {
+            Observation::Failed(failure) => Some(*failure),
+            Observation::Regretted(_) => Some(Failure::SaidSo),
+            _ => None,
+        };
+        observed.iter().filter_map(failure).collect()
     }
 }
 
