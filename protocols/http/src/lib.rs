@@ -10,6 +10,7 @@
 //! | `proxy`, `exchange` | one request: from its head to the last byte of its answer, and its account |
 //! | `target`, `hop`, `forward`, `cookie`, `keys` | the rules on message heads, as pure functions |
 //! | `codec` | messages as bytes: the only modules that know them |
+//! | `encode` | answers in a coding that the client takes |
 //! | `pool` | idle server connections |
 //! | `probe` | the `http` health probe |
 
@@ -17,6 +18,7 @@ mod answer;
 mod codec;
 mod conn;
 mod cookie;
+mod encode;
 mod exchange;
 mod forward;
 mod hop;

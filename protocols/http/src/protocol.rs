@@ -8,6 +8,7 @@ use sekisho_api::{
     Core, Descriptor, Handler, KeyKind, ProbeKind, Protocol, Service, Transport, VipContext, Worker,
 };
 
+use crate::encode::Compression;
 use crate::keys::Sources;
 use crate::methods::Methods;
 use crate::options::Options;
@@ -34,9 +35,10 @@ impl Protocol for Http {
         let rules = Rules::read(options, vip);
         let users = Users::read(options, vip.identity);
         let methods = Methods::read(options);
+        let compression = Compression::read(options);
         let options = Options::read(options, vip.trusted);
-        let settings =
-            Settings { options, sources: Sources::new(vip.persist, vip.pools, users), methods, rules };
+        let sources = Sources::new(vip.persist, vip.pools, users);
+        let settings = Settings { options, sources, methods, rules, compression };
         Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
     }
 
@@ -52,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) sources: Sources,
     pub(crate) methods: Methods,
     pub(crate) rules: Rules,
+    /// `None`: answers stay as the servers have them.
+    pub(crate) compression: Option<Box<Compression>>,
 }
 
 #[derive(Debug)]

@@ -6,11 +6,12 @@ use sekisho_api::{Key, KeyKind, Prefer, Route, Server};
 
 use crate::codec::{Download, Opened, Upstream};
 use crate::conn::Phase;
+use crate::encode::Wish;
 use crate::exchange::Exchange;
 use crate::{cookie, hop};
 
 /// Turns an answer into the client's. `rule`: the place of the rule that the request met; `chunks`: the client understands
-/// them.
+/// them; `wish`: how it may be compressed.
 pub(crate) fn relay(
     exchange: Exchange,
     head: Response<()>,
@@ -18,6 +19,7 @@ pub(crate) fn relay(
     route: &Route,
     rule: Option<usize>,
     chunks: bool,
+    wish: Wish,
 ) -> Response<Download> {
     let conn = exchange.conn().clone();
     let (mut head, ()) = head.into_parts();
@@ -37,11 +39,13 @@ pub(crate) fn relay(
             worker.jar.set(&mut head.headers, settings, &**lease.server(), conn.facts.tls.is_some());
         }
     }
+    let switches =
+        head.status == StatusCode::SWITCHING_PROTOCOLS || head.extensions.get::<Opened>().is_some();
+    let compression = worker.settings.compression.as_ref().filter(|_| !switches);
+    let encoder = compression.and_then(|compression| compression.begin(wish, &mut head, &worker.slots));
     if let Some(rule) = rule.and_then(|place| worker.settings.rules.get(place)) {
         rule.edit_response(&mut head.headers);
     }
-    let switches =
-        head.status == StatusCode::SWITCHING_PROTOCOLS || head.extensions.get::<Opened>().is_some();
     if switches {
         return Response::from_parts(head, Download::tunnel(upstream, exchange));
     }
@@ -51,7 +55,7 @@ pub(crate) fn relay(
     head.version = Version::HTTP_11;
     conn.close_delimited(!chunks && upstream.length().is_none());
     conn.set_phase(Phase::Answering);
-    Response::from_parts(head, Download::relay(upstream, exchange))
+    Response::from_parts(head, Download::relay(upstream, exchange, encoder))
 }
 
 /// Whether the cookie that the client brought names this server.

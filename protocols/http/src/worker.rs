@@ -15,6 +15,7 @@ use crate::answer::Answer;
 use crate::codec::{self, Buffers, Desk, Finished};
 use crate::conn::Conn;
 use crate::cookie::Jar;
+use crate::encode::Slots;
 use crate::pool::Pool;
 use crate::protocol::Settings;
 use crate::proxy;
@@ -29,6 +30,8 @@ pub(crate) struct HttpWorker {
     pub(crate) buffers: Buffers,
     pub(crate) jar: Jar,
     pub(crate) desk: Desk,
+    /// Answers being compressed.
+    pub(crate) slots: Slots,
     /// How long a server may take to answer, from the request's last byte.
     pub(crate) response_timeout: Duration,
     /// How often a busy connection looks at its deadlines.
@@ -43,7 +46,9 @@ impl HttpWorker {
         let response_timeout = options.response_timeout.or(core.response()).unwrap_or(RESPONSE_TIMEOUT);
         let (tick, every) = (options.tick(response_timeout), SWEEP.min(options.server_idle));
         let (buffers, desk, jar) = (Buffers::default(), Desk::default(), Jar::default());
-        let worker = Rc::new(Self { core, settings, pool, buffers, jar, desk, response_timeout, tick });
+        let slots = Slots::default();
+        let worker =
+            Rc::new(Self { core, settings, pool, buffers, jar, desk, slots, response_timeout, tick });
         let weak = Rc::downgrade(&worker);
         worker.core.spawn(Box::pin(async move {
             while let Some(worker) = weak.upgrade() {

@@ -10,6 +10,7 @@ use sekisho_api::End;
 use super::client::{Lost, Upstream};
 use super::tunnel::Tunnel;
 use super::upload::Aborted;
+use crate::encode::{Encoded, Encoder};
 use crate::exchange::Exchange;
 
 /// An answer's body.
@@ -21,6 +22,8 @@ pub(crate) enum Download {
     Full(Bytes),
     /// What a server sends.
     Relay(Relay),
+    /// The same in a coding that the client takes.
+    Encoded(Box<Encoded<Relay>>),
     /// No body, but another protocol from here on.
     Tunnel(Box<Tunnel>),
 }
@@ -41,19 +44,27 @@ impl Download {
     }
 
     /// What a server sends. Without a body the request is over at once.
-    pub(crate) fn relay(upstream: Box<Upstream>, exchange: Exchange) -> Self {
+    pub(crate) fn relay(upstream: Box<Upstream>, exchange: Exchange, encoder: Option<Encoder>) -> Self {
         let over = upstream.over();
         let mut relay = Relay { upstream: Some(upstream), exchange, broken: false };
         if over {
             relay.finish();
             return Self::Empty;
         }
-        Self::Relay(relay)
+        match encoder {
+            Some(encoder) => Self::Encoded(Box::new(Encoded::new(relay, encoder))),
+            None => Self::Relay(relay),
+        }
     }
 
     /// Whether little of it is read at a time.
     pub(crate) fn be_modest(&mut self, modest: bool) {
-        if let Self::Relay(Relay { upstream: Some(upstream), .. }) = self {
+        let relay = match self {
+            Self::Relay(relay) => relay,
+            Self::Encoded(encoded) => encoded.source(),
+            Self::Empty | Self::Full(_) | Self::Tunnel(_) => return,
+        };
+        if let Some(upstream) = &mut relay.upstream {
             upstream.be_modest(modest);
         }
     }
@@ -65,6 +76,7 @@ impl Download {
 }
 
 impl Relay {
+    /// What the server sends next.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         if self.broken {
             return Poll::Ready(Some(Err(Aborted)));
@@ -74,7 +86,7 @@ impl Relay {
         match ready!(upstream.poll_frame(cx, &conn.worker.buffers)) {
             Some(Ok(frame)) => {
                 let over = upstream.over();
-                self.exchange.sent(frame.data_ref().map_or(0, |data| data.len() as u64));
+                conn.touch();
                 if over {
                     self.finish();
                 }
@@ -96,6 +108,13 @@ impl Relay {
         }
     }
 
+    /// Books what goes to the client.
+    fn count(&mut self, frame: &Poll<Option<Result<Frame<Bytes>, Aborted>>>) {
+        if let Poll::Ready(Some(Ok(frame))) = frame {
+            self.exchange.sent(frame.data_ref().map_or(0, |data| data.len() as u64));
+        }
+    }
+
     /// The last byte has been read: the connection is free for the next request, unless this one's body is still
     /// being sent.
     fn finish(&mut self) {
@@ -103,6 +122,23 @@ impl Relay {
             self.exchange.keep(upstream);
         }
         self.exchange.end(End::Done);
+    }
+}
+
+/// What the server sends, before it is coded.
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        self.poll(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.upstream.is_none() && !self.broken
     }
 }
 
@@ -121,7 +157,16 @@ impl Body for Download {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(text))))
             }
-            Self::Relay(relay) => relay.poll(cx),
+            Self::Relay(relay) => {
+                let frame = relay.poll(cx);
+                relay.count(&frame);
+                frame
+            }
+            Self::Encoded(encoded) => {
+                let frame = Pin::new(&mut **encoded).poll_frame(cx);
+                encoded.source().count(&frame);
+                frame
+            }
         }
     }
 
@@ -129,7 +174,8 @@ impl Body for Download {
         match self {
             Self::Empty | Self::Tunnel(_) => true,
             Self::Full(text) => text.is_empty(),
-            Self::Relay(relay) => relay.upstream.is_none() && !relay.broken,
+            Self::Relay(relay) => relay.is_end_stream(),
+            Self::Encoded(encoded) => encoded.is_end_stream(),
         }
     }
 
@@ -141,6 +187,7 @@ impl Body for Download {
                 Some(upstream) => upstream.length().map_or_else(SizeHint::default, SizeHint::with_exact),
                 None => SizeHint::with_exact(0),
             },
+            Self::Encoded(encoded) => encoded.size_hint(),
         }
     }
 }

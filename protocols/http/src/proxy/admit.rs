@@ -7,6 +7,7 @@ use sekisho_api::Route;
 use crate::answer::Answer;
 use crate::codec::{Download, Upload};
 use crate::conn::Conn;
+use crate::encode::Wish;
 use crate::{cookie, forward, hop, target};
 
 /// Why a request goes to no server.
@@ -30,6 +31,8 @@ pub(super) struct Admitted {
     pub(super) rule: Option<usize>,
     /// It asks for another protocol.
     pub(super) upgrade: bool,
+    /// How its answer may be compressed.
+    pub(super) wish: Wish,
 }
 
 /// Checks a request and makes it what the server will see.
@@ -77,8 +80,9 @@ pub(super) fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Re
     if head.version < Version::HTTP_11 {
         head.headers.remove(EXPECT);
     }
+    let wish = settings.compression.as_ref().map_or(Wish::Off, |compression| compression.wish(head));
     if let Some((_, rule)) = rule {
         rule.edit_request(head);
     }
-    Ok(Admitted { route, rule: rule.map(|(place, _)| place), upgrade })
+    Ok(Admitted { route, rule: rule.map(|(place, _)| place), upgrade, wish })
 }

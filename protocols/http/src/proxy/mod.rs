@@ -22,6 +22,7 @@ use self::attempt::{Failed, attempt};
 use crate::answer::Answer;
 use crate::codec::{Aborted, Download, Outgoing, Upload};
 use crate::conn::Conn;
+use crate::encode::Wish;
 use crate::exchange::Exchange;
 use crate::response;
 
@@ -40,9 +41,9 @@ pub(crate) fn handle(
             Err(refusal) => return Ok(*refusal),
         };
         let answered = attempt(&mut asked).await;
-        let Asked { exchange, route, rule, chunks, .. } = *asked;
+        let Asked { exchange, route, rule, chunks, wish, .. } = *asked;
         match answered {
-            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, &route, rule, chunks)),
+            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, &route, rule, chunks, wish)),
             Err(Failed::Told(answer)) => Ok(refuse(exchange, answer)),
             Err(Failed::Gone) => Err(Aborted),
         }
@@ -60,6 +61,8 @@ struct Asked {
     request: Option<Outgoing>,
     /// Whether the client understands chunks (RFC 9112, section 7.1).
     chunks: bool,
+    /// How the answer may be compressed.
+    wish: Wish,
 }
 
 fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Response<Download>>> {
@@ -69,12 +72,12 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
     let conn = exchange.conn();
     let chunks = head.version >= Version::HTTP_11;
     match admit(&mut head, &body, conn) {
-        Ok(Admitted { route, rule, upgrade }) => {
+        Ok(Admitted { route, rule, upgrade, wish }) => {
             let mut request = Outgoing::new(&head, body, &conn.worker.buffers);
             if upgrade {
                 request.upgrades();
             }
-            Ok(Box::new(Asked { exchange, route, rule, request: Some(request), chunks }))
+            Ok(Box::new(Asked { exchange, route, rule, request: Some(request), chunks, wish }))
         }
         Err(Refusal::Answer(answer)) => Err(Box::new(refuse(exchange, answer))),
         Err(Refusal::Rule(answer)) => Err(Box::new(answered(exchange, *answer))),
