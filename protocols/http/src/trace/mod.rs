@@ -1,0 +1,97 @@
+//! Numbers that a request is found by, here and at its server: `X-Request-Id` and the W3C's trace context.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `ids` | numbers that nobody foretells |
+//! | `request_id` | the request's own number |
+//! | `context` | the trace that it belongs to |
+
+mod context;
+mod ids;
+mod request_id;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use sekisho_api::settings::Section;
+
+use context::Context;
+pub(crate) use ids::Ids;
+use request_id::RequestId;
+
+/// What a VIP does about such numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Tracing {
+    request_id: Option<RequestId>,
+    context: Option<Context>,
+}
+
+/// By what one request is found, and what was remarked about it.
+#[derive(Debug, Default)]
+pub(crate) struct Marked {
+    pub(crate) request_id: Option<HeaderValue>,
+    context: Option<context::Parent>,
+    /// The rate limit that it was beyond.
+    pub(crate) limit: Option<Arc<str>>,
+}
+
+impl Tracing {
+    /// Reads `request-id` and `trace-context` with what belongs to them.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        Self { request_id: RequestId::read(section), context: Context::read(section) }
+    }
+
+    /// The numbers of a request as it came; `None` where nobody asks for any. `trusted`: its peer's word counts.
+    pub(crate) fn mark(
+        &self,
+        headers: &HeaderMap,
+        trusted: impl FnOnce() -> bool,
+        ids: &Ids,
+    ) -> Option<Box<Marked>> {
+        if self.request_id.is_none() && self.context.is_none() {
+            return None;
+        }
+        let trusted = trusted();
+        Some(Box::new(Marked {
+            request_id: self.request_id.as_ref().and_then(|id| id.of(headers, trusted, ids)),
+            context: self.context.as_ref().and_then(|context| context.of(headers, trusted, ids)),
+            limit: None,
+        }))
+    }
+
+    /// Tells the server.
+    pub(crate) fn write(&self, headers: &mut HeaderMap, marked: Option<&Marked>) {
+        let Some(marked) = marked else { return };
+        if let (Some(id), Some(value)) = (&self.request_id, &marked.request_id) {
+            headers.insert(&id.header, value.clone());
+        }
+        if self.context.is_some() {
+            context::write(headers, marked.context.as_ref());
+        }
+    }
+
+    /// Tells the client, where it is to know.
+    pub(crate) fn echo(&self, headers: &mut HeaderMap, marked: Option<&Marked>) {
+        if let (Some(RequestId { header, echo: true, .. }), Some(Marked { request_id: Some(value), .. })) =
+            (&self.request_id, marked)
+        {
+            headers.insert(header, value.clone());
+        }
+    }
+}
+
+impl Marked {
+    /// For the access log.
+    pub(crate) fn marks(&self) -> sekisho_api::Marks<'_> {
+        sekisho_api::Marks {
+            request_id: self.request_id.as_ref().and_then(|value| value.to_str().ok()),
+            trace_id: self.context.as_ref().and_then(context::Parent::trace_id),
+            rate_limit: self.limit.as_deref(),
+        }
+    }
+}
+
+/// Whether all bytes are digits of a hexadecimal number, in small letters.
+fn hexadecimal(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
