@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 
 use rustls::Connection;
 use rustls::server::{Accepted, AcceptedAlert};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::error::HandshakeError;
@@ -13,8 +14,17 @@ use super::error::HandshakeError;
 pub(super) struct Socket<'a>(pub(super) &'a TcpStream);
 
 impl Read for Socket<'_> {
+    /// Reads less than there is room for only where nothing is left, which the next look need not ask the kernel.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(buf)
+        let (room, mut last) = (buf.len(), None);
+        let read = self.0.try_io(Interest::READABLE, || match rustix::io::read(self.0, buf)? {
+            n if n > 0 && n < room => {
+                last = Some(n);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            n => Ok(n),
+        });
+        last.map_or(read, Ok)
     }
 }
 

@@ -86,6 +86,7 @@ fn end_without_close_notify_is_an_error_after_the_bytes_before_it() {
     run(async {
         let (mut gateway, mut client) = pair().await;
         // Tickets that nobody has read would make the close a reset.
+        client.tcp().readable().await.unwrap();
         assert!(!readable(&mut client).await);
         client.write_all(b"half").await.unwrap();
         client.flush().await.unwrap();
