@@ -1,0 +1,8 @@
+//! Redundancy of the gateway itself: addresses that move to another node when this one cannot serve.
+//!
+//! `vrrp` speaks VRRPv3 (RFC 9568), from a process of its own, so that no traffic starves it and the death of the
+//! gateway is noticed at once.
+
+mod vrrp;
+
+pub use vrrp::packets as vrrp_oracle;

@@ -1,0 +1,3 @@
+//! Sockets, addresses and links of the kernel.
+
+pub(super) mod netlink;

@@ -1,0 +1,323 @@
+//! Several nodes over links that lose, delay and cut: driven by a seed, on a virtual clock.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::vrrp::packet::Centiseconds;
+
+const INTERVAL: Duration = Duration::from_millis(100);
+/// What a packet may take.
+const DELAY: Duration = Duration::from_millis(3);
+/// From the moment at which all is well until one node is active and the others know: the patience of the worst, the
+/// skew, and packets on their way.
+const SETTLED: Duration = Duration::from_millis(450);
+
+/// What happens to the network in one step, before time passes.
+#[derive(Clone, Debug)]
+enum Mischief {
+    /// Packets from one node to another are lost on a voice, or pass again.
+    Cut { from: usize, to: usize, voice: usize, cut: bool },
+    /// Of a hundred packets, so many are lost.
+    Loss(u32),
+    /// A node dies.
+    Kill(usize),
+    /// A node's link is down, or up.
+    Link { node: usize, voice: usize, up: bool },
+    /// A node's priority changes.
+    Lost { node: usize, points: u8 },
+    /// A node is stopped.
+    Stop(usize),
+    /// A node that died or was stopped is started.
+    Start(usize),
+}
+
+struct World {
+    now: Moment,
+    random: u64,
+    loss: u32,
+    /// Links that are cut: from, to, voice.
+    cut: Vec<(usize, usize, usize)>,
+    nodes: Vec<Node>,
+    /// By arrival, with a number that keeps the order.
+    packets: BTreeMap<(Moment, u64), (usize, usize, usize, u8)>,
+    sent: u64,
+    changes: Vec<(Moment, usize, State)>,
+}
+
+struct Node {
+    group: Group,
+    /// Whether the process runs.
+    runs: bool,
+    rules: (Rules, Vec<VoiceRules>),
+    up: Vec<bool>,
+    lost: u8,
+}
+
+impl World {
+    fn new(seed: u64, rules: Rules, priorities: &[u8], voices: usize) -> Self {
+        let interval = Centiseconds::from_duration(INTERVAL);
+        let node = |priority: &u8| {
+            let voices = vec![VoiceRules { priority: *priority, interval }; voices];
+            let (up, group) = (vec![true; voices.len()], Group::new(rules, &voices));
+            Node { group, runs: false, rules: (rules, voices), up, lost: 0 }
+        };
+        let nodes = priorities.iter().map(node).collect();
+        Self {
+            now: Duration::from_secs(1),
+            random: seed | 1,
+            loss: 0,
+            cut: Vec::new(),
+            nodes,
+            packets: BTreeMap::new(),
+            sent: 0,
+            changes: Vec::new(),
+        }
+    }
+
+    /// xorshift64*.
+    fn random(&mut self, below: u32) -> u32 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        let high = (self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32;
+        high % below
+    }
+
+    fn address(node: usize) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, node as u8 + 1).into()
+    }
+
+    fn event(&mut self, node: usize, event: Event) {
+        let mut actions = Vec::new();
+        self.nodes[node].group.handle(event, self.now, &mut actions);
+        for action in actions {
+            match action {
+                Action::Send { voice, priority } => self.send(node, voice, priority),
+                Action::Changed { to, .. } => self.changes.push((self.now, node, to)),
+                Action::Ended => self.nodes[node].runs = false,
+                Action::Take | Action::Announce | Action::Release => {}
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, voice: usize, priority: u8) {
+        for to in 0..self.nodes.len() {
+            let cut = self.cut.contains(&(from, to, voice)) || !self.nodes[from].up[voice];
+            if to == from || cut || self.random(100) < self.loss {
+                continue;
+            }
+            let delay = DELAY * self.random(100) / 100;
+            self.sent += 1;
+            self.packets.insert((self.now + delay, self.sent), (from, to, voice, priority));
+        }
+    }
+
+    fn start(&mut self, node: usize) {
+        if self.nodes[node].runs {
+            return;
+        }
+        let (rules, voices) = self.nodes[node].rules.clone();
+        self.nodes[node].group = Group::new(rules, &voices);
+        self.nodes[node].runs = true;
+        for voice in 0..voices.len() {
+            let own = self.nodes[node].up[voice].then(|| Self::address(node));
+            self.event(node, Event::Link { voice, own });
+        }
+        let lost = self.nodes[node].lost;
+        self.event(node, Event::Lost(lost));
+        self.event(node, Event::Start { resume: false });
+    }
+
+    fn link(&mut self, node: usize, voice: usize, up: bool) {
+        self.nodes[node].up[voice] = up;
+        if self.nodes[node].runs {
+            self.event(node, Event::Link { voice, own: up.then(|| Self::address(node)) });
+        }
+    }
+
+    fn happens(&mut self, mischief: &Mischief) {
+        match *mischief {
+            Mischief::Cut { from, to, voice, cut: true } => self.cut.push((from, to, voice)),
+            Mischief::Cut { from, to, voice, cut: false } => {
+                self.cut.retain(|cut| *cut != (from, to, voice));
+            }
+            Mischief::Loss(loss) => self.loss = loss,
+            Mischief::Kill(node) => self.nodes[node].runs = false,
+            Mischief::Link { node, voice, up } => self.link(node, voice, up),
+            Mischief::Lost { node, points } => {
+                self.nodes[node].lost = points;
+                if self.nodes[node].runs {
+                    self.event(node, Event::Lost(points));
+                }
+            }
+            Mischief::Stop(node) if self.nodes[node].runs => self.event(node, Event::HandOver),
+            Mischief::Stop(_) => {}
+            Mischief::Start(node) => self.start(node),
+        }
+    }
+
+    /// All links carry, all nodes run.
+    fn heal(&mut self) {
+        (self.loss, self.cut) = (0, Vec::new());
+        for node in 0..self.nodes.len() {
+            for voice in 0..self.nodes[node].up.len() {
+                self.link(node, voice, true);
+            }
+            self.start(node);
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let packet = self.packets.keys().next().copied();
+            let due = |node: &Node| node.runs.then(|| node.group.due()).flatten();
+            let timer = self.nodes.iter().enumerate().filter_map(|(n, node)| Some((due(node)?, n))).min();
+            let next = packet.map(|(at, _)| at).into_iter().chain(timer.map(|(at, _)| at)).min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            self.now = self.now.max(next);
+            match (packet, timer) {
+                (Some(key), _) if key.0 == next => {
+                    let (from, to, voice, priority) = self.packets.remove(&key).unwrap();
+                    if self.nodes[to].runs && self.nodes[to].up[voice] {
+                        let interval = Centiseconds::from_duration(INTERVAL);
+                        self.event(
+                            to,
+                            Event::Advert { voice, from: Self::address(from), priority, interval },
+                        );
+                    }
+                }
+                (_, Some((_, node))) => self.event(node, Event::Tick),
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    fn active(&self) -> Vec<usize> {
+        let active = |node: &Node| node.runs && node.group.state().0 == State::Active;
+        (0..self.nodes.len()).filter(|node| active(&self.nodes[*node])).collect()
+    }
+
+    fn best(&self) -> usize {
+        let claim = |node: &usize| (self.nodes[*node].group.priority(0), *node);
+        (0..self.nodes.len()).filter(|node| self.nodes[*node].runs).max_by_key(claim).unwrap()
+    }
+}
+
+fn mischief(nodes: usize, voices: usize) -> impl Strategy<Value = Vec<(Mischief, u64)>> {
+    let (node, voice) = (0..nodes, 0..voices);
+    let one = prop_oneof![
+        (node.clone(), node.clone(), voice.clone(), any::<bool>())
+            .prop_map(|(from, to, voice, cut)| Mischief::Cut { from, to, voice, cut }),
+        (0_u32..80).prop_map(Mischief::Loss),
+        node.clone().prop_map(Mischief::Kill),
+        (node.clone(), voice, any::<bool>()).prop_map(|(node, voice, up)| Mischief::Link { node, voice, up }),
+        (node.clone(), prop_oneof![Just(0_u8), Just(20), Just(255)])
+            .prop_map(|(node, points)| Mischief::Lost { node, points }),
+        node.clone().prop_map(Mischief::Stop),
+        node.prop_map(Mischief::Start),
+    ];
+    prop::collection::vec((one, 0_u64..700), 0..40)
+}
+
+/// After whatever happened, once all is well: one active node after [`SETTLED`], and then nothing moves.
+fn settles(
+    seed: u64,
+    rules: Rules,
+    priorities: &[u8],
+    voices: usize,
+    mischief: &[(Mischief, u64)],
+) -> Result<World, TestCaseError> {
+    let mut world = World::new(seed, rules, priorities, voices);
+    for node in 0..priorities.len() {
+        world.start(node);
+    }
+    for (what, millis) in mischief {
+        world.happens(what);
+        world.pass(Duration::from_millis(*millis));
+    }
+    // Who is stopping ends first, and is started again.
+    world.heal();
+    world.pass(Duration::from_millis(600));
+    world.heal();
+    world.pass(SETTLED);
+    prop_assert_eq!(world.active().len(), 1, "one node is active: {:?}", world.changes);
+    let before = world.changes.len();
+    world.pass(Duration::from_secs(10));
+    prop_assert_eq!(world.active().len(), 1);
+    prop_assert_eq!(world.changes.len(), before, "nothing moves any more: {:?}", world.changes);
+    Ok(world)
+}
+
+const PREEMPT: Rules = Rules { preempt: true, delay: Duration::ZERO };
+const STAY: Rules = Rules { preempt: false, delay: Duration::ZERO };
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn two_nodes_settle_on_the_better_one(seed: u64, mischief in mischief(2, 1)) {
+        let world = settles(seed, PREEMPT, &[200, 100], 1, &mischief)?;
+        let all_equal = world.nodes.iter().all(|node| node.lost == 255);
+        prop_assert!(all_equal || world.active() == [world.best()]);
+    }
+
+    #[test]
+    fn three_nodes_settle_on_the_best_one(seed: u64, mischief in mischief(3, 1)) {
+        let world = settles(seed, PREEMPT, &[120, 200, 110], 1, &mischief)?;
+        let best = world.nodes[world.best()].group.priority(0);
+        let active = world.nodes[world.active()[0]].group.priority(0);
+        prop_assert_eq!(active, best);
+    }
+
+    #[test]
+    fn nodes_with_two_voices_settle(seed: u64, mischief in mischief(3, 2)) {
+        settles(seed, PREEMPT, &[100, 100, 200], 2, &mischief)?;
+    }
+
+    #[test]
+    fn nodes_that_do_not_preempt_settle(seed: u64, mischief in mischief(3, 1)) {
+        settles(seed, STAY, &[100, 150, 200], 1, &mischief)?;
+    }
+
+    #[test]
+    fn death_of_the_active_node_is_noticed_after_three_adverts_and_the_skew(
+        seed: u64,
+        priorities in prop::collection::vec(1_u8..=254, 2..4),
+        millis in 0_u64..1000,
+    ) {
+        let mut world = World::new(seed, PREEMPT, &priorities, 1);
+        (0..priorities.len()).for_each(|node| world.start(node));
+        world.pass(Duration::from_millis(3000 + millis));
+        let [active] = world.active()[..] else { panic!("one node is active: {:?}", world.changes) };
+        world.happens(&Mischief::Kill(active));
+        // The last advert, the patience of the worst, and the way of a packet.
+        world.pass(INTERVAL * 4 + DELAY);
+        prop_assert_eq!(world.active(), [world.best()]);
+    }
+
+    #[test]
+    fn somebody_has_the_addresses_all_through_a_planned_stop(
+        seed: u64,
+        (preempt, priorities) in (any::<bool>(), prop::collection::vec(1_u8..=254, 2..4)),
+        millis in 0_u64..1000,
+    ) {
+        let mut world = World::new(seed, if preempt { PREEMPT } else { STAY }, &priorities, 1);
+        (0..priorities.len()).for_each(|node| world.start(node));
+        world.pass(Duration::from_millis(3000 + millis));
+        let [active] = world.active()[..] else { panic!("one node is active: {:?}", world.changes) };
+        world.happens(&Mischief::Stop(active));
+        for _ in 0..1000 {
+            world.pass(Duration::from_millis(1));
+            let held = world.nodes.iter().filter(|node| node.runs && node.group.holds()).count();
+            prop_assert!(held > 0);
+        }
+        prop_assert!(!world.nodes[active].runs);
+        prop_assert_eq!(world.active().len(), 1);
+    }
+}
