@@ -1,12 +1,13 @@
 //! What the gateway says itself.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use sekisho_api::{Blame, Deadline, End, Unavailable};
 
 use crate::codec::Download;
 use crate::target::BadTarget;
+use crate::user::BadToken;
 
 /// An answer of the gateway's own, and how the request is booked.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,9 @@ impl Answer {
     /// The server's answer does not follow the protocol.
     pub(crate) const MALFORMED: Self =
         Self::new(StatusCode::BAD_GATEWAY, BAD_GATEWAY, End::Fault(Blame::Server, "malformed-answer"));
+    /// The server speaks a version of HTTP in which it cannot be asked for another protocol.
+    pub(crate) const UNCHANGEABLE: Self =
+        Self::new(StatusCode::BAD_GATEWAY, BAD_GATEWAY, End::Fault(Blame::Server, "protocol-unchangeable"));
     /// The server went away before it answered.
     pub(crate) const SERVER_LEFT: Self = Self::new(StatusCode::BAD_GATEWAY, BAD_GATEWAY, End::ServerLeft);
     /// The server did not answer in time.
@@ -69,6 +73,20 @@ impl Answer {
     /// There is no server.
     pub(crate) const fn unavailable(why: Unavailable) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, End::Unavailable(why))
+    }
+
+    /// A token is required, and the request has none that counts (RFC 6750, section 3.1).
+    pub(crate) const fn token(why: BadToken) -> Self {
+        let label = match why {
+            BadToken::Missing => "token-missing",
+            BadToken::Invalid => TOKEN_INVALID,
+        };
+        Self::new(StatusCode::UNAUTHORIZED, UNAUTHORIZED, End::Limited(label))
+    }
+
+    /// The client asks too often.
+    pub(crate) const fn too_often(status: StatusCode) -> Self {
+        Self::new(status, TOO_OFTEN, End::Limited(RATE_LIMIT))
     }
 
     /// The target is refused.
@@ -86,9 +104,11 @@ impl Answer {
     }
 
     /// Whether the connection can go on afterwards: what is wrong concerns the servers, not the client's bytes.
-    const fn keeps(&self) -> bool {
+    fn keeps(&self) -> bool {
         matches!(self.end, End::Unavailable(_) | End::ServerLeft | End::Fault(Blame::Server, _))
             || matches!(self.end, End::Expired(Deadline::Response))
+            || matches!(self.end, End::Limited(RATE_LIMIT))
+            || self.status.as_u16() == 401
     }
 
     /// As a message. `unread`: part of the request's body is still to come, so the connection ends.
@@ -108,6 +128,13 @@ impl Answer {
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let why = match self.end {
+                End::Limited(TOKEN_INVALID) => "Bearer error=\"invalid_token\"",
+                _ => "Bearer",
+            };
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(why));
+        }
         if close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -126,7 +153,10 @@ impl Answer {
     }
 }
 
+const RATE_LIMIT: &str = "rate-limit";
+const TOKEN_INVALID: &str = "token-invalid";
 const BAD_REQUEST: &str = "400 Bad Request\nThe request does not follow HTTP.\n";
+const UNAUTHORIZED: &str = "401 Unauthorized\nA valid token is required.\n";
 const METHOD: &str = "405 Method Not Allowed\nThis method is not served here.\n";
 const SLOW_CLIENT: &str = "408 Request Timeout\nThe request did not arrive in time.\n";
 const TOO_LARGE: &str = "413 Content Too Large\nThe request's body is larger than allowed.\n";
@@ -135,6 +165,7 @@ const HEAD_TOO_LARGE: &str =
     "431 Request Header Fields Too Large\nThe request's head is larger than allowed.\n";
 const CODING: &str = "501 Not Implemented\nThe only transfer coding accepted is chunked.\n";
 const PROTOCOL: &str = "501 Not Implemented\nThis protocol is not served here.\n";
+const TOO_OFTEN: &str = "429 Too Many Requests\nPlease come again later.\n";
 const BAD_GATEWAY: &str = "502 Bad Gateway\nThe server gave no usable answer.\n";
 const UNAVAILABLE: &str = "503 Service Unavailable\nNo server is ready at the moment. Please try again.\n";
 const SLOW_SERVER: &str = "504 Gateway Timeout\nThe server did not answer in time.\n";

@@ -13,7 +13,13 @@ use crate::text::Text;
 
 /// The value of the first cookie of exactly this name, in whichever Cookie line it stands.
 pub(crate) fn find<'h>(headers: &'h HeaderMap, name: &[u8]) -> Option<&'h [u8]> {
-    headers.get_all(COOKIE).iter().flat_map(|line| pairs(line.as_bytes())).find_map(|pair| value(pair, name))
+    values(headers, name).next()
+}
+
+/// The values of all cookies of exactly this name.
+pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| pairs(line.as_bytes()));
+    pairs.filter_map(move |pair| value(pair, name))
 }
 
 /// Takes every cookie of this name out, so that the server never sees it; the others stay as they are.

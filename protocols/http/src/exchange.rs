@@ -1,13 +1,17 @@
 //! The account of one request: what it cost, whom it kept busy, and how it ended.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, StatusCode, Uri, Version};
-use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Marks, Observation, Record, RequestLine, Why};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Observation, Record, RequestLine, Why};
 
 use crate::codec::Upstream;
 use crate::conn::{Conn, Phase, UploadFault};
+use crate::grpc;
+use crate::rules::Rule;
+use crate::trace::Marked;
 
 /// The account of one request. Dropping it settles everything, so that a client that leaves in the midst of it
 /// leaks nothing.
@@ -16,6 +20,8 @@ pub(crate) struct Exchange {
     conn: Rc<Conn>,
     began: Instant,
     line: Option<Box<Line>>,
+    /// By what it is found; `None` where nobody asks.
+    marked: Option<Box<Marked>>,
     status: u16,
     lease: Option<Lease>,
     answered: Option<Duration>,
@@ -25,6 +31,8 @@ pub(crate) struct Exchange {
     moved: u64,
     /// When its last byte had been read from the server.
     ended: Option<Instant>,
+    /// It is one of gRPC.
+    call: bool,
     /// What it is until something else is known: only a client that leaves makes the codec drop a request.
     end: End,
 }
@@ -36,6 +44,8 @@ struct Line {
     host: Option<HeaderValue>,
     target: Uri,
     version: Version,
+    /// The place of the rule that it met.
+    rule: Option<usize>,
 }
 
 impl Exchange {
@@ -47,13 +57,18 @@ impl Exchange {
                 host: head.headers.get(http::header::HOST).cloned(),
                 target: head.uri.clone(),
                 version: head.version,
+                rule: None,
             })
         });
+        let worker = &conn.worker;
+        let trusted = || worker.settings.options.trusted.contains(conn.facts.client.ip());
+        let marked = worker.settings.tracing.mark(&head.headers, trusted, &worker.ids);
         let began = conn.now();
         Self {
             conn,
             began,
             line,
+            marked,
             status: 0,
             lease: None,
             answered: None,
@@ -61,13 +76,41 @@ impl Exchange {
             sent: 0,
             moved: 0,
             ended: None,
+            call: grpc::is_call(head),
             end: End::ClientLeft,
         }
+    }
+
+    /// Whether it is one of gRPC, whose client understands no other errors.
+    pub(crate) fn is_call(&self) -> bool {
+        self.call
     }
 
     /// The client's connection.
     pub(crate) fn conn(&self) -> &Rc<Conn> {
         &self.conn
+    }
+
+    /// The place of the rule that it met.
+    pub(crate) fn met(&mut self, rule: Option<usize>) {
+        if let Some(line) = &mut self.line {
+            line.rule = rule;
+        }
+    }
+
+    /// By what it is found.
+    pub(crate) fn marked(&self) -> Option<&Marked> {
+        self.marked.as_deref()
+    }
+
+    /// It was beyond this rate limit.
+    pub(crate) fn exceeded(&mut self, limit: Arc<str>) {
+        self.marked.get_or_insert_default().limit = Some(limit);
+    }
+
+    /// Tells the client by what the request is found, where it is to know.
+    pub(crate) fn echo(&self, headers: &mut HeaderMap) {
+        self.conn.worker.settings.tracing.echo(headers, self.marked());
     }
 
     /// Servers tried so far.
@@ -200,9 +243,9 @@ impl Exchange {
                     Version::HTTP_2 => "HTTP/2",
                     _ => "HTTP/1.1",
                 },
-                rule: None,
+                rule: line.rule.and_then(|place| self.conn.worker.settings.rules.get(place)).map(Rule::label),
                 status: self.status,
-                marks: Marks::default(),
+                marks: self.marked().map(Marked::marks).unwrap_or_default(),
             }),
         });
     }

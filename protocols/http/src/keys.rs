@@ -9,7 +9,10 @@ use siphasher::sip::SipHasher13;
 
 use crate::cookie;
 use crate::options::HashOn;
-use crate::user::Users;
+
+/// The kinds of key that HTTP finds.
+pub(crate) const KEYS: &[KeyKind] =
+    &[KeyKind::COOKIE, KeyKind::APP_COOKIE, KeyKind::USER, KeyKind::HEADER, KeyKind::QUERY];
 
 /// Where the keys of one VIP's requests stand, in the order of its `persist` list.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +20,6 @@ pub(crate) struct Sources {
     sources: Vec<Source>,
     /// The inserted cookie, one for each pool of the VIP: a server's token says nothing in another pool.
     cookies: Vec<CookieSettings>,
-    /// Where users are read, where the list has them.
-    users: Option<Users>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,8 +33,8 @@ enum Source {
 
 impl Sources {
     /// Of a VIP's list. What HTTP does not read (the client's address, for one) is the core's.
-    pub(crate) fn new(persist: &[Persist], pools: &[Arc<str>], users: Users) -> Self {
-        let mut sources = Self { users: Some(users), ..Self::default() };
+    pub(crate) fn new(persist: &[Persist], pools: &[Arc<str>]) -> Self {
+        let mut sources = Self::default();
         for entry in persist {
             sources.sources.extend(match entry {
                 Persist::Cookie(settings) => {
@@ -62,6 +63,11 @@ impl Sources {
         &self.cookies
     }
 
+    /// Whether the list has users.
+    pub(crate) fn has_users(&self) -> bool {
+        self.sources.iter().any(|source| matches!(source, Source::User))
+    }
+
     /// The names of the application's cookies that the list learns.
     pub(crate) fn app_cookies(&self) -> impl Iterator<Item = &[u8]> {
         self.sources.iter().filter_map(|source| match source {
@@ -70,8 +76,14 @@ impl Sources {
         })
     }
 
-    /// The route of a request to a pool of the VIP.
-    pub(crate) fn route(&self, pool: usize, head: &request::Parts, hash_on: &HashOn) -> Route {
+    /// The route of a request to a pool of the VIP; `user` is who asks, where that is known.
+    pub(crate) fn route(
+        &self,
+        pool: usize,
+        head: &request::Parts,
+        hash_on: &HashOn,
+        mut user: Option<Key>,
+    ) -> Route {
         let mut route = Route { pool, ..Route::new() };
         for source in &self.sources {
             match source {
@@ -89,9 +101,7 @@ impl Sources {
                     let value = head.headers.get(name);
                     route = route.with_key(value.and_then(|v| Key::new(KeyKind::HEADER, v.as_bytes())));
                 }
-                Source::User => {
-                    route = route.with_key(self.users.as_ref().and_then(|users| users.find(&head.headers)));
-                }
+                Source::User => route = route.with_key(user.take()),
                 Source::Query(name) => {
                     let value = parameter(&head.uri, name);
                     route = route.with_key(value.and_then(|v| Key::new(KeyKind::QUERY, v)));
@@ -149,9 +159,6 @@ fn hash(head: &request::Parts, on: &HashOn) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use sekisho_api::IdentityRules;
-    use sekisho_api::settings::{Problems, Section};
-
     use super::*;
 
     fn head(target: &str, lines: &[(&str, &str)]) -> request::Parts {
@@ -173,7 +180,6 @@ mod tests {
                 Persist::SourceIp { v4: 32, v6: 64 },
             ],
             &["pool".into()],
-            Users::read(&mut Section::absent(0..0, &Problems::new()), &IdentityRules::default()),
         );
         let token = "abcdefghijklmnopqrstuv";
         let cookies = format!("SID=one; SEKISHO={token}");
@@ -181,6 +187,7 @@ mod tests {
             0,
             &head("/a?rooms=1&room=7", &[("cookie", &cookies), ("x-user", "alice")]),
             &HashOn::SourceIp,
+            None,
         );
         assert_eq!(found.prefer, Prefer::token(token.as_bytes()));
         for (kind, value) in
@@ -188,7 +195,7 @@ mod tests {
         {
             assert_eq!(found.key(kind), Key::new(kind, value).as_ref());
         }
-        let none = sources.route(0, &head("/", &[("cookie", "SEKISHO=short")]), &HashOn::SourceIp);
+        let none = sources.route(0, &head("/", &[("cookie", "SEKISHO=short")]), &HashOn::SourceIp, None);
         assert!(none.prefer.is_none() && none.keys.is_empty());
     }
 
@@ -196,7 +203,7 @@ mod tests {
     fn hash_follows_what_the_option_names_and_nothing_else() {
         let sources = Sources::default();
         let hash = |target: &str, host: &str, on: &HashOn| {
-            sources.route(0, &head(target, &[("host", host)]), on).hash
+            sources.route(0, &head(target, &[("host", host)]), on, None).hash
         };
         assert_eq!(hash("/a?x", "h", &HashOn::Path), hash("/a?y", "i", &HashOn::Path));
         assert_ne!(hash("/a?x", "h", &HashOn::Uri), hash("/a?y", "h", &HashOn::Uri));

@@ -8,10 +8,12 @@
 //! | `protocol`, `options` | what stands in the configuration |
 //! | `worker`, `conn` | one client connection: idle, serving, closing, and its deadlines |
 //! | `proxy`, `exchange` | one request: from its head to the last byte of its answer, and its account |
+//! | `rates` | how often may be asked |
+//! | `trace`, `tls_fields` | what a server is told of a request beside its client's address |
 //! | `target`, `hop`, `forward`, `cookie`, `keys` | the rules on message heads, as pure functions |
 //! | `codec` | messages as bytes: the only modules that know them |
 //! | `encode` | answers in a coding that the client takes |
-//! | `pool` | idle server connections |
+//! | `pool`, `shared` | server connections: idle ones of HTTP/1.1, and those of HTTP/2 |
 //! | `probe` | the `http` health probe |
 
 mod answer;
@@ -21,18 +23,26 @@ mod cookie;
 mod encode;
 mod exchange;
 mod forward;
+mod grpc;
 mod hop;
+mod jwt;
 mod keys;
 mod methods;
 mod options;
 mod pool;
+mod pool_options;
 mod probe;
 mod protocol;
 mod proxy;
+mod rates;
 mod response;
+mod routing;
 mod rules;
+mod shared;
 mod target;
 mod text;
+mod tls_fields;
+mod trace;
 mod two;
 mod user;
 mod worker;

@@ -126,7 +126,8 @@ fn websocket(section: &mut Section<'_>) -> bool {
     !upgrades.is_empty()
 }
 
-fn hash_on(section: &mut Section<'_>) -> Option<HashOn> {
+/// Reads `hash-on`.
+pub(crate) fn hash_on(section: &mut Section<'_>) -> Option<HashOn> {
     let text = section.text("hash-on")?;
     let hash_on = match text.value.split_once(':') {
         None => match text.value {

@@ -5,21 +5,36 @@ use std::sync::Arc;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Core, Descriptor, Handler, KeyKind, ProbeKind, Protocol, Service, Transport, VipContext, Worker,
+    Core, Descriptor, Handler, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Transport, VipContext,
+    VipMetric, Worker,
 };
 
 use crate::encode::Compression;
-use crate::keys::Sources;
+use crate::keys::{KEYS, Sources};
 use crate::methods::Methods;
 use crate::options::Options;
+use crate::pool_options::PoolOptions;
 use crate::probe::HttpProbe;
+use crate::rates::{Kept, Rates};
 use crate::rules::Rules;
+use crate::tls_fields::TlsFields;
+use crate::trace::Tracing;
 use crate::user::Users;
 use crate::worker::HttpWorker;
 
 /// HTTP/1.1 and HTTP/2, balanced request by request.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Http;
+#[derive(Clone, Debug, Default)]
+pub struct Http {
+    /// What limits have let pass survives a reload.
+    kept: Arc<Kept>,
+}
+
+impl Http {
+    /// One whose limits have let nothing pass so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
 
 impl Protocol for Http {
     fn descriptor(&self) -> Descriptor {
@@ -27,19 +42,32 @@ impl Protocol for Http {
             name: "http",
             summary: "HTTP/1.1 and HTTP/2, every request balanced, clients kept by cookie or user",
             transport: Transport::Tcp,
-            keys: &[KeyKind::COOKIE, KeyKind::APP_COOKIE, KeyKind::USER, KeyKind::HEADER, KeyKind::QUERY],
+            keys: KEYS,
         }
     }
 
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
         let rules = Rules::read(options, vip);
         let users = Users::read(options, vip.identity);
+        let sources = Sources::new(vip.persist, vip.pools);
+        let cookies = cookies(&sources, &rules);
         let methods = Methods::read(options);
         let compression = Compression::read(options);
+        let rates = Rates::read(options, vip, &self.kept);
+        let tracing = Tracing::read(options);
+        let tls_fields = TlsFields::read(options);
         let options = Options::read(options, vip.trusted);
-        let sources = Sources::new(vip.persist, vip.pools, users);
-        let settings = Settings { options, sources, methods, rules, compression };
+        let pools = PoolOptions::of(vip);
+        let settings = Settings { options, pools, sources, users, cookies, methods, rules, rates, tracing, tls_fields, compression };
         Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
+    }
+
+    fn configure_pool(&self, options: &mut Section<'_>, _: &PoolContext<'_>) -> Option<PoolSettings> {
+        Some(Arc::new(PoolOptions::read(options)))
+    }
+
+    fn server_alpn(&self, settings: &PoolSettings) -> &'static [&'static str] {
+        settings.downcast_ref::<PoolOptions>().map_or(&[], |options| options.alpn())
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
@@ -51,11 +79,40 @@ impl Protocol for Http {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) options: Options,
+    /// How the servers of the pools are spoken to, by the pools' places.
+    pub(crate) pools: Box<[PoolOptions]>,
     pub(crate) sources: Sources,
+    /// Who asks.
+    pub(crate) users: Users,
+    /// The names of all cookies that the gateway inserts: servers see none of them.
+    pub(crate) cookies: Box<[Box<str>]>,
     pub(crate) methods: Methods,
     pub(crate) rules: Rules,
+    /// How often may be asked.
+    pub(crate) rates: Rates,
+    /// Numbers that a request is found by.
+    pub(crate) tracing: Tracing,
+    /// What the server is told of the client's TLS.
+    pub(crate) tls_fields: TlsFields,
     /// `None`: answers stay as the servers have them.
     pub(crate) compression: Option<Box<Compression>>,
+}
+
+/// The names of the cookies that a VIP and its rules insert.
+fn cookies(sources: &Sources, rules: &Rules) -> Box<[Box<str>]> {
+    let own = rules.iter().filter_map(|rule| rule.own().persist.as_ref());
+    let all = own.map(|(_, sources)| sources).chain([sources]).flat_map(Sources::cookies);
+    let mut names: Vec<Box<str>> = all.map(|cookie| cookie.name.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into()
+}
+
+impl Settings {
+    /// How the servers of the pool of this place are spoken to.
+    pub(crate) fn pool(&self, place: usize) -> PoolOptions {
+        self.pools.get(place).copied().unwrap_or_default()
+    }
 }
 
 #[derive(Debug)]
@@ -66,7 +123,21 @@ impl Service for HttpService {
         HttpWorker::start(core, self.0.clone())
     }
 
+    fn metrics(&self, report: &mut dyn FnMut(VipMetric<'_>)) {
+        for (name, excess, evicted) in self.0.rates.counts() {
+            let [(beyond, beyond_help), (forgotten, forgotten_help)] = RATE_METRICS;
+            report(VipMetric { metric: beyond, help: beyond_help, name, value: excess });
+            report(VipMetric { metric: forgotten, help: forgotten_help, name, value: evicted });
+        }
+    }
+
     fn alpn(&self) -> &'static [&'static str] {
         if self.0.options.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] }
     }
 }
+
+/// What limits on requests count.
+const RATE_METRICS: [(&str, &str); 2] = [
+    ("rate_limit_excess_total", "Requests beyond a rate limit: refused, or passed where it only logs."),
+    ("rate_limit_evictions_total", "Keys that a rate limit forgot before their time, to make room for others."),
+];

@@ -8,6 +8,7 @@ use crate::codec::{Download, Opened, Upstream};
 use crate::conn::Phase;
 use crate::encode::Wish;
 use crate::exchange::Exchange;
+use crate::rules::Scene;
 use crate::{cookie, hop};
 
 /// Turns an answer into the client's. `rule`: the place of the rule that the request met; `chunks`: the client understands
@@ -25,27 +26,30 @@ pub(crate) fn relay(
     let (mut head, ()) = head.into_parts();
     hop::strip_response(&mut head.headers);
     let worker = &conn.worker;
+    let met = rule.and_then(|place| worker.settings.rules.get(place));
     if let Some(lease) = exchange.lease() {
-        for name in worker.settings.sources.app_cookies() {
+        let sources = worker.settings.sources(met);
+        for name in sources.app_cookies() {
             for value in cookie::set_values(&head.headers, name) {
                 if let Some(key) = Key::new(KeyKind::APP_COOKIE, value) {
                     worker.core.learn(route, key, lease);
                 }
             }
         }
-        if let Some(settings) = worker.settings.sources.cookie(route.pool)
+        if let Some(settings) = sources.cookie(route.pool)
             && !names(route.prefer.as_ref(), &**lease.server())
         {
             worker.jar.set(&mut head.headers, settings, &**lease.server(), conn.facts.tls.is_some());
         }
     }
-    let switches =
-        head.status == StatusCode::SWITCHING_PROTOCOLS || head.extensions.get::<Opened>().is_some();
+    let switches = head.status == StatusCode::SWITCHING_PROTOCOLS || head.extensions.get::<Opened>().is_some();
     let compression = worker.settings.compression.as_ref().filter(|_| !switches);
     let encoder = compression.and_then(|compression| compression.begin(wish, &mut head, &worker.slots));
-    if let Some(rule) = rule.and_then(|place| worker.settings.rules.get(place)) {
-        rule.edit_response(&mut head.headers);
+    if let Some(rule) = met {
+        let server = exchange.lease().map(|lease| &**lease.server().name());
+        rule.edit_response(&mut head.headers, &Scene { server, ..Scene::new(&conn.facts, "") });
     }
+    exchange.echo(&mut head.headers);
     if switches {
         return Response::from_parts(head, Download::tunnel(upstream, exchange));
     }

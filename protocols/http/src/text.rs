@@ -22,6 +22,15 @@ impl Text {
         self.0.is_empty()
     }
 
+    /// Makes several slashes at the beginning, of either kind, one.
+    pub(crate) fn lead_with_one_slash(&mut self) {
+        let slashes = self.0.iter().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
+        if slashes > 0 {
+            self.0.drain(1..slashes);
+            self.0.iter_mut().take(1).for_each(|first| *first = b'/');
+        }
+    }
+
     /// The value; `None` where a byte stands in it that no header may carry.
     pub(crate) fn value(&self) -> Option<HeaderValue> {
         HeaderValue::from_bytes(&self.0).ok()

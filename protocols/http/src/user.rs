@@ -1,17 +1,22 @@
 //! Who a request says that it comes from.
 
+use std::time::SystemTime;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderName, request};
 use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{IdentityRules, Key};
 use zeroize::Zeroizing;
 
+use crate::jwt::{self, Tokens};
+
 /// Where the user of a request is read, and how a name becomes an identity.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Users {
     places: Box<[Place]>,
+    tokens: Tokens,
     identity: IdentityRules,
 }
 
@@ -22,46 +27,110 @@ enum Place {
     Basic,
     /// In a field that somebody before the gateway wrote.
     Header(HeaderName),
+    /// In a claim of a token that stands there.
+    Token(jwt::Place, usize),
+}
+
+/// Why a token that is required does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadToken {
+    /// There is none.
+    Missing,
+    /// It is not signed by a key of the configuration, not for here, or not of now.
+    Invalid,
 }
 
 impl Users {
-    /// Reads `user-from`. What is wrong is recorded and left out.
+    /// Reads `user-from` and `jwt`. What is wrong is recorded and left out.
     pub(crate) fn read(section: &mut Section<'_>, identity: &IdentityRules) -> Self {
+        let mut tokens = Tokens::read(section);
         let places = match section.texts("user-from") {
             None => vec![Place::Basic],
             Some(texts) => {
-                let place = |text: &str| match text.split_once(':') {
-                    None if text == "basic" => Some(Place::Basic),
-                    Some(("header", name)) => HeaderName::from_bytes(name.as_bytes()).ok().map(Place::Header),
-                    _ => None,
-                };
                 let mut places = Vec::new();
                 for text in texts {
-                    match place(text.value) {
+                    match Place::read(text.value, &mut tokens) {
                         Some(place) => places.push(place),
                         None => {
                             let message = format!("no user is found in `{}`", text.value);
                             let problem = Problem::new(text.span, message, "not known here");
-                            section.problem(problem.help("write \"basic\" or \"header:NAME\""));
+                            section.problem(problem.help(
+                                "write \"basic\", \"header:NAME\", \"jwt:CLAIM\" or \"jwt:CLAIM@cookie:NAME\"",
+                            ));
                         }
                     }
                 }
                 places
             }
         };
-        Self { places: places.into(), identity: identity.clone() }
+        Self { places: places.into(), tokens, identity: identity.clone() }
     }
 
-    /// The user of a request: the first place that names one. Nothing is checked: the server does that.
-    pub(crate) fn find(&self, headers: &HeaderMap) -> Option<Key> {
+    /// Whether requests need a token that counts, where their rule does not say.
+    pub(crate) fn requires_token(&self) -> bool {
+        self.tokens.required
+    }
+
+    /// Whether tokens are checked, so that a rule can require one.
+    pub(crate) fn checks_tokens(&self) -> bool {
+        self.tokens.are_checked()
+    }
+
+    /// Checks that a request has a token that counts, in one of the places where users are read, or else behind `Bearer`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn check(&self, head: &request::Parts) -> Result<(), BadToken> {
+        let now = SystemTime::now();
+        let mut found = BadToken::Missing;
+        let own = self.places.iter().filter_map(|place| match place {
+            Place::Token(place, claim) => Some((place, *claim)),
+            _ => None,
+        });
+        // A token that counts need not name anybody.
+        for (place, claim) in own.chain([(&jwt::Place::Bearer, 0)]) {
+            if let Some(token) = place.find(head) {
+                match self.tokens.user(token, claim, &self.identity, now) {
+                    Ok(_) => return Ok(()),
+                    Err(jwt::Invalid) => found = BadToken::Invalid,
+                }
+            }
+        }
+        Err(found)
+    }
+
+    /// The user of a request: the first place that names one. Passwords are not checked, and tokens only where there are
+    /// keys: the server does that.
+    pub(crate) fn find(&self, head: &request::Parts) -> Option<Key> {
         self.places.iter().find_map(|place| match place {
             Place::Basic => {
-                let text = basic(headers.get(AUTHORIZATION)?.as_bytes())?;
+                let text = basic(head.headers.get(AUTHORIZATION)?.as_bytes())?;
                 let name = text.split(|&byte| byte == b':').next()?;
                 self.identity.user(name)
             }
-            Place::Header(name) => self.identity.user(headers.get(name)?.as_bytes()),
+            Place::Header(name) => self.identity.user(head.headers.get(name)?.as_bytes()),
+            Place::Token(place, claim) => {
+                let token = place.find(head)?;
+                self.tokens.user(token, *claim, &self.identity, SystemTime::now()).ok().flatten()
+            }
         })
+    }
+}
+
+impl Place {
+    fn read(text: &str, tokens: &mut Tokens) -> Option<Self> {
+        match text.split_once(':') {
+            None => (text == "basic").then_some(Self::Basic),
+            Some(("header", name)) => HeaderName::from_bytes(name.as_bytes()).ok().map(Self::Header),
+            Some(("jwt", rest)) => {
+                let (claim, place) = match rest.rsplit_once('@') {
+                    None => (rest, jwt::Place::Bearer),
+                    Some((claim, place)) => (claim, jwt::Place::read(place)?),
+                };
+                Some(Self::Token(place, tokens.claim(jwt::Path::read(claim)?)))
+            }
+            Some(_) => None,
+        }
     }
 }
 
@@ -92,10 +161,13 @@ mod tests {
         (users, problems.into_vec().len())
     }
 
-    fn found(places: &[&str], lines: &[(&'static str, &str)]) -> Option<Vec<u8>> {
-        let headers: HeaderMap =
-            lines.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect();
-        users(places).0.find(&headers).map(|key| key.expose().to_vec())
+    fn found(places: &[&str], target: &str, lines: &[(&'static str, &str)]) -> Option<Vec<u8>> {
+        let mut request = http::Request::builder().uri(target);
+        for (name, value) in lines {
+            request = request.header(*name, *value);
+        }
+        let head = request.body(()).unwrap().into_parts().0;
+        users(places).0.find(&head).map(|key| key.expose().to_vec())
     }
 
     #[test]
@@ -104,26 +176,47 @@ mod tests {
             ["Basic YWxpY2U6cHc=", "basic Q09SUFxBbGljZTpwOnc=", "BASIC YWxpY2VAY29ycC5leGFtcGxlOg=="]
         {
             assert_eq!(
-                found(&["basic"], &[("authorization", credentials)]).unwrap(),
+                found(&["basic"], "/", &[("authorization", credentials)]).unwrap(),
                 b"alice",
                 "{credentials}"
             );
         }
         for none in ["Bearer abc", "Basic", "Basic !!!", "Basic YWxpY2U=", "Basic Og=="] {
-            assert_eq!(found(&["basic"], &[("authorization", none)]), None, "{none}");
+            assert_eq!(found(&["basic"], "/", &[("authorization", none)]), None, "{none}");
         }
     }
 
     #[test]
     fn first_place_that_names_somebody_counts() {
         let lines = [("x-remote-user", "Otto"), ("authorization", "Basic YWxpY2U6cHc=")];
-        assert_eq!(found(&["header:x-remote-user", "basic"], &lines).unwrap(), b"otto");
-        assert_eq!(found(&["header:x-other", "basic"], &lines).unwrap(), b"alice");
-        assert_eq!(found(&[], &lines), None);
+        assert_eq!(found(&["header:x-remote-user", "basic"], "/", &lines).unwrap(), b"otto");
+        assert_eq!(found(&["header:x-other", "basic"], "/", &lines).unwrap(), b"alice");
+        assert_eq!(found(&["jwt:sub", "basic"], "/", &lines).unwrap(), b"alice");
+        assert_eq!(found(&[], "/", &lines), None);
+    }
+
+    #[test]
+    fn token_is_read_where_the_configuration_says_that_it_stands() {
+        // {"alg":"none"}.{"sub":"Anna","x":{"upn":"otto@corp.example"}}.
+        let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJBbm5hIiwieCI6eyJ1cG4iOiJvdHRvQGNvcnAuZXhhbXBsZSJ9fQ.";
+        let bearer = format!("Bearer {token}");
+        let cookie = format!("a=b; session={token}");
+        let query = format!("/?a=b&access_token={token}");
+        assert_eq!(found(&["jwt:sub"], "/", &[("authorization", &bearer)]).unwrap(), b"anna");
+        assert_eq!(found(&["jwt:x.upn@cookie:session"], "/", &[("cookie", &cookie)]).unwrap(), b"otto");
+        assert_eq!(found(&["jwt:sub@query:access_token"], &query, &[]).unwrap(), b"anna");
+        for value in [token, &bearer] {
+            assert_eq!(found(&["jwt:sub@header:x-token"], "/", &[("x-token", value)]).unwrap(), b"anna");
+        }
+        for (place, value) in [("jwt:sub", "Basic YWxpY2U6cHc="), ("jwt:other", &bearer), ("jwt:x", &bearer)]
+        {
+            assert_eq!(found(&[place], "/", &[("authorization", value)]), None, "{place}");
+        }
     }
 
     #[test]
     fn place_that_is_none_is_named() {
-        assert_eq!(users(&["cookie", "header:a b"]).1, 2);
+        let wrong = ["cookie", "header:a b", "jwt:", "jwt:sub@", "jwt:sub@header:", "jwt:sub@place:x"];
+        assert_eq!(users(&wrong).1, wrong.len());
     }
 }

@@ -20,6 +20,8 @@ use crate::two::Streamed;
 #[derive(Debug)]
 pub(crate) struct Upload {
     empty: bool,
+    /// The most bytes that are read.
+    most: u64,
     conn: Rc<Conn>,
     gate: Option<Gate>,
     /// Where the body comes from, if it is not what follows the head on the connection.
@@ -42,12 +44,12 @@ impl Upload {
     /// The body of the request whose head the connection took last; none where it takes no heads.
     pub(crate) fn new(conn: Rc<Conn>) -> Self {
         let empty = conn.inbound.borrow().is_done();
-        Self { empty, conn, gate: None, streamed: None }
+        Self { empty, most: most(&conn), conn, gate: None, streamed: None }
     }
 
     /// The body of a request that has a stream of its own.
     pub(crate) fn streamed(conn: Rc<Conn>, body: Streamed) -> Self {
-        Self { empty: body.is_done(), conn, gate: None, streamed: Some(Box::new(body)) }
+        Self { empty: body.is_done(), most: most(&conn), conn, gate: None, streamed: Some(Box::new(body)) }
     }
 
     /// Whether there is nothing to send, so that the request can be sent again.
@@ -58,6 +60,16 @@ impl Upload {
     /// Its length, if the client said so beforehand.
     pub(crate) fn length(&self) -> Option<u64> {
         self.size_hint().exact()
+    }
+
+    /// The most bytes of it that are read, in place of what the VIP says.
+    pub(crate) fn limit(&mut self, most: u64) {
+        self.most = most;
+    }
+
+    /// Whether it is announced to be larger than that.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.length().is_some_and(|length| length > self.most)
     }
 
     /// Holds the body back until the returned flag is raised.
@@ -100,11 +112,12 @@ impl Upload {
             upload.starved = false;
             upload.done = self.is_end_stream();
         });
-        match self.conn.worker.settings.options.max_body {
-            Some(most) if self.conn.upload().bytes > most => Err(UploadFault::TooLarge),
-            _ => Ok(()),
-        }
+        if self.conn.upload().bytes > self.most { Err(UploadFault::TooLarge) } else { Ok(()) }
     }
+}
+
+fn most(conn: &Conn) -> u64 {
+    conn.worker.settings.options.max_body.unwrap_or(u64::MAX)
 }
 
 impl Body for Upload {

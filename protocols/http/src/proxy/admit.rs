@@ -8,14 +8,19 @@ use crate::answer::Answer;
 use crate::codec::{Download, Upload};
 use crate::conn::Conn;
 use crate::encode::Wish;
+use crate::exchange::Exchange;
+use crate::rates::{Excess, TooMany};
+use crate::rules::{Caller, Scene};
 use crate::{cookie, forward, hop, target};
 
 /// Why a request goes to no server.
 pub(super) enum Refusal {
     /// The gateway cannot serve it.
     Answer(Answer),
-    /// A rule has an answer.
-    Rule(Box<Response<Download>>),
+    /// It is beyond a rate limit.
+    TooMany(TooMany),
+    /// The rule at this place has an answer.
+    Rule(usize, Box<Response<Download>>),
 }
 
 impl From<Answer> for Refusal {
@@ -39,7 +44,12 @@ pub(super) struct Admitted {
 ///
 /// # Errors
 /// What the client is answered instead.
-pub(super) fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Result<Admitted, Refusal> {
+pub(super) fn admit(
+    head: &mut request::Parts,
+    body: &mut Upload,
+    conn: &Conn,
+    exchange: &mut Exchange,
+) -> Result<Admitted, Refusal> {
     let worker = &conn.worker;
     let options = &worker.settings.options;
     worker.settings.methods.admit(&head.method, body.is_empty())?;
@@ -48,24 +58,36 @@ pub(super) fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Re
     if chunked && !hop::only_chunked(&head.headers) {
         return Err(Answer::CODING.into());
     }
-    if let (Some(most), Some(length)) = (options.max_body, body.length())
-        && length > most
-    {
-        return Err(Answer::TOO_LARGE.into());
-    }
     let settings = &worker.settings;
-    if settings.rules.doubt(head) {
+    if settings.rules.doubt(head) || settings.rates.doubt(head) {
         return Err(Answer::bad_request("path-doubtful").into());
     }
-    let rule = settings.rules.find(head, conn.facts.client.ip());
-    if let Some(answer) = rule.and_then(|(_, rule)| rule.answer(head)) {
-        return Err(Refusal::Rule(Box::new(answer)));
+    let caller = Caller::of(&conn.facts, &options.trusted);
+    if !settings.rates.is_empty()
+        && let Some(Excess { limit, refusal }) =
+            settings.rates.judge(head, &caller, &options.trusted, &settings.users, conn.now())
+    {
+        exchange.exceeded(limit);
+        if let Some(refusal) = refusal {
+            return Err(Refusal::TooMany(refusal));
+        }
     }
-    let pool = rule.and_then(|(_, rule)| rule.action().pool(conn.facts.client.ip())).unwrap_or(0);
-    let route = settings.sources.route(pool, head, &options.hash_on);
+    let rule = settings.rules.find(head, &caller);
+    if let Some((place, rule)) = rule
+        && let Some(answer) = rule.answer(head, &Scene::new(&conn.facts, caller.scheme(&head.headers)))
+    {
+        return Err(Refusal::Rule(place, Box::new(answer)));
+    }
+    if let Some(most) = rule.and_then(|(_, rule)| rule.own().max_body) {
+        body.limit(most);
+    }
+    if body.is_too_large() {
+        return Err(Answer::TOO_LARGE.into());
+    }
+    let route = settings.route(rule.map(|(_, rule)| rule), head, &conn.facts).map_err(Answer::token)?;
     if head.headers.contains_key(http::header::COOKIE) {
-        for cookie in settings.sources.cookies() {
-            cookie::remove(&mut head.headers, cookie.name.as_bytes());
+        for cookie in &settings.cookies {
+            cookie::remove(&mut head.headers, cookie.as_bytes());
         }
     }
     let upgrade = hop::strip_request(&mut head.headers, || {
@@ -76,13 +98,17 @@ pub(super) fn admit(head: &mut request::Parts, body: &Upload, conn: &Conn) -> Re
         // The length is known to the codec as its own; the field tells it to say so to the server.
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    forward::write(&mut head.headers, options, &conn.facts, conn.own.borrow_mut().get_or_insert_default());
+    let mut own = conn.own.borrow_mut();
+    let own = own.get_or_insert_default();
+    forward::write(&mut head.headers, options, &conn.facts, own);
+    settings.tls_fields.write(&mut head.headers, &conn.facts, own);
+    settings.tracing.write(&mut head.headers, exchange.marked());
     if head.version < Version::HTTP_11 {
         head.headers.remove(EXPECT);
     }
     let wish = settings.compression.as_ref().map_or(Wish::Off, |compression| compression.wish(head));
     if let Some((_, rule)) = rule {
-        rule.edit_request(head);
+        rule.edit_request(head, &Scene::new(&conn.facts, caller.scheme(&head.headers)));
     }
     Ok(Admitted { route, rule: rule.map(|(place, _)| place), upgrade, wish })
 }

@@ -13,8 +13,8 @@ mod reach;
 use std::future::Future;
 use std::rc::Rc;
 
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, Version, request};
+use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use http::{Request, Response, StatusCode, Version, request};
 use sekisho_api::{End, Route};
 
 use self::admit::{Admitted, Refusal, admit};
@@ -24,6 +24,9 @@ use crate::codec::{Aborted, Download, Outgoing, Upload};
 use crate::conn::Conn;
 use crate::encode::Wish;
 use crate::exchange::Exchange;
+use crate::grpc;
+use crate::pool_options::Spoken;
+use crate::rates::TooMany;
 use crate::response;
 
 /// Serves one request. What can be done at once is done before the future is made, which is small: the codec moves it.
@@ -67,26 +70,43 @@ struct Asked {
 
 fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Response<Download>>> {
     conn.begin(request.body().is_empty());
-    let (mut head, body) = request.into_parts();
-    let exchange = Exchange::begin(conn, &head);
-    let conn = exchange.conn();
+    let (mut head, mut body) = request.into_parts();
+    let mut exchange = Exchange::begin(conn, &head);
+    let conn = exchange.conn().clone();
     let chunks = head.version >= Version::HTTP_11;
-    match admit(&mut head, &body, conn) {
+    match admit(&mut head, &mut body, &conn, &mut exchange) {
         Ok(Admitted { route, rule, upgrade, wish }) => {
-            let mut request = Outgoing::new(&head, body, &conn.worker.buffers);
+            exchange.met(rule);
+            let mut request = match conn.worker.settings.pool(route.pool).version {
+                Spoken::One => Outgoing::new(&head, body, &conn.worker.buffers),
+                Spoken::Two | Spoken::Agreed => Outgoing::open(head, body),
+            };
             if upgrade {
                 request.upgrades();
             }
             Ok(Box::new(Asked { exchange, route, rule, request: Some(request), chunks, wish }))
         }
         Err(Refusal::Answer(answer)) => Err(Box::new(refuse(exchange, answer))),
-        Err(Refusal::Rule(answer)) => Err(Box::new(answered(exchange, *answer))),
+        Err(Refusal::TooMany(TooMany { status, after })) => {
+            let mut answer = refuse(exchange, Answer::too_often(status));
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after));
+            Err(Box::new(answer))
+        }
+        Err(Refusal::Rule(rule, answer)) => {
+            exchange.met(Some(rule));
+            Err(Box::new(answered(exchange, *answer)))
+        }
     }
 }
 
 /// A rule's answer.
 fn answered(mut exchange: Exchange, mut answer: Response<Download>) -> Response<Download> {
+    if exchange.is_call() && !answer.status().is_success() {
+        exchange.refused(StatusCode::OK, End::Done);
+        return grpc::answer(answer.status(), End::Done);
+    }
     exchange.refused(answer.status(), End::Done);
+    exchange.echo(answer.headers_mut());
     if !exchange.conn().upload().done || exchange.conn().worker.core.draining() {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -100,9 +120,15 @@ pub(crate) fn refused(conn: &Rc<Conn>, head: &request::Parts, answer: Answer) ->
 }
 
 fn refuse(mut exchange: Exchange, answer: Answer) -> Response<Download> {
+    if exchange.is_call() {
+        exchange.refused(StatusCode::OK, answer.end);
+        return grpc::answer(answer.status(), answer.end);
+    }
     exchange.refused(answer.status(), answer.end);
     let unread = !exchange.conn().upload().done || exchange.conn().worker.core.draining();
-    answer.into_response(unread)
+    let mut answer = answer.into_response(unread);
+    exchange.echo(answer.headers_mut());
+    answer
 }
 
 #[cfg(test)]

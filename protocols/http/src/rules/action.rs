@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode, request};
 use sekisho_api::Key;
 
+use super::path::PathPattern;
+use super::template::{Part, Template, Word};
 use crate::codec::Download;
 use crate::text::Text;
 
@@ -36,22 +38,7 @@ pub(crate) struct Split {
 #[derive(Clone, Debug)]
 pub(crate) struct Redirect {
     pub(super) status: StatusCode,
-    pub(super) to: Box<[Part]>,
-}
-
-/// A part of a redirect's target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Text as it stands.
-    Text(Box<str>),
-    /// The host that was asked for, without its port.
-    Host,
-    /// Path and query as they came.
-    Uri,
-    /// The path as it came.
-    Path,
-    /// The query with its question mark, or nothing.
-    Query,
+    pub(super) to: Template,
 }
 
 /// An answer of the operator's.
@@ -73,10 +60,15 @@ impl Action {
     }
 
     /// The gateway's answer, if it is the gateway that answers.
-    pub(super) fn answer(&self, head: &request::Parts) -> Option<Response<Download>> {
+    pub(super) fn answer(
+        &self,
+        head: &request::Parts,
+        scheme: &'static str,
+        path: &PathPattern,
+    ) -> Option<Response<Download>> {
         match self {
             Self::Pool(_) | Self::Split(_) => None,
-            Self::Redirect(redirect) => Some(redirect.answer(head)),
+            Self::Redirect(redirect) => Some(redirect.answer(head, scheme, path)),
             Self::Answer(fixed) => Some(fixed.answer()),
         }
     }
@@ -103,55 +95,50 @@ impl Split {
 }
 
 impl Redirect {
-    fn answer(&self, head: &request::Parts) -> Response<Download> {
+    /// Where a request is sent; `None` where that could be no header.
+    pub(super) fn location(
+        &self,
+        head: &request::Parts,
+        scheme: &'static str,
+        path: &PathPattern,
+    ) -> Option<HeaderValue> {
         let mut to = Text::new();
-        for part in &self.to {
+        for part in self.to.parts() {
             match part {
                 Part::Text(text) => to.push(text.as_bytes()),
-                Part::Host => to.push(host(head)),
-                Part::Uri | Part::Path if to.is_empty() => {
-                    // Two slashes at the beginning would name a host, of the client's choice; browsers take the other
-                    // slash for one.
-                    to.push(b"/");
-                    to.push(part.of(head).trim_start_matches(['/', '\\']).as_bytes());
-                }
-                Part::Uri | Part::Path => to.push(part.of(head).as_bytes()),
-                Part::Query => {
-                    if let Some(query) = head.uri.query() {
-                        to.push(b"?");
-                        to.push(query.as_bytes());
-                    }
-                }
+                Part::Word(word) => word.redirect(&mut to, scheme, head),
+                Part::Group(group) => path.group(head.uri.path(), *group, |found| to.push(found.as_bytes())),
             }
         }
+        // Two slashes at the beginning would name a host, of the client's choice; browsers take the other slash for one.
+        to.lead_with_one_slash();
+        to.value()
+    }
+
+    fn answer(&self, head: &request::Parts, scheme: &'static str, path: &PathPattern) -> Response<Download> {
         let mut response = Response::new(Download::full(Bytes::new()));
         *response.status_mut() = self.status;
-        if let Some(to) = to.value() {
+        if let Some(to) = self.location(head, scheme, path) {
             response.headers_mut().insert(LOCATION, to);
         }
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
         response
     }
-}
 
-impl Part {
-    /// What it stands for, where that is path or target.
-    fn of<'h>(&self, head: &'h request::Parts) -> &'h str {
-        match self {
-            Self::Uri => head.uri.path_and_query().map_or("/", |uri| uri.as_str()),
-            _ => head.uri.path(),
+    /// Whether a target has a group of an expression in its host, which would be of the client's choice.
+    pub(super) fn is_open(to: &Template) -> bool {
+        let mut slashes = 0;
+        for part in to.parts() {
+            match part {
+                Part::Text(text) if slashes == 0 && text.starts_with('/') => return false,
+                Part::Text(text) => slashes += text.bytes().filter(|&byte| byte == b'/').count(),
+                Part::Word(Word::Path | Word::Uri) => return false,
+                Part::Word(_) => {}
+                Part::Group(_) => return slashes < 3,
+            }
         }
+        false
     }
-}
-
-/// The host of a request in origin form, without its port.
-fn host(head: &request::Parts) -> &[u8] {
-    let host = head.headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
-    let end = match host.first() {
-        Some(b'[') => host.iter().position(|&b| b == b']').map(|end| end + 1),
-        _ => host.iter().position(|&b| b == b':'),
-    };
-    end.and_then(|end| host.get(..end)).unwrap_or(host)
 }
 
 impl Fixed {

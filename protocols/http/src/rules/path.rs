@@ -29,6 +29,32 @@ impl PathPattern {
         }
     }
 
+    /// Says what a group of the expression found in a path as it came.
+    pub(super) fn group(&self, path: &str, group: usize, say: impl FnOnce(&str)) {
+        let Self::Matching(expression) = self else { return };
+        let meant = self.meant(path);
+        if let Some(found) = expression.captures(&meant).and_then(|groups| groups.get(group)) {
+            say(found.as_str());
+        }
+    }
+
+    /// How many groups there are in the expression.
+    pub(super) fn groups(&self) -> usize {
+        match self {
+            Self::Matching(expression) => expression.captures_len().saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    /// The reading of a path that is meant: as RFC 3986 has it, if that is.
+    pub(super) fn meant<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let (strict, loose) = readings(path);
+        match loose {
+            Some(loose) if !self.matches(&strict) => loose.into_string().into(),
+            _ => strict,
+        }
+    }
+
     /// A normal path with what the pattern names replaced: the whole path, the prefix, or each place where the expression is
     /// found, in which `$1` stands for its first group.
     pub(super) fn rewrite(&self, path: &str, with: &str) -> String {
@@ -44,6 +70,9 @@ impl PathPattern {
     }
 }
 
+/// How a path may be read: strictly, and loosely where that differs.
+pub(super) type Readings<'p> = (Cow<'p, str>, Option<Box<str>>);
+
 /// What follows the prefix, where it ends with a segment.
 fn rest<'p>(prefix: &str, path: &'p str) -> Option<&'p str> {
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
@@ -53,7 +82,7 @@ fn rest<'p>(prefix: &str, path: &'p str) -> Option<&'p str> {
 /// The ways in which a server may read a path, each in its normal form: as RFC 3986 has it, and, where that differs, as
 /// servers do that take an escaped slash (nginx) or the other slash (IIS) for a slash, and leave out what stands behind
 /// a semicolon in a segment (Tomcat).
-pub(super) fn readings(path: &str) -> (Cow<'_, str>, Option<Box<str>>) {
+pub(super) fn readings(path: &str) -> Readings<'_> {
     let strict = normal(path);
     let loose: Option<Box<str>> = loosened(path).map(|loose| normal(&loose).into());
     let loose = loose.filter(|loose| **loose != *strict);
@@ -61,7 +90,7 @@ pub(super) fn readings(path: &str) -> (Cow<'_, str>, Option<Box<str>>) {
 }
 
 /// Whether some servers would go up in this path where others see a name: no rule can mean both, and no browser sends it.
-pub(super) fn is_doubtful(path: &str) -> bool {
+pub(crate) fn is_doubtful(path: &str) -> bool {
     let ups = |text: &str| text.split('/').filter(|segment| *segment == "..").count();
     loosened(path).is_some_and(|loose| ups(&loose) != ups(&unescape(path)))
 }
@@ -86,7 +115,7 @@ fn loosened(path: &str) -> Option<String> {
 /// A path in its normal form (RFC 3986, section 6.2.2): escapes of characters that need none are undone, the others have
 /// upper-case digits, `.` and `..` are resolved, and of several slashes in a row one stays. However it is spelt, a path
 /// that a server may take for another one meets that one's rules.
-pub(super) fn normal(path: &str) -> Cow<'_, str> {
+pub(crate) fn normal(path: &str) -> Cow<'_, str> {
     let plain = !path.contains('%') && !path.contains("//") && !path.contains("/.");
     if plain {
         return Cow::Borrowed(path);

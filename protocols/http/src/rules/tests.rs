@@ -1,6 +1,10 @@
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
 use http::{HeaderMap, Request, Uri};
 use sekisho_api::settings::{Node, Problems, Section, Table, Value};
-use sekisho_api::{IdentityRules, Networks, VipContext};
+use sekisho_api::{Facts, IdentityRules, KeyKind, Networks, TlsFacts, VipContext};
 
 use super::*;
 
@@ -12,6 +16,7 @@ fn node(value: &toml::Value) -> Node {
     let value = match value {
         toml::Value::String(text) => Value::Text(text.clone()),
         toml::Value::Integer(number) => Value::Integer(*number),
+        toml::Value::Boolean(flag) => Value::Flag(*flag),
         toml::Value::Array(items) => Value::List(items.iter().map(node).collect()),
         toml::Value::Table(table) => Value::Table(convert(table)),
         other => panic!("{other}"),
@@ -57,9 +62,20 @@ fn client() -> IpAddr {
     [192, 0, 2, 1].into()
 }
 
+static PLAIN: LazyLock<Facts> =
+    LazyLock::new(|| Facts::plain("192.0.2.1:5000".parse().unwrap(), "192.0.2.80:80".parse().unwrap()));
+
+fn caller() -> Caller<'static> {
+    client().into()
+}
+
+fn scene() -> Scene<'static> {
+    Scene::new(&PLAIN, "http")
+}
+
 /// The pool of a request, 0 where no rule matches.
 fn pool(rules: &Rules, head: &request::Parts) -> usize {
-    rules.find(head, client()).and_then(|(_, rule)| rule.action().pool(client())).unwrap_or(0)
+    rules.find(head, &caller()).and_then(|(_, rule)| rule.action().pool(client())).unwrap_or(0)
 }
 
 #[test]
@@ -92,7 +108,8 @@ fn everything_that_a_rule_wants_must_be_there() {
     ] {
         assert_eq!(pool(&rules, &head(method, target, lines)), 0, "{method} {target} {lines:?}");
     }
-    let stranger = rules.find(&head("POST", "/v2/a?mode=fast&page=1", &[blue]), [198, 51, 100, 1].into());
+    let stranger =
+        rules.find(&head("POST", "/v2/a?mode=fast&page=1", &[blue]), &IpAddr::from([198, 51, 100, 1]).into());
     assert!(stranger.is_none());
 }
 
@@ -113,11 +130,11 @@ fn no_spelling_of_a_path_gets_around_its_rule() {
         "/admin;a=1/x",
     ] {
         let head = head("GET", target, &[]);
-        let answer = rules.find(&head, client()).and_then(|(_, rule)| rule.answer(&head));
+        let answer = rules.find(&head, &caller()).and_then(|(_, rule)| rule.answer(&head, &scene()));
         assert_eq!(answer.map(|answer| answer.status().as_u16()), Some(403), "{target}");
     }
     for target in ["/administration", "/x%2fadmin", "/x;admin", "/admin%3bx"] {
-        assert!(rules.find(&head("GET", target, &[]), client()).is_none(), "{target}");
+        assert!(rules.find(&head("GET", target, &[]), &caller()).is_none(), "{target}");
     }
 }
 
@@ -128,7 +145,7 @@ fn rule_sees_every_value_of_what_is_repeated_and_names_without_one() {
          { query = { mode = 'raw' }, answer = 403 }, { headers = { x-a = '~^bad' }, pool = 'beta' }]",
     );
     assert_eq!(pool(&rules, &head("GET", "/?a=1", &[])), 1);
-    let refused = |target| rules.find(&head("GET", target, &[]), client()).map(|(place, _)| place);
+    let refused = |target| rules.find(&head("GET", target, &[]), &caller()).map(|(place, _)| place);
     assert_eq!(refused("/?debug&mode=fine&mode=raw"), Some(1));
     assert_eq!(refused("/?debug=&mode=fine"), None);
     let mut odd = head("GET", "/", &[("x-a", "good")]);
@@ -155,8 +172,8 @@ fn path_is_rewritten_as_the_rule_read_it() {
     let rules = rules("rules = [{ path-prefix = '/old', rewrite = '/new' }]");
     for (target, expected) in [("/old/a%2fb;v=1?q", "/new/a%2Fb;v=1?q"), ("/%2fold/a?q", "/new/a?q")] {
         let mut head = head("GET", target, &[]);
-        let (_, rule) = rules.find(&head, client()).unwrap();
-        rule.edit_request(&mut head);
+        let (_, rule) = rules.find(&head, &caller()).unwrap();
+        rule.edit_request(&mut head, &scene());
         assert_eq!(head.uri.to_string(), expected);
     }
 }
@@ -167,7 +184,7 @@ fn split_keeps_a_client_in_one_pool_and_shares_clients_by_weight() {
     let head = head("GET", "/", &[]);
     let pool = |n: u32| {
         let client = IpAddr::V4((0x0a00_0000 + n).into());
-        rules.find(&head, client).and_then(|(_, rule)| rule.action().pool(client)).unwrap()
+        rules.find(&head, &client.into()).and_then(|(_, rule)| rule.action().pool(client)).unwrap()
     };
     let beta = (0..10_000).filter(|&n| pool(n) == 2).count();
     assert!((850..1150).contains(&beta), "{beta}");
@@ -179,7 +196,7 @@ fn redirect_names_what_was_asked_for_and_never_a_host_of_the_clients_choice() {
     let location = |to: &str, target: &str| {
         let rules = rules(&format!("rules = [{{ redirect = '{to}', status = 308 }}]"));
         let head = head("GET", target, &[("host", "ignored")]);
-        let answer = rules.find(&head, client()).and_then(|(_, rule)| rule.answer(&head)).unwrap();
+        let answer = rules.find(&head, &caller()).and_then(|(_, rule)| rule.answer(&head, &scene())).unwrap();
         assert_eq!(answer.status(), 308);
         answer.headers()["location"].to_str().unwrap().to_owned()
     };
@@ -199,15 +216,15 @@ fn requests_and_answers_are_edited_in_the_order_remove_set_add() {
          remove-response-headers = ['server'], set-response-headers = { strict-transport-security = 'max-age=1' } }]",
     );
     let mut head = head("GET", "/old/p%2fq?x=1", &[("cookie", "a"), ("x-a", "0"), ("x-a", "00")]);
-    let (_, rule) = rules.find(&head, client()).unwrap();
-    rule.edit_request(&mut head);
+    let (_, rule) = rules.find(&head, &caller()).unwrap();
+    rule.edit_request(&mut head, &scene());
     assert_eq!(head.uri, Uri::from_static("/new/p%2Fq?x=1"));
     let values: Vec<&str> = head.headers.get_all("x-a").iter().map(|value| value.to_str().unwrap()).collect();
     assert_eq!((values, &head.headers["host"]), (vec!["1", "2"], &"inner".parse().unwrap()));
     assert!(!head.headers.contains_key("cookie"));
     let mut answer = HeaderMap::new();
     answer.insert("server", "x".parse().unwrap());
-    rule.edit_response(&mut answer);
+    rule.edit_response(&mut answer, &scene());
     assert_eq!(answer.len(), 1);
 }
 
@@ -234,5 +251,202 @@ fn what_cannot_work_is_named() {
     ] {
         let (_, problems) = read(&format!("rules = [{{ {rule} }}]"));
         assert_eq!(problems, [expected], "{rule}");
+    }
+}
+
+#[test]
+fn cookies_are_compared_as_header_fields_are() {
+    let rules = rules(
+        "rules = [{ cookies = { beta = 'on', old = '!' }, pool = 'beta' }, { cookies = { SID = '~^a' }, pool = 'api' }]",
+    );
+    for (line, expected) in [
+        ("beta=on", 2),
+        ("x=1; beta=on", 2),
+        ("beta=on; old=", 0),
+        ("beta=off; SID=abc", 1),
+        ("beta=off; beta=on", 2),
+        ("Beta=on; SID=b", 0),
+        ("", 0),
+    ] {
+        assert_eq!(pool(&rules, &head("GET", "/", &[("cookie", line)])), expected, "{line}");
+    }
+}
+
+#[test]
+fn scheme_is_that_of_the_connection_or_what_a_trusted_proxy_says() {
+    let rules = rules("rules = [{ scheme = 'https', pool = 'api' }]");
+    let trusted: Networks = ["192.0.2.0/24".parse().unwrap()].into_iter().collect();
+    let nobody = Networks::default();
+    let mut tls = PLAIN.clone();
+    tls.tls = Some(Arc::new(TlsFacts::default()));
+    for (facts, networks, said, expected) in [
+        (&*PLAIN, &nobody, "https", false),
+        (&*PLAIN, &trusted, "https", true),
+        (&*PLAIN, &trusted, "HTTPS", true),
+        (&*PLAIN, &trusted, "nonsense", false),
+        (&tls, &nobody, "http", true),
+        (&tls, &trusted, "http", false),
+        (&tls, &trusted, "nonsense", true),
+    ] {
+        let head = head("GET", "/", &[("x-forwarded-proto", said)]);
+        assert_eq!(rules.find(&head, &Caller::of(facts, networks)).is_some(), expected, "{said}");
+    }
+}
+
+fn location(rule: &str, target: &str) -> (u16, String) {
+    let rules = rules(&format!("rules = [{{ {rule} }}]"));
+    let head = head("GET", target, &[]);
+    let answer = rules.find(&head, &caller()).and_then(|(_, rule)| rule.answer(&head, &scene())).unwrap();
+    (answer.status().as_u16(), answer.headers()["location"].to_str().unwrap().to_owned())
+}
+
+#[test]
+fn redirect_to_https_is_one_word_and_no_loop() {
+    assert_eq!(location("redirect = 'https'", "/a?b"), (308, "https://www.example.org/a?b".to_owned()));
+    assert_eq!(location("redirect = 'https:8443'", "/a"), (308, "https://www.example.org:8443/a".to_owned()));
+    assert_eq!(location("redirect = 'https', status = 301", "/").0, 301);
+    let rules = rules("rules = [{ redirect = 'https' }]");
+    let mut tls = PLAIN.clone();
+    tls.tls = Some(Arc::new(TlsFacts::default()));
+    assert!(rules.find(&head("GET", "/", &[]), &Caller::of(&tls, &Networks::default())).is_none());
+}
+
+#[test]
+fn redirect_takes_groups_of_the_expression_and_lets_nobody_choose_the_host() {
+    let rule = "path-regex = '^/u/([^/]+)/(.*)$', redirect = 'https://www.example.org/{2}?user={1}'";
+    assert_eq!(location(rule, "/u/anna/a/b").1, "https://www.example.org/a/b?user=anna");
+    let bare = "path-regex = '^/go/(.*)$', redirect = '/{1}'";
+    for target in ["/go/x", "/go//x", "/go/%2fx", "/go/\\x"] {
+        let (_, to) = location(bare, target);
+        assert!(to.starts_with('/') && !to.starts_with("//") && !to.starts_with("/\\"), "{target}: {to}");
+    }
+    for (target, expected) in [
+        ("https://{1}/x", "clients would choose the host they are sent to"),
+        ("https://www.example.org{1}", "clients would choose the host they are sent to"),
+        ("https://www.example.org/{3}", "`{3}` stands for nothing"),
+        ("https://www.example.org/{0}", "`{0}` stands for nothing"),
+        ("https:0", "`0` is no port"),
+        ("httpsx", "`httpsx` is no target"),
+    ] {
+        let (_, problems) = read(&format!("rules = [{{ path-regex = '^/(a)(.*)', redirect = '{target}' }}]"));
+        assert_eq!(problems, [expected], "{target}");
+    }
+}
+
+#[test]
+fn values_of_fields_are_made_of_what_was_asked_for() {
+    let rules = rules(
+        "rules = [{ path-prefix = '/a', rewrite = '/b', remove-headers = ['x-sni'], set-headers = { \
+         x-client = '{client}:{client-port}', x-asked = '{method} {scheme}://{host}{uri}', x-path = '{path}{query}', \
+         x-tls = '{tls-version}', x-sni = '{sni}', x-id = '<{request-id}>', x-json = '{\"a\":{}}', host = 'inner' }, \
+         add-headers = { x-more = '{host}', x-none = '{sni}' }, \
+         set-response-headers = { x-served-by = '{server}', x-to = '{client}', x-tls = '{tls-version}' } }]",
+    );
+    let lines = [("x-tls", "forged"), ("x-sni", "forged"), ("x-request-id", "7")];
+    let mut head = head("GET", "/a/%78?q=1", &lines);
+    let (_, rule) = rules.find(&head, &caller()).unwrap();
+    rule.edit_request(&mut head, &scene());
+    for (name, expected) in [
+        ("x-client", "192.0.2.1:5000"),
+        ("x-asked", "GET http://www.example.org/a/%78?q=1"),
+        ("x-path", "/a/%78?q=1"),
+        ("x-id", "<7>"),
+        ("x-json", "{\"a\":{}}"),
+        ("x-more", "www.example.org"),
+        ("host", "inner"),
+    ] {
+        assert_eq!(head.headers[name], expected, "{name}");
+    }
+    assert!(["x-tls", "x-sni", "x-none"].iter().all(|name| !head.headers.contains_key(*name)));
+
+    let mut answer = HeaderMap::new();
+    answer.insert("x-tls", "forged".parse().unwrap());
+    rule.edit_response(&mut answer, &Scene { server: Some("www1"), ..scene() });
+    assert_eq!(
+        (&answer["x-served-by"], &answer["x-to"]),
+        (&"www1".parse().unwrap(), &"192.0.2.1".parse().unwrap())
+    );
+    assert!(!answer.contains_key("x-tls"));
+}
+
+#[test]
+fn answers_of_the_gateway_have_their_fields_changed_too() {
+    let rules =
+        rules("rules = [{ answer = 200, set-response-headers = { x-client = '{client}', server = 'x' } }]");
+    let head = head("GET", "/", &[]);
+    let answer = rules.find(&head, &caller()).and_then(|(_, rule)| rule.answer(&head, &scene())).unwrap();
+    assert_eq!(
+        (&answer.headers()["x-client"], &answer.headers()["server"]),
+        (&"192.0.2.1".parse().unwrap(), &"x".parse().unwrap())
+    );
+}
+
+#[test]
+fn rule_has_a_name_or_a_number_and_a_list_of_its_own() {
+    let rules = rules(
+        "rules = [{ name = 'static', path-prefix = '/s', persist = [] }, \
+         { path-prefix = '/u', persist = ['user', { kind = 'cookie', name = 'U' }], hash-on = 'path', max-body = '1 KiB' }]",
+    );
+    let all: Vec<&Rule> = rules.iter().collect();
+    assert_eq!((all[0].label(), all[1].label()), ("static", "2"));
+    assert_eq!(all[0].own().persist.as_ref().map(|(list, _)| list.len()), Some(0));
+    let (list, sources) = all[1].own().persist.as_ref().unwrap();
+    assert_eq!(list.iter().map(|entry| entry.kind()).collect::<Vec<_>>(), [KeyKind::USER, KeyKind::COOKIE]);
+    assert_eq!(
+        sources.cookies().iter().map(|cookie| &*cookie.name).collect::<Vec<_>>(),
+        ["U", "U-api", "U-beta"]
+    );
+    assert_eq!(all[1].own().max_body, Some(1024));
+    for (rule, expected) in [
+        ("name = 'a b'", "`a b` cannot be the name of a rule"),
+        ("persist = ['rdp-token']", "clients cannot be kept by `rdp-token`"),
+        (
+            "persist = [{ kind = 'cookie', secure = 'never', same-site = 'none' }]",
+            "browsers refuse a cookie with `same-site = \"none\"` and without `Secure`",
+        ),
+        ("persist = ['user'], answer = 403", "`persist` has no effect here"),
+        ("hash-on = 'colour'", "unknown value `colour` for `hash-on`"),
+        ("set-headers = { x = '{cleint}' }", "`{cleint}` stands for nothing here"),
+        ("set-response-headers = { x = '{host}' }", "`{host}` stands for nothing here"),
+        ("scheme = 'ftp'", "unknown value `ftp` for `scheme`"),
+    ] {
+        assert_eq!(read(&format!("rules = [{{ {rule} }}]")).1, [expected], "{rule}");
+    }
+}
+
+/// A thousand hosts, each with a rule of its own: what the last one costs is printed, and nothing is said of its time.
+#[test]
+fn a_thousand_hosts_find_their_own_rules() {
+    let text: Vec<String> = (0..1000)
+        .map(|n| match n % 10 {
+            0 => format!("{{ host = '*.wild{n}.example', pool = 'beta' }}"),
+            _ => format!("{{ host = ['site{n}.example', 'www.site{n}.example'], pool = 'api' }}"),
+        })
+        .chain([
+            "{ path-prefix = '/any', pool = 'beta' }".to_owned(),
+            "{ host = 'site1.example', pool = 'web' }".to_owned(),
+        ])
+        .collect();
+    let rules = rules(&format!("rules = [{}]", text.join(", ")));
+    let at = |host: &str, target: &str| {
+        let mut head = head("GET", target, &[]);
+        head.headers.insert("host", host.parse().unwrap());
+        let began = Instant::now();
+        let found = rules.find(&head, &caller()).map(|(place, _)| place);
+        println!("{host}{target}: {:?}", began.elapsed());
+        found
+    };
+    for (host, target, expected) in [
+        ("site1.example", "/", Some(1)),
+        ("WWW.Site999.example:8080", "/", Some(999)),
+        ("a.b.wild990.example.", "/", Some(990)),
+        ("wild990.example", "/", None),
+        ("wild990.example", "/any/x", Some(1000)),
+        ("site5.example", "/any/x", Some(5)),
+        ("other.example", "/", None),
+        ("other.example", "/any", Some(1000)),
+        ("", "/any", Some(1000)),
+    ] {
+        assert_eq!(at(host, target), expected, "{host}{target}");
     }
 }
