@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use sekisho_api::{Blame, Deadline, End, Unavailable};
 
 use crate::codec::Download;
+use crate::pages::{Pages, Said};
 use crate::target::BadTarget;
 use crate::user::BadToken;
 
@@ -112,16 +113,32 @@ impl Answer {
     }
 
     /// As a message. `unread`: part of the request's body is still to come, so the connection ends.
-    pub(crate) fn into_response(self, unread: bool) -> Response<Download> {
-        let mut response = Response::new(Download::full(Bytes::from_static(self.text.as_bytes())));
+    /// `pages` and `id`: as [`Self::say`] has them.
+    pub(crate) fn into_response(
+        self,
+        unread: bool,
+        pages: Option<&Pages>,
+        id: Option<&HeaderValue>,
+    ) -> Response<Download> {
+        let said = self.say(pages, id);
+        let mut response = Response::new(Download::full(Bytes::new()));
         *response.status_mut() = self.status;
-        self.write_fields(response.headers_mut(), unread || !self.keeps());
+        self.write_fields(response.headers_mut(), &said, unread || !self.keeps());
+        *response.body_mut() = Download::full(said.text);
         response
     }
 
-    fn write_fields(&self, headers: &mut HeaderMap, close: bool) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(self.text.len()));
+    /// What is said: the operator's page for this status, or a line. `id`: the request's, if it has one.
+    fn say(&self, pages: Option<&Pages>, id: Option<&HeaderValue>) -> Said {
+        pages.and_then(|pages| pages.say(self.status, id)).unwrap_or_else(|| Said {
+            content_type: HeaderValue::from_static("text/plain; charset=utf-8"),
+            text: Bytes::from_static(self.text.as_bytes()),
+        })
+    }
+
+    fn write_fields(&self, headers: &mut HeaderMap, said: &Said, close: bool) {
+        headers.insert(CONTENT_TYPE, said.content_type.clone());
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(said.text.len()));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
@@ -141,15 +158,17 @@ impl Answer {
     }
 
     /// As bytes, for a connection on which there is no request to answer. It always closes.
-    pub(crate) fn into_bytes(self) -> Bytes {
+    pub(crate) fn into_bytes(self, pages: Option<&Pages>) -> Bytes {
+        let said = self.say(pages, None);
         let reason = self.status.canonical_reason().unwrap_or_default();
-        Bytes::from(format!(
-            "HTTP/1.1 {} {reason}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
-             connection: close\r\n\r\n{}",
-            self.status.as_u16(),
-            self.text.len(),
-            self.text
-        ))
+        let mut bytes = format!("HTTP/1.1 {} {reason}\r\ncontent-type: ", self.status.as_u16()).into_bytes();
+        bytes.extend_from_slice(said.content_type.as_bytes());
+        let length = said.text.len();
+        bytes.extend_from_slice(
+            format!("\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n").as_bytes(),
+        );
+        bytes.extend_from_slice(&said.text);
+        bytes.into()
     }
 }
 

@@ -103,6 +103,11 @@ impl Exchange {
         self.marked.as_deref()
     }
 
+    /// Its number, if it has one.
+    pub(crate) fn request_id(&self) -> Option<&HeaderValue> {
+        self.marked()?.request_id.as_ref()
+    }
+
     /// It was beyond this rate limit.
     pub(crate) fn exceeded(&mut self, limit: Arc<str>) {
         self.marked.get_or_insert_default().limit = Some(limit);

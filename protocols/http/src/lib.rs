@@ -13,6 +13,7 @@
 //! | `target`, `hop`, `forward`, `cookie`, `keys` | the rules on message heads, as pure functions |
 //! | `codec` | messages as bytes: the only modules that know them |
 //! | `encode` | answers in a coding that the client takes |
+//! | `answer`, `pages` | what the gateway says itself, and what the operator would rather have it say |
 //! | `pool`, `shared` | server connections: idle ones of HTTP/1.1, and those of HTTP/2 |
 //! | `probe` | the `http` health probe |
 
@@ -29,6 +30,7 @@ mod jwt;
 mod keys;
 mod methods;
 mod options;
+mod pages;
 mod pool;
 mod pool_options;
 mod probe;

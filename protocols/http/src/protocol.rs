@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Core, Descriptor, Handler, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Transport, VipContext,
-    VipMetric, Worker,
+    Core, Descriptor, Handler, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Transport,
+    VipContext, VipMetric, Worker,
 };
 
 use crate::encode::Compression;
 use crate::keys::{KEYS, Sources};
 use crate::methods::Methods;
 use crate::options::Options;
+use crate::pages::Pages;
 use crate::pool_options::PoolOptions;
 use crate::probe::HttpProbe;
 use crate::rates::{Kept, Rates};
@@ -53,12 +54,26 @@ impl Protocol for Http {
         let cookies = cookies(&sources, &rules);
         let methods = Methods::read(options);
         let compression = Compression::read(options);
+        let pages = Pages::read(options);
         let rates = Rates::read(options, vip, &self.kept);
         let tracing = Tracing::read(options);
         let tls_fields = TlsFields::read(options);
         let options = Options::read(options, vip.trusted);
         let pools = PoolOptions::of(vip);
-        let settings = Settings { options, pools, sources, users, cookies, methods, rules, rates, tracing, tls_fields, compression };
+        let settings = Settings {
+            options,
+            pools,
+            sources,
+            users,
+            cookies,
+            methods,
+            rules,
+            rates,
+            tracing,
+            tls_fields,
+            compression,
+            pages,
+        };
         Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
     }
 
@@ -96,6 +111,8 @@ pub(crate) struct Settings {
     pub(crate) tls_fields: TlsFields,
     /// `None`: answers stay as the servers have them.
     pub(crate) compression: Option<Box<Compression>>,
+    /// `None`: errors are told in a line.
+    pub(crate) pages: Option<Box<Pages>>,
 }
 
 /// The names of the cookies that a VIP and its rules insert.
@@ -139,5 +156,8 @@ impl Service for HttpService {
 /// What limits on requests count.
 const RATE_METRICS: [(&str, &str); 2] = [
     ("rate_limit_excess_total", "Requests beyond a rate limit: refused, or passed where it only logs."),
-    ("rate_limit_evictions_total", "Keys that a rate limit forgot before their time, to make room for others."),
+    (
+        "rate_limit_evictions_total",
+        "Keys that a rate limit forgot before their time, to make room for others.",
+    ),
 ];

@@ -42,8 +42,11 @@ pub(crate) fn relay(
             worker.jar.set(&mut head.headers, settings, &**lease.server(), conn.facts.tls.is_some());
         }
     }
-    let switches = head.status == StatusCode::SWITCHING_PROTOCOLS || head.extensions.get::<Opened>().is_some();
-    let compression = worker.settings.compression.as_ref().filter(|_| !switches);
+    let switches =
+        head.status == StatusCode::SWITCHING_PROTOCOLS || head.extensions.get::<Opened>().is_some();
+    let pages = worker.settings.pages.as_ref().filter(|_| !switches);
+    let page = pages.and_then(|pages| pages.replace(&mut head, exchange.request_id()));
+    let compression = worker.settings.compression.as_ref().filter(|_| !switches && page.is_none());
     let encoder = compression.and_then(|compression| compression.begin(wish, &mut head, &worker.slots));
     if let Some(rule) = met {
         let server = exchange.lease().map(|lease| &**lease.server().name());
@@ -57,9 +60,13 @@ pub(crate) fn relay(
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     head.version = Version::HTTP_11;
-    conn.close_delimited(!chunks && upstream.length().is_none());
+    conn.close_delimited(!chunks && page.is_none() && upstream.length().is_none());
     conn.set_phase(Phase::Answering);
-    Response::from_parts(head, Download::relay(upstream, exchange, encoder))
+    let body = match page {
+        Some(text) => Download::instead(upstream, exchange, text),
+        None => Download::relay(upstream, exchange, encoder),
+    };
+    Response::from_parts(head, body)
 }
 
 /// Whether the cookie that the client brought names this server.

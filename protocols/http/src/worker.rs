@@ -154,7 +154,7 @@ async fn close(conn: &Conn) {
 
 /// Tells a client that what it sent is no request.
 async fn dismiss(conn: &Conn, answer: Answer) {
-    let text = answer.into_bytes();
+    let text = answer.into_bytes(conn.worker.settings.pages.as_deref());
     let mut rest = &text[..];
     let written = poll_fn(|cx| {
         while !rest.is_empty() {

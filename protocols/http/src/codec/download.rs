@@ -1,7 +1,7 @@
 //! An answer's body on its way to the client.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -55,6 +55,28 @@ impl Download {
             Some(encoder) => Self::Encoded(Box::new(Encoded::new(relay, encoder))),
             None => Self::Relay(relay),
         }
+    }
+
+    /// A text instead of what a server sends. What there is of that already is thrown away, so that the connection can
+    /// serve again; what would have to be waited for costs the connection.
+    pub(crate) fn instead(mut upstream: Box<Upstream>, mut exchange: Exchange, text: Bytes) -> Self {
+        let conn = exchange.conn().clone();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut left = if conn.upload().done { THROWN_AWAY } else { 0 };
+        while !upstream.over() && left > 0 {
+            match upstream.poll_frame(&mut cx, &conn.worker.buffers) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    left = left.saturating_sub(frame.data_ref().map_or(left, Bytes::len));
+                }
+                Poll::Ready(None | Some(Err(_))) | Poll::Pending => break,
+            }
+        }
+        if upstream.over() {
+            exchange.keep(upstream);
+        }
+        exchange.sent(text.len() as u64);
+        exchange.end(End::Done);
+        Self::Full(text)
     }
 
     /// Whether little of it is read at a time.
@@ -191,3 +213,6 @@ impl Body for Download {
         }
     }
 }
+
+/// The most of a server's error that is read for nothing: pages of errors are smaller.
+const THROWN_AWAY: usize = 64 * 1024;

@@ -25,11 +25,14 @@ pub(crate) struct Encoded<B> {
     /// Bytes that may be coded before others have their turn.
     turn: usize,
     trailers: Option<HeaderMap>,
+    /// The source broke off.
+    broken: bool,
 }
 
 impl<B: Body<Data = Bytes, Error = Aborted> + Unpin> Encoded<B> {
     pub(crate) fn new(source: B, encoder: Encoder) -> Self {
-        Self { source, encoder: Some(encoder), piece: Bytes::new(), holds: false, turn: TURN, trailers: None }
+        let (piece, trailers) = (Bytes::new(), None);
+        Self { source, encoder: Some(encoder), piece, holds: false, turn: TURN, trailers, broken: false }
     }
 
     /// What is coded.
@@ -73,6 +76,9 @@ impl<B: Body<Data = Bytes, Error = Aborted> + Unpin> Body for Encoded<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let this = &mut *self;
         loop {
+            if this.broken {
+                return Poll::Ready(Some(Err(Aborted)));
+            }
             if this.encoder.is_none() {
                 return Poll::Ready(this.trailers.take().map(|fields| Ok(Frame::trailers(fields))));
             }
@@ -95,7 +101,12 @@ impl<B: Body<Data = Bytes, Error = Aborted> + Unpin> Body for Encoded<B> {
                         return Poll::Ready(Some(this.finish()));
                     }
                 },
-                Poll::Ready(Some(Err(aborted))) => return Poll::Ready(Some(Err(aborted))),
+                Poll::Ready(Some(Err(Aborted))) => {
+                    // As where nothing is coded: whoever writes has to have written what there was before.
+                    this.broken = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Ready(None) => return Poll::Ready(Some(this.finish())),
                 Poll::Pending => {
                     this.turn = TURN;

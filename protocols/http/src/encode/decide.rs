@@ -105,7 +105,7 @@ fn weaken(headers: &mut HeaderMap) {
 
 const GRPC: &[u8] = b"application/grpc";
 /// What is reckoned over the bytes of a body (RFC 9530; RFC 3230 and 1864 before it).
-pub(super) static DIGESTS: [HeaderName; 4] = [
+pub(crate) static DIGESTS: [HeaderName; 4] = [
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("repr-digest"),
     HeaderName::from_static("digest"),

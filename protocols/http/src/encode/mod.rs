@@ -20,6 +20,7 @@ mod tests;
 mod wish;
 
 pub(crate) use body::Encoded;
+pub(crate) use decide::DIGESTS;
 pub(crate) use encoder::Encoder;
 pub(crate) use options::Compression;
 pub(crate) use slots::Slots;

@@ -126,7 +126,8 @@ fn refuse(mut exchange: Exchange, answer: Answer) -> Response<Download> {
     }
     exchange.refused(answer.status(), answer.end);
     let unread = !exchange.conn().upload().done || exchange.conn().worker.core.draining();
-    let mut answer = answer.into_response(unread);
+    let pages = exchange.conn().worker.settings.pages.as_deref();
+    let mut answer = answer.into_response(unread, pages, exchange.request_id());
     exchange.echo(answer.headers_mut());
     answer
 }

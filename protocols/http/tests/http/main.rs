@@ -8,9 +8,11 @@
 )]
 
 mod basics;
+mod compression;
 mod cost;
 mod deadlines;
 mod draining;
+mod error_pages;
 mod forwarding;
 mod hop_by_hop;
 mod idle;

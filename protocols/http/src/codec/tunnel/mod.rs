@@ -65,7 +65,8 @@ impl Tunnel {
         self.exchange.failed(Failure::Malformed);
         self.exchange.refused(answer.status(), answer.end);
         self.end = Some(answer.end);
-        answer.into_response(false)
+        let pages = self.exchange.conn().worker.settings.pages.as_deref();
+        answer.into_response(false, pages, self.exchange.request_id())
     }
 
     /// Relays until both sides have ended, one fails, or nothing has moved for too long.

@@ -162,6 +162,11 @@ impl Client {
         }
     }
 
+    /// Takes what was read, up to where [`Self::until`] said.
+    pub(crate) fn taken(&mut self, end: usize) -> Vec<u8> {
+        self.ahead.drain(..end).collect()
+    }
+
     async fn fill(&mut self, length: usize) -> bool {
         while self.ahead.len() < length {
             if !matches!(self.read().await, Ok(1..)) {

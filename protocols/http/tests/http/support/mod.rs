@@ -5,10 +5,12 @@ mod core;
 mod origin;
 mod rig;
 mod settings;
+mod two;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use origin::{Origin, Reply};
 pub(crate) use rig::{Rig, Setup, test};
+pub(crate) use two::{get2, two};
 
 /// A socket as the contract's stream.
 pub(crate) fn stream(socket: tokio::net::TcpStream) -> sekisho_api::BoxStream {
