@@ -1,7 +1,7 @@
 //! The configuration as used: only valid values, nothing left to check.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -234,8 +234,22 @@ pub struct Pool {
     pub streams_only: bool,
     /// The PROXY header that tells its servers the client's address; none: they are not told.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// The address that its servers see.
+    pub source: Source,
     /// Protocols' own settings of it, by the protocol's name.
     pub settings: BTreeMap<&'static str, PoolSettings>,
+}
+
+/// The address that a pool's servers see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The gateway's, as its routes say (Src&DstNAT).
+    #[default]
+    Gateway,
+    /// One of these of the gateway's, in turn: each has ports of its own.
+    Addresses(Arc<[IpAddr]>),
+    /// The client's (DstNAT): the server's answers must come back through the gateway.
+    Client,
 }
 
 /// A version of the PROXY protocol.

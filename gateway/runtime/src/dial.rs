@@ -61,7 +61,8 @@ enum Problem {
 
 async fn attempt(side: &ServerSide, facts: &Facts, keepalive: Option<Duration>) -> Result<Io, Problem> {
     let address = side.state.address();
-    let mut stream = tcp(address, keepalive).await?;
+    let mut stream = begin(side, address, facts, keepalive)?;
+    made(&stream).await?;
     if let Some(version) = side.proxy_protocol {
         let header = proxy_header::stream(version, facts);
         stream.write_all(&header).await.map_err(|_| Problem::Server(Failure::Reset))?;
@@ -78,10 +79,17 @@ async fn attempt(side: &ServerSide, facts: &Facts, keepalive: Option<Duration>) 
     }
 }
 
-async fn tcp(address: SocketAddr, keepalive: Option<Duration>) -> Result<TcpStream, Problem> {
+/// Begins a connection to the server, from the address that it is to see.
+fn begin(
+    side: &ServerSide,
+    address: SocketAddr,
+    facts: &Facts,
+    keepalive: Option<Duration>,
+) -> Result<TcpStream, Problem> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP));
     let socket = socket.map_err(Problem::Gateway)?;
     let _ = socket.set_tcp_nodelay(true);
+    side.source.bind(&socket, address, facts.client.ip()).map_err(Problem::Gateway)?;
     if let Some(interval) = keepalive {
         let _ = keep_alive(&SockRef::from(&socket), interval);
     }
@@ -89,7 +97,11 @@ async fn tcp(address: SocketAddr, keepalive: Option<Duration>) -> Result<TcpStre
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(put_down(error)),
         _ => {}
     }
-    let stream = TcpStream::from_std(socket.into()).map_err(Problem::Gateway)?;
+    TcpStream::from_std(socket.into()).map_err(Problem::Gateway)
+}
+
+/// Waits until the connection is there.
+async fn made(stream: &TcpStream) -> Result<(), Problem> {
     // The kernel's verdict comes with the event; asking for it is a system call that only a failure is worth.
     let ready = stream.ready(Interest::WRITABLE | Interest::ERROR).await.map_err(Problem::Gateway)?;
     if ready.is_error()
@@ -97,7 +109,7 @@ async fn tcp(address: SocketAddr, keepalive: Option<Duration>) -> Result<TcpStre
     {
         return Err(put_down(error));
     }
-    Ok(stream)
+    Ok(())
 }
 
 /// Whose fault it is that there is no connection.

@@ -46,6 +46,9 @@ pub enum StartError {
     /// A VIP names something that is not there; the configuration's check makes this impossible.
     #[error("vip `{0}` names `{1}`, which does not exist")]
     Missing(String, String),
+    /// The address that a pool's servers are to see cannot be had.
+    #[error("source of pool `{0}`: {1}")]
+    Source(String, String),
     /// The secret that cookies are made with cannot be read.
     #[error("the secret: {0}")]
     Secret(String),

@@ -20,6 +20,7 @@ mod limits;
 mod listen;
 mod live;
 mod names;
+mod origin;
 mod plain;
 mod proxy_header;
 mod relay;

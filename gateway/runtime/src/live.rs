@@ -12,6 +12,7 @@ use crate::StartError;
 use crate::companions::Companions;
 use crate::descriptors;
 use crate::limits::{Gauge, PerClient};
+use crate::origin::{self, Origin};
 use crate::strikes::Strikes;
 use crate::tls::{Acceptor, Connector, TlsError};
 use crate::totals::Tallies;
@@ -42,6 +43,15 @@ pub(crate) struct ServerSide {
     pub(crate) start_tls: bool,
     /// How it is told the client's address.
     pub(crate) proxy_protocol: Option<ProxyVersion>,
+    /// The address that it sees.
+    pub(crate) source: Arc<Origin>,
+}
+
+impl ServerSide {
+    /// Whether a connection to it may serve several clients: not where it began with the address of one.
+    pub(crate) fn shareable(&self) -> bool {
+        self.proxy_protocol.is_none() && !self.source.is_client()
+    }
 }
 
 /// A VIP in force.
@@ -95,6 +105,7 @@ impl Prepared {
             let refused = |e: TlsError| StartError::Tls(pool.spec.name.to_string(), e.to_string());
             let connector = pool.tls.as_ref().map(Connector::new).transpose().map_err(refused)?;
             connectors.push(connector.map(Arc::new));
+            origin::check(&pool.source).map_err(|e| StartError::Source(pool.spec.name.to_string(), e))?;
         }
         Ok(Self { config, acceptors, connectors })
     }
@@ -116,6 +127,7 @@ impl Prepared {
         let vips = vips.map(Arc::new).collect();
         let mut servers = HashMap::new();
         for (pool, connector) in config.pools.iter().zip(connectors) {
+            let source = Arc::new(Origin::new(pool.source.clone()));
             for state in scheduler.pool(&pool.spec.name).into_iter().flat_map(|pool| pool.servers()) {
                 let side = ServerSide {
                     pool: pool.spec.name.clone(),
@@ -124,6 +136,7 @@ impl Prepared {
                     streams_only: pool.streams_only,
                     start_tls: pool.tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::StartTls),
                     proxy_protocol: pool.proxy_protocol,
+                    source: source.clone(),
                 };
                 servers.insert(state.id(), side);
             }

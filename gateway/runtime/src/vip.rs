@@ -97,7 +97,7 @@ impl VipCore {
     }
 
     /// How to reach the lease's server: by the configuration in force, or by that under which it was chosen.
-    fn side(&self, lease: &Lease) -> Option<ServerSide> {
+    pub(crate) fn side(&self, lease: &Lease) -> Option<ServerSide> {
         self.worker.with_live(|live| live.server(lease.server().id()).cloned())
     }
 
@@ -188,7 +188,7 @@ impl Core for VipCore {
 
     fn shareable(&self, lease: &Lease) -> bool {
         self.worker.with_live(|live| {
-            live.server(lease.server().id()).is_none_or(|side| side.proxy_protocol.is_none())
+            live.server(lease.server().id()).is_none_or(ServerSide::shareable)
         })
     }
 

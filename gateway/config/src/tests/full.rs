@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use sekisho_api::{CookieSettings, IdentityRules, KeyKind, Persist, SameSite, Secure, Transport};
 use sekisho_scheduler::{
-    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OutlierSpec, PassiveSpec, QueueSpec, ResponseCombine,
-    ResponseSource, ServerSpec, TableSpec,
+    Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OutlierSpec, PassiveSpec, QueueSpec,
+    ResponseCombine, ResponseSource, ServerSpec, TableSpec,
 };
 
 use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ProxyVersion,
-    ServerTls, Timeouts, TlsMode, TlsVersion,
+    ServerTls, Source, Timeouts, TlsMode, TlsVersion,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -207,6 +207,9 @@ fn every_key_of_a_pool_reaches_the_model() {
     let reach = [pool, images, resolvers].map(|pool| (pool.streams_only, pool.proxy_protocol));
     let expected = [(true, Some(ProxyVersion::V2)), (true, None), (true, Some(ProxyVersion::V1))];
     assert_eq!(reach, expected, "`tls` has no datagrams");
+    let addresses = ["10.0.0.2", "fd00::2"].map(|address| address.parse().unwrap());
+    let sources = [&pool.source, &images.source];
+    assert_eq!(sources, [&Source::Addresses(addresses.into()), &Source::Gateway]);
     assert_eq!(resolvers.settings.keys().copied().collect::<Vec<_>>(), ["dns"]);
     assert_eq!(resolvers.settings["dns"].downcast_ref::<String>().unwrap(), "64 MiB");
 }

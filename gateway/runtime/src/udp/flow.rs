@@ -244,8 +244,11 @@ impl Run {
         };
         let (facts, route) = (&self.facts, &self.route);
         self.listed = Some(self.worker.roster.enter(&self.serving, facts, self.began, route, &lease));
-        let told = (!self.serving.core.shareable(&lease)).then_some(&self.facts);
-        match Towards::new(lease.server().address(), told) {
+        let towards = match self.serving.core.side(&lease) {
+            Some(side) => Towards::new(&side, &self.facts),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        match towards {
             Ok(socket) => {
                 let name = lease.server().name().clone();
                 self.server = Some((Rc::new(socket), lease));

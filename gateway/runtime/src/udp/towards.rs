@@ -1,13 +1,13 @@
 //! A flow's way to its server.
 
 use std::io::{self, IoSlice};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Deref;
 
 use sekisho_api::Facts;
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
+use crate::live::ServerSide;
 use crate::proxy_header;
 
 /// A socket that hears one server alone, and what stands before each datagram to it.
@@ -19,24 +19,23 @@ pub(super) struct Towards {
 }
 
 impl Towards {
-    /// A way to `server`, which is `told` of a client or not.
+    /// A client's way to its server, which is told of it as `side` says.
     ///
     /// # Errors
     /// If there is no socket for it.
-    pub(super) fn new(server: SocketAddr, told: Option<&Facts>) -> io::Result<Self> {
-        let any: SocketAddr = match server {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let socket = std::net::UdpSocket::bind(any)?;
-        socket.connect(server)?;
-        socket.set_nonblocking(true)?;
+    pub(super) fn new(side: &ServerSide, facts: &Facts) -> io::Result<Self> {
+        let server = side.state.address();
+        let socket =
+            Socket::new(Domain::for_address(server), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+        side.source.bind(&socket, server, facts.client.ip())?;
+        socket.connect(&server.into())?;
         let mut header = [0; proxy_header::DATAGRAM_HEADER];
-        let length = told
-            .and_then(|facts| proxy_header::v2_datagram(facts.client, facts.local, &mut header))
-            .unwrap_or(0);
+        let length = match side.proxy_protocol {
+            Some(_) => proxy_header::v2_datagram(facts.client, facts.local, &mut header).unwrap_or(0),
+            None => 0,
+        };
         let header = header.get(..length).unwrap_or_default().into();
-        Ok(Self { socket: UdpSocket::from_std(socket)?, header })
+        Ok(Self { socket: UdpSocket::from_std(socket.into())?, header })
     }
 
     /// Sends at once. The event loop is not asked: it does not know yet that a new socket can be written to, and the

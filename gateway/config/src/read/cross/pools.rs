@@ -32,6 +32,9 @@ pub(super) fn check(vips: &[(Name<'_>, vip::Read)], pools: &[(Name<'_>, pool::Re
             Some(place) => start_tls(place, users, context),
             None => wants_start_tls(name, users, context),
         }
+        if let (Some(place), None) = (&pool.client_source, &pool.streams_only) {
+            client_source(place, users, context);
+        }
         if let Some(place) = &pool.streams_only {
             streams(place, users, context);
         } else if let Some(place) = &pool.text_header {
@@ -101,5 +104,19 @@ fn header(place: &Span, users: &[User<'_>], context: &Context<'_>) {
         let label = format!("VIP `{user}` sends datagrams to this pool");
         let problem = Problem::new(place.clone(), message, label);
         context.error(problem.help("write proxy-protocol = \"v2\""));
+    }
+}
+
+/// The clients' addresses for what shares sockets: datagrams of all clients leave from a few ports.
+fn client_source(place: &Span, users: &[User<'_>], context: &Context<'_>) {
+    let shares = |handler: &Handler| matches!(handler, Handler::Exchange(_) | Handler::Pair(..));
+    let shared = users.iter().find(|(_, vip)| vip.vip.as_ref().is_some_and(|vip| shares(&vip.handler)));
+    if let Some((user, _)) = shared {
+        let message = "datagrams to this pool's servers cannot come from the clients' addresses";
+        let label = format!("VIP `{user}` sends requests of all clients over the same sockets");
+        let problem = Problem::new(place.clone(), message, label);
+        context.error(problem.help(
+            "write proxy-protocol = \"v2\" instead, or, for DNS, let the protocol tell the client's subnet",
+        ));
     }
 }

@@ -14,7 +14,7 @@ use sekisho_scheduler::{AllDown, OnDown, PoolSpec, QueueSpec};
 
 use super::context::{Context, Name};
 use crate::defaults;
-use crate::model::{Pool, ProxyVersion, TlsMode};
+use crate::model::{Pool, ProxyVersion, Source, TlsMode};
 
 /// What was read of a pool, for the checks over all VIPs and pools.
 pub(super) struct Read {
@@ -28,6 +28,8 @@ pub(super) struct Read {
     pub(super) start_tls: Option<Span>,
     /// Where it asks for a PROXY header that datagrams cannot have.
     pub(super) text_header: Option<Span>,
+    /// Where it asks for its servers to see the clients' addresses.
+    pub(super) client_source: Option<Span>,
 }
 
 /// Reads one pool.
@@ -40,9 +42,10 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
     let words = [("next", OnDown::Next), ("temporary", OnDown::Temporary), ("fail", OnDown::Fail)];
     let on_down = section.word("on-down", &words);
     let queue = queue(&mut section);
-    let tls = tls::read(&mut section, &servers, context);
+    let mut tls = tls::read(&mut section, &servers, context);
     let streams_only = reach::streams_only(&mut section, tls.is_some(), context);
     let proxy_protocol = reach::proxy_protocol(&mut section);
+    let source = reach::source(&mut section, context);
     let spec = PoolSpec {
         name: Arc::from(name.text),
         method,
@@ -55,16 +58,20 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
         seed: section.integer("seed", defaults::SEED, 0..=i64::MAX as u64),
     };
     let (settings, tables) = protocols::read(name, &mut section, context);
+    protocols::offer(&mut tls, &settings, context);
     let text_header = (proxy_protocol == Some(ProxyVersion::V1)).then(|| section.place("proxy-protocol"));
     let start_tls = tls.as_ref().filter(|tls| tls.mode == TlsMode::StartTls).map(|_| section.place("tls"));
+    let client_source = (source == Source::Client).then(|| section.place("source"));
     section.finish();
-    let pool = Pool { spec, probe, tls, streams_only: streams_only.is_some(), proxy_protocol, settings };
+    let pool =
+        Pool { spec, probe, tls, streams_only: streams_only.is_some(), proxy_protocol, source, settings };
     Read {
         pool: (context.errors.len() == before).then_some(pool),
         tables,
         streams_only,
         start_tls,
         text_header,
+        client_source,
     }
 }
 

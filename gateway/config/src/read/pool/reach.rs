@@ -1,9 +1,12 @@
-//! How a pool's servers are reached: `over`, and `proxy-protocol`.
+//! How a pool's servers are reached: `over`, `source` and `proxy-protocol`.
 
-use sekisho_api::settings::{Problem, Section, Span};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sekisho_api::settings::{Found, Problem, Section, Span, Value};
 
 use super::super::context::Context;
-use crate::model::ProxyVersion;
+use crate::model::{ProxyVersion, Source};
 
 /// Where the pool says that its servers are reached over streams alone: in `over`, or in `tls`, which has no datagrams.
 pub(super) fn streams_only(pool: &mut Section<'_>, tls: bool, context: &Context<'_>) -> Option<Span> {
@@ -24,3 +27,35 @@ pub(super) fn streams_only(pool: &mut Section<'_>, tls: bool, context: &Context<
 pub(super) fn proxy_protocol(pool: &mut Section<'_>) -> Option<ProxyVersion> {
     pool.word("proxy-protocol", &[("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)])
 }
+
+/// The address that the servers see: `"gateway"`, `"client"`, or addresses of the gateway's.
+pub(super) fn source(pool: &mut Section<'_>, context: &Context<'_>) -> Source {
+    let place = pool.place("source");
+    let Some(node) = pool.node("source") else { return Source::Gateway };
+    let texts = match &node.value {
+        Value::Text(word) if word == "gateway" => return Source::Gateway,
+        Value::Text(word) if word == "client" => return Source::Client,
+        Value::Text(_) | Value::List(_) => pool.texts("source").unwrap_or_default(),
+        other => {
+            let label = format!("this is {}", other.kind());
+            let problem = Problem::new(place, "`source` must be a word or a list of addresses", label);
+            context.error(problem.help(WORDS));
+            return Source::Gateway;
+        }
+    };
+    if texts.is_empty() {
+        context.error(Problem::new(place, "`source` names no address", "empty").help(WORDS));
+    }
+    let address = |text: Found<&str>| match text.value.parse::<IpAddr>() {
+        Ok(address) if !address.is_unspecified() && !address.is_multicast() => Some(address),
+        _ => {
+            let message = format!("`{}` is no address to connect from", text.value);
+            context.error(Problem::new(text.span, message, "an IP address is expected").help(WORDS));
+            None
+        }
+    };
+    Source::Addresses(texts.into_iter().filter_map(address).collect::<Arc<[_]>>())
+}
+
+const WORDS: &str =
+    "write \"gateway\", \"client\", or addresses of this machine: [\"10.0.0.2\", \"10.0.0.3\"]";
