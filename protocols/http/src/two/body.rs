@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use h2::RecvStream;
 use http::{HeaderMap, header::CONTENT_LENGTH};
 
+use super::account::Account;
 use crate::codec::Piece;
 use crate::conn::UploadFault;
 
@@ -22,12 +23,13 @@ pub(crate) struct Streamed {
     trailers: bool,
     /// Raised when somebody asks for it.
     wanted: Rc<Cell<bool>>,
+    account: Rc<Account>,
 }
 
 impl Streamed {
-    pub(super) fn new(body: RecvStream, headers: &HeaderMap) -> Self {
+    pub(super) fn new(body: RecvStream, headers: &HeaderMap, account: Rc<Account>) -> Self {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        Self { body, taken: 0, left: length, trailers: false, wanted: Rc::default() }
+        Self { body, taken: 0, left: length, trailers: false, wanted: Rc::default(), account }
     }
 
     /// Raised when somebody asks for the body.
@@ -58,6 +60,7 @@ impl Streamed {
                 Some(Ok(data)) if data.is_empty() => {}
                 Some(Ok(data)) => {
                     self.taken = data.len();
+                    self.account.carried(data.len());
                     self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
                     return Poll::Ready(Ok(Piece::Data(data)));
                 }

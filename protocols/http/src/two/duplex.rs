@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -10,6 +11,8 @@ use h2::{Reason, RecvStream, SendStream};
 use sekisho_api::{Stream, TlsFacts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+use super::account::Account;
 
 /// The client's end of a tunnel. The client may send more only for what has been read, and what it does not take is not
 /// taken from the server. END_STREAM is the end of one direction; a reset (RFC 8441, section 5) is the other's failure,
@@ -20,13 +23,14 @@ pub(super) struct Duplex {
     /// What came and was not read yet.
     ahead: Bytes,
     to: SendStream<Bytes>,
+    account: Rc<Account>,
     /// The client was told that nothing more will come.
     told: bool,
 }
 
 impl Duplex {
-    pub(super) fn new(from: RecvStream, to: SendStream<Bytes>) -> Self {
-        Self { from, ahead: Bytes::new(), to, told: false }
+    pub(super) fn new(from: RecvStream, to: SendStream<Bytes>, account: Rc<Account>) -> Self {
+        Self { from, ahead: Bytes::new(), to, account, told: false }
     }
 
     /// Waits until there is something to read; nothing is there at the client's end.
@@ -51,6 +55,7 @@ impl AsyncRead for Duplex {
         let n = self.ahead.len().min(buffer.remaining());
         buffer.put_slice(self.ahead.get(..n).unwrap_or_default());
         self.ahead.advance(n);
+        self.account.carried(n);
         // Fails only on a stream that is closed, which the next read tells.
         let _ = self.from.flow_control().release_capacity(n);
         Poll::Ready(Ok(()))
@@ -67,6 +72,7 @@ impl AsyncWrite for Duplex {
             }
         }
         let n = bytes.len().min(self.to.capacity());
+        self.account.carried(n);
         let part = Bytes::copy_from_slice(bytes.get(..n).unwrap_or_default());
         self.to.send_data(part, false).map_err(|_| io::ErrorKind::ConnectionReset)?;
         Poll::Ready(Ok(n))

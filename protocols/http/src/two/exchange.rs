@@ -50,7 +50,7 @@ pub(super) async fn exchange(
             let mut invited = None;
             let body = match asked {
                 Behind::Body => {
-                    let body = Streamed::new(body, &head.headers);
+                    let body = Streamed::new(body, &head.headers, running.account().clone());
                     invited = expects.then(|| body.wanted());
                     Upload::streamed(conn.clone(), body)
                 }
@@ -95,7 +95,7 @@ pub(super) async fn exchange(
     match body {
         Download::Tunnel(tunnel) if key.is_none_or(|key| key.is_accepted(&head.headers)) => {
             if let Some(client) = behind {
-                relay(&conn, respond, head, tunnel, client).await;
+                relay(&conn, &running, respond, head, tunnel, client).await;
             }
         }
         // What the server speaks is no WebSocket (RFC 6455, section 4.1).
@@ -133,6 +133,7 @@ fn random() -> [u8; 16] {
 /// Tells the client that its tunnel is open, and is it from then on.
 async fn relay(
     conn: &Conn,
+    running: &Running,
     mut respond: SendResponse<Bytes>,
     mut head: response::Parts,
     mut tunnel: Box<Tunnel>,
@@ -148,7 +149,7 @@ async fn relay(
         head.headers.remove(name);
     }
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), false) else { return };
-    conn.stream.replace(Box::new(Duplex::new(client, stream)));
+    conn.stream.replace(Box::new(Duplex::new(client, stream, running.account().clone())));
     tunnel.begin(b"", BytesMut::new());
     poll_fn(|cx| tunnel.poll(cx)).await;
 }
@@ -227,6 +228,7 @@ async fn pump(
                     Poll::Ready(Some(Ok(room))) if room > 0 => {
                         let part = waiting.split_to(room.min(waiting.len()));
                         let last = over && waiting.is_empty();
+                        running.account().carried(part.len());
                         if stream.send_data(part, last).is_err() || last {
                             return Poll::Ready(());
                         }

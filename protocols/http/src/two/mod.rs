@@ -6,7 +6,7 @@
 //! | `body` | its body, which asks the client for more only when the server has taken what came |
 //! | `socket`, `duplex` | WebSockets (RFC 8441), and a stream of HTTP/2 as one of bytes
 //! | `exchange` | one stream: from its head to the last byte of the answer |
-//! | `account` | what the streams tell their connection |
+//! | `account`, `wire` | what the streams, and the bytes that came, tell their connection |
 //!
 //! Framing, header compression and flow control are the `h2` crate's.
 
@@ -17,6 +17,7 @@ mod exchange;
 mod nowhere;
 mod request;
 mod socket;
+mod wire;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -34,6 +35,7 @@ use crate::worker::{HttpWorker, book};
 use account::{Account, Running};
 pub(crate) use body::Streamed;
 pub(crate) use nowhere::Nowhere;
+use wire::Wire;
 
 /// A request that has come, and the way back.
 type Accepted = (Request<RecvStream>, SendResponse<Bytes>);
@@ -50,14 +52,18 @@ pub(crate) async fn serve(worker: Rc<HttpWorker>, stream: BoxStream, facts: Fact
 
 async fn run(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> End {
     let core = worker.core.clone();
-    let mut shaking = Box::pin(settings(&worker.settings.options).handshake::<_, Bytes>(stream));
-    let mut late = core.until(core.now() + worker.settings.options.request_timeout);
+    let now = core.now();
+    let account = Rc::new(Account::new(now));
+    let wire = Wire::new(stream, account.clone());
+    let mut shaking = Box::pin(settings(&worker.settings.options).handshake::<_, Bytes>(wire));
+    let mut late = core.until(now + worker.settings.options.request_timeout);
     let shaken = poll_fn(|cx| match shaking.as_mut().poll(cx) {
         Poll::Ready(shaken) => Poll::Ready(Some(shaken)),
         Poll::Pending => late.as_mut().poll(cx).map(|()| None),
     });
     let connection = match shaken.await {
         Some(Ok(connection)) => connection,
+        Some(Err(_)) if account.no_preface.get() => return End::Fault(Blame::Client, "http2-preface"),
         Some(Err(error)) => return end(&error),
         None => return End::Expired(Deadline::Head),
     };
@@ -66,7 +72,7 @@ async fn run(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> End {
     let mut serving = Box::new(Serving {
         timer: core.until(now + worker.settings.options.keep_alive_timeout),
         drained: core.drained(),
-        account: Rc::new(Account::new(now)),
+        account,
         parting: None,
         connection,
         worker,
@@ -96,7 +102,7 @@ fn settings(options: &Options) -> Builder {
 
 /// A connection being served.
 struct Serving {
-    connection: Connection<BoxStream, Bytes>,
+    connection: Connection<Wire, Bytes>,
     worker: Rc<HttpWorker>,
     facts: Facts,
     account: Rc<Account>,
@@ -132,12 +138,11 @@ impl Serving {
                 self.begin(request, cx);
             }
         }
-        if self.account.withdrawn.get() > self.account.answered.get() + WITHDRAWN
-            && self.parting.replace(End::Fault(Blame::Client, "rapid-reset")).is_none()
-        {
-            self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            self.timer = self.until(PART_TIME);
-            cx.waker().wake_by_ref();
+        if self.account.withdrawn.get() > self.account.answered.get() + WITHDRAWN {
+            self.cut("rapid-reset", cx);
+        }
+        if self.account.is_noise(|| self.worker.core.now()) {
+            self.cut("http2-flood", cx);
         }
         if self.parting.is_none() && self.drained.as_mut().poll(cx).is_ready() {
             self.part(End::Drained, cx);
@@ -148,6 +153,7 @@ impl Serving {
     /// Begins a request; what cannot be answered at once goes on beside the connection.
     fn begin(&self, (request, respond): Accepted, cx: &mut Context<'_>) {
         let running = Running::new(&self.account);
+        self.account.head(request.headers());
         let (worker, facts) = (self.worker.clone(), self.facts.clone());
         let mut task: Local<'static, ()> =
             Box::pin(exchange::exchange(worker, facts, request, respond, running));
@@ -156,11 +162,21 @@ impl Serving {
         }
     }
 
+    /// Ends the connection of a client that does harm.
+    fn cut(&mut self, label: &'static str, cx: &mut Context<'_>) {
+        if !matches!(self.parting, Some(End::Fault(..))) {
+            self.parting = Some(End::Fault(Blame::Client, label));
+            self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            self.timer = self.until(CUT_TIME);
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// Asks the client to finish (RFC 9113, section 6.8).
     fn part(&mut self, end: End, cx: &mut Context<'_>) {
         self.parting = Some(end);
         self.connection.graceful_shutdown();
-        self.timer = self.until(PART_TIME);
+        self.timer = self.until(PART_TIME.min(self.worker.settings.options.keep_alive_timeout));
         cx.waker().wake_by_ref();
     }
 
@@ -172,6 +188,7 @@ impl Serving {
             let rested = now.saturating_duration_since(self.account.moved.get());
             let longest = self.worker.settings.options.keep_alive_timeout;
             match self.parting {
+                Some(end @ End::Fault(..)) => return Poll::Ready(end),
                 Some(_) if running => self.timer = self.until(PART_TIME),
                 Some(end) => return Poll::Ready(end),
                 None if running => self.timer = self.until(longest),
@@ -216,3 +233,5 @@ const ERRORS: usize = 100;
 const WITHDRAWN: u64 = 100;
 /// How long a client has to take its last answers once it is asked to finish. Who has nothing to take leaves at once.
 const PART_TIME: Duration = Duration::from_secs(10);
+/// How long one has that is cut, to take the word for it.
+const CUT_TIME: Duration = Duration::from_secs(1);

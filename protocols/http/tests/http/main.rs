@@ -28,6 +28,8 @@ mod streaming;
 mod support;
 mod targets;
 mod two;
+mod two_floods;
+mod two_table;
 mod two_tunnels;
 mod upgrades;
 mod upstream;

@@ -233,6 +233,15 @@ pub(crate) struct Plain(pub(crate) TcpStream);
 thread_local! {
     /// Reads and writes of all streams of this thread.
     pub(crate) static CALLS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// Bytes that were read from one side and not written to another.
+    pub(crate) static HELD: Cell<i64> = const { Cell::new(0) };
+}
+
+fn written(written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    if let Poll::Ready(Ok(n)) = &written {
+        HELD.set(HELD.get() - *n as i64);
+    }
+    written
 }
 
 fn count<T>(poll: Poll<T>, reads: usize, writes: usize) -> Poll<T> {
@@ -248,13 +257,16 @@ impl AsyncRead for Plain {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        count(Pin::new(&mut self.0).poll_read(cx, buffer), 1, 0)
+        let before = buffer.filled().len();
+        let read = count(Pin::new(&mut self.0).poll_read(cx, buffer), 1, 0);
+        HELD.set(HELD.get() + (buffer.filled().len() - before) as i64);
+        read
     }
 }
 
 impl AsyncWrite for Plain {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        count(Pin::new(&mut self.0).poll_write(cx, bytes), 0, 1)
+        written(count(Pin::new(&mut self.0).poll_write(cx, bytes), 0, 1))
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_flush(cx)
@@ -267,7 +279,7 @@ impl AsyncWrite for Plain {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        count(Pin::new(&mut self.0).poll_write_vectored(cx, bytes), 0, 1)
+        written(count(Pin::new(&mut self.0).poll_write_vectored(cx, bytes), 0, 1))
     }
     fn is_write_vectored(&self) -> bool {
         self.0.is_write_vectored()

@@ -2,6 +2,7 @@
 
 mod client;
 mod core;
+pub(crate) mod frames;
 mod origin;
 mod rig;
 mod settings;

@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) persist: Vec<Persist>,
     pub(crate) servers: Vec<SocketAddr>,
     pub(crate) tls: bool,
+    /// The protocol that was agreed on in TLS.
+    pub(crate) alpn: &'static str,
     /// The VIP's `timeouts.response`.
     pub(crate) response: Option<Duration>,
 }
@@ -86,11 +88,12 @@ impl Rig {
         let (open, polls) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
         let polled = polls.clone();
         let (serving, count, tls) = (worker.clone(), open.clone(), setup.tls);
+        let alpn = Some(setup.alpn.as_bytes().into()).filter(|_| !setup.alpn.is_empty());
         tokio::task::spawn_local(async move {
             while let Ok((stream, client)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
                 let mut facts = Facts::plain(client, address);
-                facts.tls = tls.then(|| Arc::new(TlsFacts::default()));
+                facts.tls = tls.then(|| Arc::new(TlsFacts { alpn: alpn.clone(), ..TlsFacts::default() }));
                 let (serving, count) = (serving.clone(), count.clone());
                 count.set(count.get() + 1);
                 let polled = polled.clone();
@@ -116,6 +119,11 @@ impl Rig {
     pub(crate) fn cost(&self) -> (usize, usize, usize) {
         let (reads, writes) = super::core::CALLS.get();
         (reads, writes, self.polls.get())
+    }
+
+    /// Bytes that were read from one side and not written to another: what the gateway holds, roughly.
+    pub(crate) fn held(&self) -> i64 {
+        super::core::HELD.get()
     }
 
     /// The access log so far.
