@@ -34,7 +34,11 @@ impl Write for Socket<'_> {
     }
 
     fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(bufs)
+        match bufs {
+            // `send` costs the kernel less than `writev` of one piece, which is the usual case.
+            [only] => self.0.try_write(only),
+            all => self.0.try_write_vectored(all),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
