@@ -23,14 +23,27 @@ pub(super) struct Duplex {
     /// What came and was not read yet.
     ahead: Bytes,
     to: SendStream<Bytes>,
-    account: Rc<Account>,
+    /// Whom the bytes are told.
+    account: Option<Rc<Account>>,
     /// The client was told that nothing more will come.
     told: bool,
 }
 
 impl Duplex {
-    pub(super) fn new(from: RecvStream, to: SendStream<Bytes>, account: Rc<Account>) -> Self {
-        Self { from, ahead: Bytes::new(), to, account, told: false }
+    pub(super) fn new(from: RecvStream, to: SendStream<Bytes>) -> Self {
+        Self { from, ahead: Bytes::new(), to, account: None, told: false }
+    }
+
+    /// The bytes have a purpose that the connection is told of.
+    pub(super) fn counted(mut self, account: Rc<Account>) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    fn carried(&self, bytes: usize) {
+        if let Some(account) = &self.account {
+            account.carried(bytes);
+        }
     }
 
     /// Waits until there is something to read; nothing is there at the client's end.
@@ -55,7 +68,7 @@ impl AsyncRead for Duplex {
         let n = self.ahead.len().min(buffer.remaining());
         buffer.put_slice(self.ahead.get(..n).unwrap_or_default());
         self.ahead.advance(n);
-        self.account.carried(n);
+        self.carried(n);
         // Fails only on a stream that is closed, which the next read tells.
         let _ = self.from.flow_control().release_capacity(n);
         Poll::Ready(Ok(()))
@@ -72,7 +85,7 @@ impl AsyncWrite for Duplex {
             }
         }
         let n = bytes.len().min(self.to.capacity());
-        self.account.carried(n);
+        self.carried(n);
         let part = Bytes::copy_from_slice(bytes.get(..n).unwrap_or_default());
         self.to.send_data(part, false).map_err(|_| io::ErrorKind::ConnectionReset)?;
         Poll::Ready(Ok(n))

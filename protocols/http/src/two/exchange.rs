@@ -149,7 +149,7 @@ async fn relay(
         head.headers.remove(name);
     }
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), false) else { return };
-    conn.stream.replace(Box::new(Duplex::new(client, stream, running.account().clone())));
+    conn.stream.replace(Box::new(Duplex::new(client, stream).counted(running.account().clone())));
     tunnel.begin(b"", BytesMut::new());
     poll_fn(|cx| tunnel.poll(cx)).await;
 }
