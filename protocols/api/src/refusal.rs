@@ -62,6 +62,8 @@ pub enum Deadline {
     HalfClosed,
     /// The gateway is stopping and the time for draining is over.
     Drain,
+    /// All that one request may take is over.
+    Total,
 }
 
 impl Deadline {
@@ -74,6 +76,7 @@ impl Deadline {
             Self::Idle => "idle-timeout",
             Self::HalfClosed => "half-closed-timeout",
             Self::Drain => "drain-timeout",
+            Self::Total => "total-timeout",
         }
     }
 }
@@ -129,7 +132,7 @@ impl End {
 
     /// The names that ends are counted under: their own, but one for all faults of a side and one for all limits, whose
     /// labels are as many as protocols make up.
-    pub const KINDS: [&'static str; 21] = [
+    pub const KINDS: [&'static str; 22] = [
         "done",
         "client-left",
         "server-left",
@@ -151,6 +154,7 @@ impl End {
         "own-down",
         "user-limit",
         "kicked",
+        "total-timeout",
     ];
 
     /// Under which of [`End::KINDS`] it is counted.
@@ -177,6 +181,7 @@ impl End {
             Self::Unavailable(Unavailable::OwnDown) => 18,
             Self::Unavailable(Unavailable::UserLimit) => 19,
             Self::Kicked => 20,
+            Self::Expired(Deadline::Total) => 21,
         }
     }
 }
@@ -209,6 +214,7 @@ mod tests {
             End::Unavailable(Unavailable::OwnDown),
             End::Unavailable(Unavailable::UserLimit),
             End::Kicked,
+            End::Expired(Deadline::Total),
         ];
         for (place, end) in ends.into_iter().enumerate() {
             assert_eq!((end.place(), End::KINDS[place]), (place, end.name()));

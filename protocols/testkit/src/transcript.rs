@@ -181,13 +181,14 @@ pub(crate) const WHYS: [Unavailable; 6] = [
 ];
 
 /// Every deadline.
-pub(crate) const DEADLINES: [Deadline; 6] = [
+pub(crate) const DEADLINES: [Deadline; 7] = [
     Deadline::Handshake,
     Deadline::Head,
     Deadline::Response,
     Deadline::Idle,
     Deadline::HalfClosed,
     Deadline::Drain,
+    Deadline::Total,
 ];
 
 #[cfg(test)]
