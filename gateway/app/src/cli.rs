@@ -258,6 +258,15 @@ pub(crate) struct ExplainOptions {
     /// Something the protocol reads from the client, e.g. `user=alice`; may be given several times
     #[arg(long = "key", value_name = "KIND=VALUE", value_parser = key_value)]
     pub(crate) keys: Vec<(String, String)>,
+    /// A request, for protocols that have rules for them, e.g. 'GET https://shop.example/api?x=1'
+    #[arg(long, value_name = "METHOD URL", value_parser = request_line)]
+    pub(crate) request: Option<(String, String)>,
+    /// A header field of the request, e.g. 'x-tenant: blue'; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header, requires = "request")]
+    pub(crate) headers: Vec<(String, String)>,
+    /// Show why the rules before did not match
+    #[arg(long, requires = "request")]
+    pub(crate) verbose: bool,
     /// The value of the gateway's own cookie
     #[arg(long, value_name = "TOKEN")]
     pub(crate) cookie: Option<String>,
@@ -485,6 +494,22 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn request_line(text: &str) -> Result<(String, String), String> {
+    let (method, target) = text.trim().split_once(' ').unwrap_or(("GET", text));
+    let target = target.trim();
+    match !method.is_empty() && (target.starts_with('/') || target.contains("://")) && !target.contains(' ') {
+        true => Ok((method.to_owned(), target.to_owned())),
+        false => Err("expected a method and a URL, such as 'GET https://shop.example/api'".to_owned()),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("expected a name and a value, such as 'x-tenant: blue'".to_owned()),
+    }
+}
+
 /// A pool and a server, as they may be named.
 fn pool_server(text: &str) -> Result<String, String> {
     let name = |name: &str| {
@@ -533,6 +558,14 @@ mod tests {
             ["explain", "a.toml", "--vip", "web", "--key", "user=a=b", "--down", "www1", "--down", "www2"];
         let Ok(Command::Explain(explain)) = parsed(&line) else { panic!("explain") };
         assert_eq!(explain.keys, [("user".to_owned(), "a=b".to_owned())]);
+        let line = ["explain", "a.toml", "--vip", "web", "--request", "PUT /a:b", "--header", "x-a: b: c", "--verbose"];
+        let Ok(Command::Explain(asked)) = parsed(&line) else { panic!("explain") };
+        assert_eq!(asked.request, Some(("PUT".to_owned(), "/a:b".to_owned())));
+        assert_eq!(asked.headers, [("x-a".to_owned(), "b: c".to_owned())]);
+        assert!(parsed(&["explain", "a.toml", "--vip", "web", "--verbose"]).is_err());
+        for wrong in ["GET", "GET x y", "GET shop", ""] {
+            assert!(parsed(&["explain", "a.toml", "--vip", "web", "--request", wrong]).is_err(), "{wrong}");
+        }
         assert_eq!(explain.down, ["www1", "www2"]);
         let Ok(Command::NewProtocol(new)) = parsed(&["new-protocol", "greet", "--path", "x"]) else {
             panic!("new-protocol")

@@ -110,15 +110,16 @@ Examples:
   sekisho explain gateway.toml --vip web --client 203.0.113.7 --down www2
   sekisho explain gateway.toml --vip remote-desktop --key user='CORP\\alice'
   sekisho explain gateway.toml --vip web --cookie TOKEN
+  sekisho explain gateway.toml --vip web --request 'GET https://shop.example/api?x=1' --header 'x-tenant: blue'
   sekisho explain gateway.toml --vip remote-desktop --token 'Cookie: sekisho=TOKEN'
   sekisho explain gateway.toml --vip dns --key qname=www.example.org --key client-subnet=203.0.113.0/24
 
 Kinds of key are those that the VIP's protocol finds, and those in its `persist` list. A user is folded to one identity as \
-the persistence domain says; a DNS query of type A for the name goes by the VIP's rules. A cookie is understood only with the secret it was made with, which the configuration has to \
+the persistence domain says; a request goes by the VIP's rules, and one of them that answers it is shown in place of a server; a DNS query of type A for the name goes by the VIP's rules. A cookie is understood only with the secret it was made with, which the configuration has to \
 name (gateway.secret-file or gateway.state-directory).
 
 Exit status:
-  0  there is a server
+  0  there is a server, or the gateway answers the request itself
   1  there is none, or the configuration has errors, or it has no such VIP, pool
      or server
   2  the command line is mistaken";

@@ -247,6 +247,125 @@ fn explain_takes_a_name_and_a_subnet_as_a_query_has_them() {
     assert!(ask(&["client-subnet=here"]).1.contains("`here` is no subnet"));
 }
 
+#[test]
+fn explain_shows_the_rule_that_a_request_meets() {
+    let configuration = r#"
+[vip.web]
+listen   = "127.0.0.1:0"
+protocol = "http"
+pool     = "pages"
+pools    = ["api"]
+persist  = ["cookie"]
+
+[vip.web.http]
+user-from = ["jwt:upn", "basic"]
+
+[[vip.web.http.rules]]
+scheme   = "http"
+redirect = "https"
+
+[[vip.web.http.rules]]
+name        = "api"
+host        = "shop.example"
+path-prefix = "/api"
+method      = "POST"
+headers     = { x-tenant = "blue" }
+pool        = "api"
+persist     = ["user"]
+rewrite     = "/"
+set-headers = { x-client = "{client}" }
+remove-headers = ["x-tenant"]
+
+[[vip.web.http.rules]]
+path-prefix = "/internal"
+answer      = 403
+
+[[vip.web.http.rules]]
+path-prefix = "/new"
+split       = { pages = 0, api = 10 }
+
+[pool.pages]
+servers = { p1 = "127.0.0.1:1" }
+
+[pool.api]
+method  = "first-available"
+servers = { a1 = "127.0.0.1:2", a2 = "127.0.0.1:3" }
+
+[vip.plain]
+listen   = "127.0.0.1:0"
+protocol = "tcp"
+pool     = "pages"
+"#;
+    let scratch = Scratch::new("explain-rule", configuration);
+    let file = scratch.file();
+    let ask = |request: &str, more: &[&str]| {
+        let line = [&["explain", name(&file), "--vip", "web", "--request", request][..], more].concat();
+        let output = output(&line);
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let says = |(code, said, error): (Option<i32>, String, String), parts: &[&str]| {
+        assert_eq!(code, Some(0), "{error}");
+        for part in parts {
+            assert!(said.contains(part), "{part} in\n{said}");
+        }
+        said
+    };
+    let at = |rule: usize| {
+        let before =
+            configuration.split("[[vip.web.http.rules]]").take(rule).map(|part| part.matches('\n').count());
+        format!("gateway.toml:{})", before.sum::<usize>() + 1)
+    };
+    says(
+        ask("GET http://shop.example/x?y", &[]),
+        &["rule 1 matches", &at(1), "sent to https://shop.example/x?y with 308"],
+    );
+    let api = says(
+        ask(
+            "POST https://shop.example/api/x?y=1",
+            &["--header", "x-tenant: blue", "--key", "user=CORP\\anna"],
+        ),
+        &[
+            "rule 2 `api` matches",
+            &at(2),
+            "it goes to pool api",
+            "the server sees the target /x?y=1",
+            "the server sees x-client: 192.0.2.1",
+            "the server does not see the field x-tenant",
+            "its clients are kept by user",
+            "user: miss",
+            "chosen: a1",
+        ],
+    );
+    assert!(!api.contains("rule 1"), "{api}");
+    let basic = ["--header", "x-tenant: blue", "--header", "authorization: Basic YW5uYTpwdw=="];
+    says(ask("POST https://shop.example/api", &basic), &["user: miss"]);
+    says(
+        ask("GET https://shop.example/api", &["--header", "x-tenant: blue", "--verbose"]),
+        &[
+            "rule 1: its `scheme` does not match",
+            "rule 2 `api`: its `method` does not match",
+            "no rule matches",
+            "it goes to pool pages",
+            "chosen: p1",
+        ],
+    );
+    says(
+        ask("GET https://x.example//internal/", &[]),
+        &["rule 3 matches", &at(3), "the gateway answers 403"],
+    );
+    says(ask("GET https://x.example/new", &["--client", "198.51.100.7"]), &["pages 0, api 10", "pool api"]);
+    says(
+        ask("GET https://x.example/new/..%2finternal", &[]),
+        &["the gateway refuses it: 400", "path-doubtful"],
+    );
+    says(ask("CONNECT https://x.example/", &[]), &["the gateway refuses it"]);
+    let (code, _, error) = ask("G(T https://x.example/", &[]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("`G(T` is no method"), "{error}");
+    let plain = output(&["explain", name(&file), "--vip", "plain", "--request", "GET /"]);
+    assert!(text(&plain.stderr).contains("protocol `tcp` has no requests"), "{}", text(&plain.stderr));
+}
+
 /// A process that does not outlive its test.
 struct Process(Child);
 

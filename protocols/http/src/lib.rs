@@ -8,6 +8,7 @@
 //! | `protocol`, `options` | what stands in the configuration |
 //! | `worker`, `conn` | one client connection: idle, serving, closing, and its deadlines |
 //! | `proxy`, `exchange` | one request: from its head to the last byte of its answer, and its account |
+//! | `retry`, `deadlines` | whether a request that failed is tried on another server, and how long it may take |
 //! | `rates` | how often may be asked |
 //! | `trace`, `tls_fields` | what a server is told of a request beside its client's address |
 //! | `target`, `hop`, `forward`, `cookie`, `keys` | the rules on message heads, as pure functions |
@@ -21,6 +22,7 @@ mod answer;
 mod codec;
 mod conn;
 mod cookie;
+mod deadlines;
 mod encode;
 mod exchange;
 mod forward;
@@ -30,6 +32,7 @@ mod jwt;
 mod keys;
 mod methods;
 mod options;
+mod outlook;
 mod pages;
 mod pool;
 mod pool_options;
@@ -38,6 +41,7 @@ mod protocol;
 mod proxy;
 mod rates;
 mod response;
+mod retry;
 mod routing;
 mod rules;
 mod shared;

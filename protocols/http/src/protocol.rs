@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Core, Descriptor, Handler, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Transport,
+    Core, Descriptor, Handler, Outlook, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Sketch, Transport,
     VipContext, VipMetric, Worker,
 };
 
+use crate::deadlines::Deadlines;
 use crate::encode::Compression;
 use crate::keys::{KEYS, Sources};
 use crate::methods::Methods;
@@ -17,6 +18,7 @@ use crate::pages::Pages;
 use crate::pool_options::PoolOptions;
 use crate::probe::HttpProbe;
 use crate::rates::{Kept, Rates};
+use crate::retry::Retry;
 use crate::rules::Rules;
 use crate::tls_fields::TlsFields;
 use crate::trace::Tracing;
@@ -50,6 +52,7 @@ impl Protocol for Http {
     fn configure(&self, options: &mut Section<'_>, vip: &VipContext<'_>) -> Option<Handler> {
         let rules = Rules::read(options, vip);
         let users = Users::read(options, vip.identity);
+        users.check_rules(options, &rules);
         let sources = Sources::new(vip.persist, vip.pools);
         let cookies = cookies(&sources, &rules);
         let methods = Methods::read(options);
@@ -58,6 +61,7 @@ impl Protocol for Http {
         let rates = Rates::read(options, vip, &self.kept);
         let tracing = Tracing::read(options);
         let tls_fields = TlsFields::read(options);
+        let (retry, deadlines) = (Retry::read(options), Deadlines::read(options));
         let options = Options::read(options, vip.trusted);
         let pools = PoolOptions::of(vip);
         let settings = Settings {
@@ -73,8 +77,10 @@ impl Protocol for Http {
             tls_fields,
             compression,
             pages,
+            retry,
+            deadlines,
         };
-        Some(Handler::Service(Arc::new(HttpService(Arc::new(settings)))))
+        Some(Handler::Service(Arc::new(HttpService(Arc::new(settings), vip.pools.into()))))
     }
 
     fn configure_pool(&self, options: &mut Section<'_>, _: &PoolContext<'_>) -> Option<PoolSettings> {
@@ -113,6 +119,9 @@ pub(crate) struct Settings {
     pub(crate) compression: Option<Box<Compression>>,
     /// `None`: errors are told in a line.
     pub(crate) pages: Option<Box<Pages>>,
+    /// Whether a request that failed is tried on another server.
+    pub(crate) retry: Retry,
+    pub(crate) deadlines: Deadlines,
 }
 
 /// The names of the cookies that a VIP and its rules insert.
@@ -133,11 +142,15 @@ impl Settings {
 }
 
 #[derive(Debug)]
-struct HttpService(Arc<Settings>);
+struct HttpService(Arc<Settings>, Box<[Arc<str>]>);
 
 impl Service for HttpService {
     fn worker(&self, core: Rc<dyn Core>) -> Rc<dyn Worker> {
         HttpWorker::start(core, self.0.clone())
+    }
+
+    fn outlook(&self, request: &Sketch<'_>) -> Result<Option<Outlook>, String> {
+        self.0.outlook(request, &self.1).map(Some)
     }
 
     fn metrics(&self, report: &mut dyn FnMut(VipMetric<'_>)) {
@@ -146,6 +159,11 @@ impl Service for HttpService {
             report(VipMetric { metric: beyond, help: beyond_help, name, value: excess });
             report(VipMetric { metric: forgotten, help: forgotten_help, name, value: evicted });
         }
+        for (name, made, denied) in self.0.retry.counts().read() {
+            let [(again, again_help), (never, never_help)] = RETRY_METRICS;
+            report(VipMetric { metric: again, help: again_help, name, value: made });
+            report(VipMetric { metric: never, help: never_help, name, value: denied });
+        }
     }
 
     fn alpn(&self) -> &'static [&'static str] {
@@ -153,6 +171,11 @@ impl Service for HttpService {
     }
 }
 
+/// What is counted of further tries, by their causes.
+const RETRY_METRICS: [(&str, &str); 2] = [
+    ("retries_total", "Further tries of a request on another server, by why the one before failed."),
+    ("retries_denied_total", "Further tries that the budget did not allow, by why the one before failed."),
+];
 /// What limits on requests count.
 const RATE_METRICS: [(&str, &str); 2] = [
     ("rate_limit_excess_total", "Requests beyond a rate limit: refused, or passed where it only logs."),

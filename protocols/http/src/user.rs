@@ -11,6 +11,7 @@ use sekisho_api::{IdentityRules, Key};
 use zeroize::Zeroizing;
 
 use crate::jwt::{self, Tokens};
+use crate::rules::{Rule, Rules};
 
 /// Where the user of a request is read, and how a name becomes an identity.
 #[derive(Debug)]
@@ -66,14 +67,24 @@ impl Users {
         Self { places: places.into(), tokens, identity: identity.clone() }
     }
 
+    /// Records rules that require a token where none is checked.
+    pub(crate) fn check_rules(&self, section: &Section<'_>, rules: &Rules) {
+        let require = |rule: &&Rule| rule.own().require_token == Some(true);
+        for rule in rules.iter().filter(require).filter(|_| !self.tokens.are_checked()) {
+            let message = "`require-token` has no effect without keys";
+            let problem = Problem::new(rule.place(), message, "no token is checked");
+            section.problem(problem.help("name the issuer's public keys: jwt = { keys = [\"jwks.json\"] }"));
+        }
+    }
+
     /// Whether requests need a token that counts, where their rule does not say.
     pub(crate) fn requires_token(&self) -> bool {
         self.tokens.required
     }
 
-    /// Whether tokens are checked, so that a rule can require one.
-    pub(crate) fn checks_tokens(&self) -> bool {
-        self.tokens.are_checked()
+    /// The user of this name.
+    pub(crate) fn named(&self, name: &[u8]) -> Option<Key> {
+        self.identity.user(name)
     }
 
     /// Checks that a request has a token that counts, in one of the places where users are read, or else behind `Bearer`.

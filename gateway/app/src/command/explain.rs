@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use sekisho_api::{Key, KeyKind, Prefer, Route};
+use sekisho_api::{Key, KeyKind, Note, Outlook, Prefer, Route, Sketch};
 use sekisho_config::{Config, Loaded, Registry, Vip};
 use sekisho_scheduler::{Ask, Health, Pool, ProbeResult, Scheduler, Secret};
 
@@ -22,7 +22,12 @@ pub(crate) fn run(
     let Loaded { config, .. } = sekisho_config::check_file(&options.file, registry, SystemTime::now())
         .map_err(Failure::Configuration)?;
     let vip = vip(&config, &options.vip)?;
-    let mut route = route(&config, vip, registry, options)?;
+    let Asked { route, outlook } = asked(&config, vip, registry, options)?;
+    if let Some(outlook) = &outlook {
+        writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
+        show(outlook, options, out)?;
+    }
+    let Some(mut route) = route else { return Ok(ExitCode::SUCCESS) };
     if let Some(name) = &options.pool {
         route.pool = pool_index(vip, name)?;
     }
@@ -37,9 +42,12 @@ pub(crate) fn run(
         return Err(Failure::NoSuchPool { name: options.vip.clone(), known: vip.pools.join(", ") });
     };
     take_down(pool, &options.down, now)?;
-    let ask = Ask { route: &route, client: options.client, persist: &vip.persist, table, user_limit: None };
+    let persist = route.persist.as_deref().unwrap_or(&vip.persist);
+    let ask = Ask { route: &route, client: options.client, persist, table, user_limit: None };
     let explanation = pool.explain(&ask, now);
-    writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
+    if outlook.is_none() {
+        writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
+    }
     if let Some(word) = route.by.filter(|_| options.token.is_none()) {
         writeln!(out, "Known by: {word}\n")?;
     }
@@ -68,13 +76,45 @@ fn pool_index(vip: &Vip, name: &str) -> Result<usize, Failure> {
     })
 }
 
-/// What the VIP's protocol would make of the client that was described.
-fn route(
+/// What the VIP's protocol would make of a client that was described.
+struct Asked {
+    /// None where the gateway answers itself.
+    route: Option<Route>,
+    /// What becomes of the request, if one was described.
+    outlook: Option<Outlook>,
+}
+
+/// Shows what decides where a request goes.
+fn show(outlook: &Outlook, options: &ExplainOptions, out: &mut dyn Write) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(&options.file).unwrap_or_default();
+    let line = |note: &Note| match &note.place {
+        // Lines are counted from 1 on.
+        Some(place) => {
+            let before = text.as_bytes().get(..place.start).unwrap_or_default();
+            let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            format!("  {} ({}:{line})", note.text, options.file.display())
+        }
+        None => format!("  {}", note.text),
+    };
+    if let Some((method, target)) = &options.request {
+        writeln!(out, "{method} {target}")?;
+    }
+    let passed: &[Note] = if options.verbose { &outlook.passed } else { &[] };
+    for note in passed.iter().chain(&outlook.notes) {
+        writeln!(out, "{}", line(note))?;
+    }
+    if outlook.route.is_some() {
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn asked(
     config: &Config,
     vip: &Vip,
     registry: &Registry,
     options: &ExplainOptions,
-) -> Result<Route, Failure> {
+) -> Result<Asked, Failure> {
     let kinds = kinds(vip, registry);
     let kind = |name: &str| {
         kinds.iter().copied().find(|known| known.name() == name).ok_or_else(|| Failure::NoSuchKey {
@@ -84,8 +124,16 @@ fn route(
     };
     let said = options.keys.iter().map(|(name, value)| Ok((kind(name)?, value.as_str())));
     let said: Vec<_> = said.collect::<Result<_, Failure>>()?;
+    if let Some((method, target)) = &options.request {
+        let sketch = Sketch { client: options.client, said: &said, method, target, fields: &options.headers };
+        let outlook = vip.handler.outlook(&sketch).map_err(Failure::Described)?;
+        let none = || Failure::Described(format!("protocol `{}` has no requests to describe", vip.protocol));
+        let outlook = outlook.ok_or_else(none)?;
+        return Ok(Asked { route: outlook.route.clone(), outlook: Some(outlook) });
+    }
+    let known = |route| Asked { route: Some(route), outlook: None };
     if let Some(route) = vip.handler.described(options.client, &said).map_err(Failure::Described)? {
-        return Ok(route);
+        return Ok(known(route));
     }
     let domain = config.domains.iter().find(|domain| domain.table.name == vip.domain);
     let key = |kind, value: &str| match kind {
@@ -93,7 +141,7 @@ fn route(
         _ => Key::new(kind, value.as_bytes()),
     };
     // A value that identifies nobody is no error: the client is balanced without it.
-    Ok(said.into_iter().fold(Route::new(), |route, (kind, value)| route.with_key(key(kind, value))))
+    Ok(known(said.into_iter().fold(Route::new(), |route, (kind, value)| route.with_key(key(kind, value)))))
 }
 
 /// What a client can be known by here, but its address and the cookie, which have options of their own.

@@ -75,6 +75,11 @@ impl Action {
 }
 
 impl Split {
+    /// The pools, each with its share.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.pools.iter().copied()
+    }
+
     fn pool(&self, client: IpAddr) -> usize {
         let total: u64 = self.pools.iter().map(|(_, weight)| u64::from(*weight)).sum();
         // The same address prefix that the rest of the gateway takes for one client.

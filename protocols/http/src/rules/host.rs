@@ -45,7 +45,7 @@ impl HostPattern {
 }
 
 /// A Host field without its port and without the dot that ends a full name.
-fn name(host: &[u8]) -> &[u8] {
+pub(super) fn name(host: &[u8]) -> &[u8] {
     let name = match host.first() {
         Some(b'[') => host.iter().position(|&b| b == b']').and_then(|end| host.get(..=end)).unwrap_or(host),
         _ => host.split(|&b| b == b':').next().unwrap_or_default(),

@@ -5,6 +5,7 @@ mod caller;
 mod criteria;
 mod edits;
 mod host;
+mod index;
 mod own;
 mod path;
 mod read;
@@ -13,6 +14,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use http::header::HOST;
 use http::{HeaderMap, Response, request};
 use sekisho_api::settings::Span;
 
@@ -20,6 +22,7 @@ pub(crate) use action::Action;
 pub(crate) use caller::Caller;
 pub(crate) use criteria::Criteria;
 use edits::Edits;
+use index::Index;
 pub(crate) use own::Own;
 pub(crate) use path::{is_doubtful, normal as normal_path};
 pub(crate) use read::is_framing;
@@ -33,13 +36,17 @@ pub(crate) struct Rules {
     rules: Box<[Rule]>,
     /// Whether one of them is by path.
     by_path: bool,
+    /// Where those of a host stand, if there are many.
+    index: Option<Box<Index>>,
 }
 
 /// A rule.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    /// Its name, or its number from 1 on.
-    label: Box<str>,
+    /// Which it is, from 1 on.
+    number: Box<str>,
+    /// Its name, if it has one.
+    name: Option<Box<str>>,
     /// Where it stands in the configuration.
     place: Span,
     criteria: Criteria,
@@ -52,7 +59,8 @@ pub(crate) struct Rule {
 impl Rules {
     fn new(rules: Vec<Rule>) -> Self {
         let by_path = rules.iter().any(|rule| rule.criteria.by_path());
-        Self { rules: rules.into(), by_path }
+        let index = Index::of(&rules).map(Box::new);
+        Self { rules: rules.into(), by_path, index }
     }
 
     /// The first rule that matches a request which is in origin form, with its place.
@@ -61,10 +69,13 @@ impl Rules {
             return None;
         }
         let readings = path::readings(head.uri.path());
-        self.rules
-            .iter()
-            .enumerate()
-            .find(|(_, rule)| rule.criteria.missed(head, &readings, caller).is_none())
+        let meant = |rule: &Rule| rule.criteria.missed(head, &readings, caller).is_none();
+        let Some(index) = &self.index else {
+            return self.rules.iter().enumerate().find(|(_, rule)| meant(rule));
+        };
+        let host = head.headers.get(HOST).map(|host| host.as_bytes()).unwrap_or_default();
+        let mut possible = index.places(host).filter_map(|place| Some((place, self.rules.get(place)?)));
+        possible.find(|(_, rule)| meant(rule))
     }
 
     /// Whether rules by path cannot be sure what a request asks for.
@@ -84,9 +95,27 @@ impl Rules {
 }
 
 impl Rule {
+    /// Where it stands in the configuration.
+    pub(crate) fn place(&self) -> Span {
+        self.place.clone()
+    }
+
+    /// Its number, and its name if it has one.
+    pub(crate) fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{} `{name}`", self.number),
+            None => self.number.to_string(),
+        }
+    }
+
+    /// Which of its wishes a request in origin form does not meet: the first.
+    pub(crate) fn missed(&self, head: &request::Parts, caller: &Caller<'_>) -> Option<&'static str> {
+        self.criteria.missed(head, &path::readings(head.uri.path()), caller)
+    }
+
     /// Its name, or its number from 1 on.
     pub(crate) fn label(&self) -> &str {
-        &self.label
+        self.name.as_ref().unwrap_or(&self.number)
     }
 
     /// What becomes of the request.

@@ -450,3 +450,42 @@ fn a_thousand_hosts_find_their_own_rules() {
         assert_eq!(at(host, target), expected, "{host}{target}");
     }
 }
+
+#[test]
+fn index_by_host_finds_what_looking_at_each_rule_finds() {
+    let hosts = ["a.example", "*.example", "*.a.example", "b.a.example", "c.org", "*.org", "example"];
+    let text: Vec<String> = (0..200_usize)
+        .map(|n| match n % 9 {
+            0 => format!("{{ path-prefix = '/{n}', pool = 'api' }}"),
+            k => format!(
+                "{{ host = ['{}', '{}'], path-prefix = '/{n}', pool = 'api' }}",
+                hosts[k % hosts.len()],
+                hosts[(k * n) % hosts.len()]
+            ),
+        })
+        .collect();
+    let indexed = rules(&format!("rules = [{}]", text.join(", ")));
+    assert!(indexed.index.is_some());
+    let readings = |path: &'static str| path::readings(path);
+    for host in [
+        "a.example",
+        "B.A.example:80",
+        "x.b.a.example.",
+        "c.org",
+        "x.c.org",
+        "example",
+        ".example",
+        "",
+        "net",
+    ] {
+        for (number, path) in ["/0", "/9", "/10", "/50", "/99", "/101", "/199", "/x"].into_iter().enumerate()
+        {
+            let mut head = head("GET", path, &[]);
+            head.headers.insert("host", host.parse().unwrap());
+            let each = indexed
+                .iter()
+                .position(|rule| rule.criteria.missed(&head, &readings(path), &caller()).is_none());
+            assert_eq!(indexed.find(&head, &caller()).map(|(place, _)| place), each, "{host} {number}");
+        }
+    }
+}

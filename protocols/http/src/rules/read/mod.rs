@@ -39,7 +39,7 @@ impl Rules {
 }
 
 fn rule(section: &mut Section<'_>, vip: &VipContext<'_>, place: usize) -> Option<Rule> {
-    let label = label(section).unwrap_or_else(|| (place + 1).to_string().into());
+    let name = name(section);
     let mut criteria = Criteria::read(section);
     criteria.scheme = section.word("scheme", &[("http", "http"), ("https", "https")]);
     let edits = edits::read(section);
@@ -55,11 +55,19 @@ fn rule(section: &mut Section<'_>, vip: &VipContext<'_>, place: usize) -> Option
         }
     }
     let edits = (!edits.is_empty()).then(|| Box::new(edits));
-    Some(Rule { label, place: section.span(), criteria, action, edits, own })
+    Some(Rule {
+        number: (place + 1).to_string().into(),
+        name,
+        place: section.span(),
+        criteria,
+        action,
+        edits,
+        own,
+    })
 }
 
 /// Its name, which logs and `sekisho explain` show.
-fn label(section: &mut Section<'_>) -> Option<Box<str>> {
+fn name(section: &mut Section<'_>) -> Option<Box<str>> {
     let name = section.text("name")?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if name.value.is_empty() || name.value.len() > 64 || !name.value.bytes().all(fits) {
