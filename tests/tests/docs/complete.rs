@@ -50,6 +50,7 @@ fn files_of(key: &str, value: &mut Value) {
         "client-ca" | "ca" => "authority.pem",
         "secret-file" => "secret",
         "state-directory" => "state",
+        "4xx" | "5xx" | "503" | "file" => "page.html",
         _ => "",
     };
     match value {

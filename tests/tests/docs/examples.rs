@@ -42,6 +42,7 @@ impl Files {
         authority.issue(&["www.example.org"], &folder);
         authority.write(&folder);
         std::fs::write(folder.join("secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        std::fs::write(folder.join("page.html"), "<p>{status}</p>\n").unwrap();
         Self(folder)
     }
 }

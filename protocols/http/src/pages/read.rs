@@ -12,14 +12,12 @@ impl Pages {
         let mut table = section.table("error-pages")?;
         let mut pages = Self { intercept: table.flag("intercept", false), ..Self::default() };
         for (key, span, node) in table.entries().filter(|(key, ..)| *key != "intercept") {
-            let page = page(key, node, &table);
             match (key, status(key)) {
-                ("4xx", _) => pages.client = page,
-                ("5xx", _) => pages.server = page,
-                (_, Some(status)) => pages.exact.extend(page.map(|page| (status, page))),
+                ("4xx", _) => pages.client = page(key, node, &table),
+                ("5xx", _) => pages.server = page(key, node, &table),
+                (_, Some(status)) => pages.exact.extend(page(key, node, &table).map(|page| (status, page))),
                 _ => {
-                    let problem =
-                        Problem::new(span, format!("`{key}` is no status of an error"), "not known");
+                    let problem = Problem::new(span, format!("unknown key `{key}`"), "not known here");
                     table.problem(problem.help("a status from 400 to 599, `4xx`, `5xx`, or `intercept`"));
                 }
             }
