@@ -59,6 +59,10 @@ pub(crate) fn resolve(head: &mut request::Parts, local: SocketAddr) -> Result<()
                 Some(path) if path.as_str() == "/" && head.method == Method::OPTIONS => {
                     PathAndQuery::from_static("*")
                 }
+                // A query alone is that of the root (RFC 9112, section 3.2.1).
+                Some(path) if path.as_str().starts_with('?') => {
+                    format!("/{}", path.as_str()).parse().map_err(|_| BadTarget::Form)?
+                }
                 Some(path) => path.clone(),
                 None => PathAndQuery::from_static("/"),
             };
@@ -177,6 +181,8 @@ mod tests {
         assert_eq!((target.as_str(), host.as_str()), ("/p?q=1", "b.example:81"));
         let (target, _) = resolved("OPTIONS", "http://b.example", Version::HTTP_11, &["a"]).unwrap();
         assert_eq!(target, "*");
+        let (target, _) = resolved("GET", "http://b.example?q", Version::HTTP_11, &["a"]).unwrap();
+        assert_eq!(target, "/?q");
     }
 
     #[test]

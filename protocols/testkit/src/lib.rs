@@ -38,6 +38,7 @@ mod probe;
 mod rig;
 mod scripted;
 mod transcript;
+mod vectors;
 
 pub use configured::configured;
 pub use conversation::{Conversation, conversation, converse, head};
@@ -48,3 +49,4 @@ pub use oracle::{oracle, prefixes, regressions, seeded, units};
 pub use probe::{Probe, probe};
 pub use scripted::engine;
 pub use transcript::{Transcript, hex};
+pub use vectors::Vector;

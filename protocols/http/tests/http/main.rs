@@ -33,3 +33,4 @@ mod two_table;
 mod two_tunnels;
 mod upgrades;
 mod upstream;
+mod vectors;

@@ -90,6 +90,10 @@ fn build(bytes: &[u8], length: usize, head: &httparse::Request<'_, '_>) -> Resul
     if target.len() > LONGEST_TARGET {
         return Err(Refused::TargetTooLong);
     }
+    // No form of a target has a fragment, and readers differ in where it ends then (RFC 9112, section 3.2).
+    if target.contains('#') {
+        return Err(Refused::Malformed);
+    }
     // One copy, which target and values are slices of: the buffer that was read into is the worker's.
     let text = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
     let mut headers = HeaderMap::with_capacity(head.headers.len() + ADDED);

@@ -159,7 +159,10 @@ impl Core for FakeCore {
     fn connect<'a>(&'a self, lease: &'a Lease, _: &'a Facts) -> Local<'a, Result<BoxStream, Failure>> {
         Box::pin(async move {
             match TcpStream::connect(lease.server().address()).await {
-                Ok(stream) => Ok(Box::new(Plain(stream)) as BoxStream),
+                Ok(stream) => {
+                    let _ = stream.set_nodelay(true);
+                    Ok(Box::new(Plain(stream)) as BoxStream)
+                }
                 Err(_) => {
                     lease.server().observe(Observation::Failed(Failure::Refused), Instant::now());
                     Err(Failure::Refused)

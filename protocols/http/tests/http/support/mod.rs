@@ -9,7 +9,7 @@ mod settings;
 mod two;
 
 pub(crate) use client::{Answer, Client};
-pub(crate) use origin::{Origin, Reply};
+pub(crate) use origin::{Origin, Reply, Seen};
 pub(crate) use rig::{Rig, Setup, test};
 pub(crate) use two::{get2, two};
 

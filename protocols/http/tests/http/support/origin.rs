@@ -27,9 +27,12 @@ pub(crate) struct Seen {
     pub(crate) connection: usize,
     /// Its number on that connection, from 1.
     pub(crate) turn: usize,
+    /// Each byte a character.
     pub(crate) head: String,
     /// The body with its framing, byte for byte.
     pub(crate) body: Vec<u8>,
+    /// The body came to its end.
+    pub(crate) complete: bool,
 }
 
 impl Seen {
@@ -40,6 +43,41 @@ impl Seen {
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
         let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         fields.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v).collect()
+    }
+
+    /// The body without its framing.
+    pub(crate) fn content(&self) -> Vec<u8> {
+        match self.header("transfer-encoding") == ["chunked"] {
+            true => unchunked(&self.body).map(|(content, _)| content).unwrap_or_default(),
+            false => self.body.clone(),
+        }
+    }
+}
+
+/// What a whole chunked body holds, and where it ends. Panics at what a gateway must never write.
+fn unchunked(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (mut content, mut at) = (Vec::new(), 0);
+    let line = |at: usize| bytes[at..].windows(2).position(|w| w == b"\r\n").map(|end| at + end + 2);
+    loop {
+        let end = line(at)?;
+        let size = std::str::from_utf8(&bytes[at..end - 2]).unwrap();
+        assert!(size.bytes().all(|b| b.is_ascii_hexdigit()), "{size:?}");
+        let size = usize::from_str_radix(size, 16).unwrap();
+        at = end;
+        if size == 0 {
+            loop {
+                let end = line(at)?;
+                let empty = end == at + 2;
+                at = end;
+                if empty {
+                    return Some((content, at));
+                }
+            }
+        }
+        let data = bytes.get(at..at + size + 2)?;
+        assert!(data.ends_with(b"\r\n"), "a chunk is as long as it says");
+        content.extend_from_slice(&data[..size]);
+        at += size + 2;
     }
 }
 
@@ -111,6 +149,11 @@ impl Origin {
         self.seen.borrow().clone()
     }
 
+    /// All requests since this was asked last. Only while none is under way.
+    pub(crate) fn take_seen(&self) -> Vec<Seen> {
+        self.seen.take()
+    }
+
     /// Stops listening. Connections that are there go on.
     pub(crate) async fn stop(&self) {
         self.task.abort();
@@ -130,9 +173,9 @@ async fn serve(
     let mut ahead = Vec::new();
     for turn in 1.. {
         let Some(end) = until(&mut stream, &mut ahead, b"\r\n\r\n").await? else { return Ok(()) };
-        let head = String::from_utf8_lossy(&ahead[..end]).into_owned();
+        let head = ahead[..end].iter().map(|&byte| char::from(byte)).collect();
         ahead.drain(..end);
-        let mut seen = Seen { connection, turn, head, body: Vec::new() };
+        let mut seen = Seen { connection, turn, head, body: Vec::new(), complete: false };
         let early = script(&seen);
         match &early {
             Reply::Early(bytes) => {
@@ -148,11 +191,16 @@ async fn serve(
         let index = log.borrow().len();
         log.borrow_mut().push(seen.clone());
         let whole = body(&mut stream, &mut ahead, &mut seen, &mut |body| {
-            log.borrow_mut()[index].body = body.to_vec();
+            if let Some(seen) = log.borrow_mut().get_mut(index) {
+                seen.body = body.to_vec();
+            }
         })
         .await?;
         if !whole {
             return Ok(());
+        }
+        if let Some(seen) = log.borrow_mut().get_mut(index) {
+            seen.complete = true;
         }
         match script(&seen) {
             Reply::Say(bytes) => stream.write_all(&bytes).await?,
@@ -189,14 +237,9 @@ async fn body(
     let chunked = seen.header("transfer-encoding") == ["chunked"];
     let length: usize = seen.header("content-length").first().map_or(0, |v| v.parse().unwrap());
     loop {
-        let end = if !chunked {
-            (ahead.len() >= length).then_some(length)
-        } else if ahead.starts_with(b"0\r\n") {
-            ahead.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4)
-        } else {
-            // The chunks of these tests hold no CR LF of their own.
-            let last = ahead.windows(5).position(|w| w == b"\r\n0\r\n").map(|at| at + 3);
-            last.and_then(|at| ahead[at..].windows(4).position(|w| w == b"\r\n\r\n").map(|e| at + e + 4))
+        let end = match chunked {
+            true => unchunked(ahead).map(|(_, end)| end),
+            false => (ahead.len() >= length).then_some(length),
         };
         if let Some(end) = end {
             seen.body = ahead.drain(..end).collect();
