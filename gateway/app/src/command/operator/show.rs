@@ -48,7 +48,7 @@ fn servers(answer: &Value, only: Option<&str>) -> String {
                 word(pool, "name"),
                 word(server, "name"),
                 word(server, "address"),
-                state(server),
+                condition(server),
                 number(server, "weight").to_string(),
                 match server.get("max_connections").and_then(Value::as_u64) {
                     Some(most) => format!("{connections} of {most}"),
@@ -63,7 +63,7 @@ fn servers(answer: &Value, only: Option<&str>) -> String {
 }
 
 /// The state, and how much longer an ejection lasts.
-fn state(server: &Value) -> String {
+fn condition(server: &Value) -> String {
     let state = word(server, "state");
     match server.get("ejected_for_seconds").and_then(Value::as_f64) {
         Some(left) if state == "ejected" => format!("{state} for {}", span(left.ceil() as u64)),
