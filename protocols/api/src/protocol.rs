@@ -35,6 +35,14 @@ pub trait Protocol: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The application protocols (RFC 7301) that a pool's servers are offered, most wanted first, by the settings that
+    /// [`Protocol::configure_pool`] made of it. They count where the pool has TLS and its `tls` names none; what was
+    /// agreed on is in the facts of [`crate::Stream::tls`].
+    fn server_alpn(&self, settings: &PoolSettings) -> &'static [&'static str] {
+        let _ = settings;
+        &[]
+    }
+
     /// Tells what it has counted for a pool, by the settings that [`Protocol::configure_pool`] made of it. Called
     /// whenever somebody reads the metrics, beside all workers: it must neither wait nor hold them up.
     fn metrics(&self, settings: &PoolSettings, report: &mut dyn FnMut(Metric)) {

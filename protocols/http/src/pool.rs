@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::codec::Upstream;
+use crate::shared::Shared;
 
 /// The idle server connections of one worker, by [`sekisho_api::Server::id`]. The one used last is used next: it is
 /// the likeliest to be alive, and the others grow old enough to be closed.
@@ -13,6 +15,8 @@ pub(crate) struct Pool {
     idle: RefCell<HashMap<u64, Vec<Idle>>>,
     most: usize,
     longest: Duration,
+    /// Those of HTTP/2, which serve many requests at a time.
+    shared: Rc<Shared>,
 }
 
 #[derive(Debug)]
@@ -24,7 +28,12 @@ struct Idle {
 impl Pool {
     /// At most `most` connections to one server, none of them idle for longer than `longest`.
     pub(crate) fn new(most: usize, longest: Duration) -> Self {
-        Self { idle: RefCell::default(), most, longest }
+        Self { idle: RefCell::default(), most, longest, shared: Rc::new(Shared::new(longest)) }
+    }
+
+    /// The connections of HTTP/2.
+    pub(crate) fn shared(&self) -> &Rc<Shared> {
+        &self.shared
     }
 
     /// A living connection to this server that has been idle for less than `fresh`.
@@ -60,6 +69,7 @@ impl Pool {
     /// Forgets the connections to a server that is not to be used any more.
     pub(crate) fn forget(&self, server: u64) {
         self.idle.borrow_mut().remove(&server);
+        self.shared.forget(server);
     }
 
     /// Closes what is too old, and what the server has closed.
@@ -70,5 +80,6 @@ impl Pool {
             });
             !connections.is_empty()
         });
+        self.shared.sweep(now);
     }
 }

@@ -81,14 +81,26 @@ impl Download {
 
     /// Whether little of it is read at a time.
     pub(crate) fn be_modest(&mut self, modest: bool) {
+        if let Some(upstream) = self.upstream() {
+            upstream.be_modest(modest);
+        }
+    }
+
+    /// Sends on of the request's body while the client takes nothing of this one: who does not read may still have
+    /// something to say.
+    pub(crate) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if let Some(upstream) = self.upstream() {
+            upstream.poll_upload(cx);
+        }
+    }
+
+    fn upstream(&mut self) -> Option<&mut Upstream> {
         let relay = match self {
             Self::Relay(relay) => relay,
             Self::Encoded(encoded) => encoded.source(),
-            Self::Empty | Self::Full(_) | Self::Tunnel(_) => return,
+            Self::Empty | Self::Full(_) | Self::Tunnel(_) => return None,
         };
-        if let Some(upstream) = &mut relay.upstream {
-            upstream.be_modest(modest);
-        }
+        relay.upstream.as_deref_mut()
     }
 
     /// The protocol that the server has changed to.

@@ -18,9 +18,9 @@ mod tunnel;
 mod upload;
 
 pub(crate) use chunks::Piece;
-pub(crate) use client::{Broken, Buffers, Outgoing, Upstream};
+pub(crate) use client::{Broken, Buffers, Connection, Outgoing, Place, Upstream};
 pub(crate) use download::Download;
 pub(crate) use opened::Opened;
-pub(crate) use server::{Desk, Finished, Inbound, passes_behind, serve};
+pub(crate) use server::{Desk, Finished, Inbound, may_stand_behind, serve};
 pub(crate) use tunnel::Tunnel;
 pub(crate) use upload::{Aborted, Upload};

@@ -40,7 +40,7 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
         }
         let Some(lease) = exchange.lease() else { return Err(Failed::Gone) };
         let idempotent = request.as_ref().is_some_and(Outgoing::is_idempotent);
-        let Reached { mut upstream, reused, since } = match reach(&conn, lease, idempotent, fresh).await {
+        let Reached { mut upstream, reused, since } = match reach(&conn, lease, route.pool, idempotent, fresh).await {
             Ok(reached) => reached,
             Err(failure) => {
                 last = Some(failure);
@@ -86,6 +86,7 @@ fn give_up(exchange: &Exchange, broken: &Broken) -> Failed {
         Broken::Upload(UploadFault::Malformed) => {
             return Failed::Told(Answer::bad_request("malformed-body"));
         }
+        Broken::Unchangeable => return Failed::Told(Answer::UNCHANGEABLE),
         Broken::Upload(UploadFault::TooLarge) => return Failed::Told(Answer::TOO_LARGE),
         Broken::Upload(UploadFault::Left) => return Failed::Gone,
         Broken::Expired(Deadline::Idle) => return Failed::Told(Answer::STALLED_UPLOAD),

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Failure, Lease};
+use sekisho_api::{Failure, Lease, Observation};
 
-use crate::codec::Upstream;
+use crate::codec::{Connection, Upstream};
 use crate::conn::Conn;
+use crate::pool_options::{PoolOptions, Spoken};
+use crate::shared::{Maker, Next, Whose};
 
 /// A connection that a request can go over.
 pub(super) struct Reached {
@@ -16,25 +18,91 @@ pub(super) struct Reached {
     pub(super) since: Instant,
 }
 
-/// Reaches the lease's server: over a connection that is there, unless it has to be `fresh`, or over a new one. What is
-/// not `idempotent` goes over those alone that were busy a moment ago.
+/// Reaches the lease's server, which is one of the pool of this place: over a connection that is there, unless it has to
+/// be `fresh`, or over a new one. What is not `idempotent` goes over those alone that were busy a moment ago.
 ///
 /// # Errors
 /// How the server failed; the scheduler knows it already.
 pub(super) async fn reach(
     conn: &Conn,
     lease: &Lease,
+    pool: usize,
     idempotent: bool,
     fresh: bool,
 ) -> Result<Reached, Failure> {
     let now = conn.now();
-    if !fresh && let Some(upstream) = take(conn, lease, idempotent, now) {
+    let options = conn.worker.settings.pool(pool);
+    let one = options.version == Spoken::One;
+    if !one && let Some(place) = conn.worker.pool.shared().place(whose(conn, lease)) {
+        // Connections that are asked to finish take no requests: what a second one dies of is no age.
+        return Ok(Reached { upstream: Upstream::at(place), reused: !fresh, since: now });
+    }
+    if options.version != Spoken::Two && !fresh && let Some(upstream) = take(conn, lease, idempotent, now) {
         return Ok(Reached { upstream, reused: true, since: now });
+    }
+    if !one {
+        return Box::pin(share(conn, lease, options, fresh)).await;
     }
     let core = &conn.worker.core;
     let stream = core.connect(lease, &conn.facts).await?;
     let upstream = Upstream::new(stream, max_head(conn), core.shareable(lease));
     Ok(Reached { upstream, reused: false, since: conn.now() })
+}
+
+/// Reaches a server that may speak HTTP/2: only one of those who have to wait makes a connection, for all of them.
+async fn share(
+    conn: &Conn,
+    lease: &Lease,
+    options: PoolOptions,
+    fresh: bool,
+) -> Result<Reached, Failure> {
+    let (core, shared) = (&conn.worker.core, conn.worker.pool.shared());
+    let (server, whose) = (lease.server(), whose(conn, lease));
+    let maker = loop {
+        if options.version == Spoken::Agreed && shared.is_old(server.id()) {
+            break None;
+        }
+        match shared.next(whose) {
+            Next::Place(place) => {
+                return Ok(Reached { upstream: Upstream::at(place), reused: !fresh, since: conn.now() });
+            }
+            Next::Wait(making) => making.wait().await?,
+            Next::Make(maker) => break Some(maker),
+        }
+    };
+    let failed = |maker: Option<Maker>, failure| {
+        maker.into_iter().for_each(|maker| maker.failed(failure));
+        failure
+    };
+    let stream = match core.connect(lease, &conn.facts).await {
+        Ok(stream) => stream,
+        Err(failure) => return Err(failed(maker, failure)),
+    };
+    let agreed = stream.tls().map(|tls| tls.alpn.as_deref() == Some(b"h2"));
+    let opened = match (options.version, agreed) {
+        (_, Some(true)) | (Spoken::Two, None) => {
+            Connection::open(stream, core, options.max_streams, max_head(conn)).await
+        }
+        (Spoken::Two, Some(false)) => Err(Failure::Tls),
+        (Spoken::One | Spoken::Agreed, _) => {
+            shared.agreed_on_old(server.id());
+            let upstream = Upstream::new(stream, max_head(conn), core.shareable(lease));
+            return Ok(Reached { upstream, reused: false, since: conn.now() });
+        }
+    };
+    let place = opened.and_then(|connection| shared.keep(whose, connection).ok_or(Failure::Refused));
+    match place {
+        Ok(place) => Ok(Reached { upstream: Upstream::at(place), reused: false, since: conn.now() }),
+        Err(failure) => {
+            server.observe(Observation::Failed(failure), conn.now());
+            Err(failed(maker, failure))
+        }
+    }
+}
+
+/// Whose requests the connection to the lease's server takes.
+fn whose(conn: &Conn, lease: &Lease) -> Whose {
+    Whose::new(lease.server().id(), (!conn.worker.core.shareable(lease)).then_some(&conn.facts))
 }
 
 /// A kept connection to the lease's server. What must not be said twice goes over one that was busy a moment ago,

@@ -13,12 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::account::Account;
+use crate::codec::Place;
 
 /// The client's end of a tunnel. The client may send more only for what has been read, and what it does not take is not
 /// taken from the server. END_STREAM is the end of one direction; a reset (RFC 8441, section 5) is the other's failure,
 /// and dropping the tunnel before its end is one.
 #[derive(Debug)]
-pub(super) struct Duplex {
+pub(crate) struct Duplex {
     from: RecvStream,
     /// What came and was not read yet.
     ahead: Bytes,
@@ -27,11 +28,20 @@ pub(super) struct Duplex {
     account: Option<Rc<Account>>,
     /// The client was told that nothing more will come.
     told: bool,
+    /// Where the stream is a server's.
+    place: Option<Place>,
 }
 
 impl Duplex {
-    pub(super) fn new(from: RecvStream, to: SendStream<Bytes>) -> Self {
-        Self { from, ahead: Bytes::new(), to, account: None, told: false }
+    pub(crate) fn new(from: RecvStream, to: SendStream<Bytes>) -> Self {
+        Self { from, ahead: Bytes::new(), to, account: None, told: false, place: None }
+    }
+
+    /// A server's end, which has a place on its connection for as long as it lives.
+    pub(crate) fn at(place: Place, from: RecvStream, to: SendStream<Bytes>) -> Self {
+        let mut end = Self::new(from, to);
+        end.place = Some(place);
+        end
     }
 
     /// The bytes have a purpose that the connection is told of.

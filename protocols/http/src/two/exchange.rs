@@ -9,12 +9,12 @@ use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HeaderValue, SEC_WEBSOCKET_ACCEPT, TRAILER, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HeaderValue, SEC_WEBSOCKET_ACCEPT, TRANSFER_ENCODING,
     UPGRADE,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, request, response};
 use http_body::Body as _;
-use sekisho_api::{Facts, Local};
+use sekisho_api::{Deadline, End, Facts, Local};
 
 use super::account::Running;
 use super::body::Streamed;
@@ -23,8 +23,9 @@ use super::nowhere::Nowhere;
 use super::request::{Behind, behind, normal};
 use super::socket;
 use crate::answer::Answer;
-use crate::codec::{Download, Tunnel, Upload, passes_behind};
+use crate::codec::{Download, Tunnel, Upload, may_stand_behind};
 use crate::conn::{Conn, Due};
+use crate::grpc;
 use crate::protocol::Settings;
 use crate::proxy;
 use crate::worker::HttpWorker;
@@ -195,10 +196,10 @@ async fn answer(
         head.headers.insert(DATE, date);
     }
     let empty = to_head || body.is_end_stream();
-    let announced = head.headers.get_all(TRAILER).iter().map(|line| (TRAILER, line.clone())).collect();
+    let call = grpc::is_grpc(&head.headers);
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), empty) else { return };
     if !empty {
-        pump(conn, running, stream, body, announced).await;
+        pump(conn, running, stream, body, call).await;
     }
 }
 
@@ -208,7 +209,7 @@ async fn pump(
     running: &Running,
     mut stream: SendStream<Bytes>,
     mut body: Download,
-    announced: HeaderMap,
+    call: bool,
 ) {
     let mut tick = conn.worker.tick();
     let mut waiting = Bytes::new();
@@ -218,7 +219,8 @@ async fn pump(
             return Poll::Ready(());
         }
         if late(conn, &mut tick, cx) {
-            stream.send_reset(Reason::INTERNAL_ERROR);
+            let late = End::Expired(Deadline::Idle);
+            cut(&mut stream, call.then(|| grpc::trailers(StatusCode::GATEWAY_TIMEOUT, late)));
             return Poll::Ready(());
         }
         loop {
@@ -236,7 +238,10 @@ async fn pump(
                     }
                     Poll::Ready(Some(Ok(_))) => {}
                     Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        body.poll_upload(cx);
+                        return Poll::Pending;
+                    }
                 }
             }
             body.be_modest(running.is_crowded());
@@ -247,8 +252,7 @@ async fn pump(
                     return Poll::Ready(());
                 }
                 Poll::Ready(Some(Err(_))) => {
-                    // What was sent must not pass for the whole (RFC 9113, section 8.1).
-                    stream.send_reset(Reason::INTERNAL_ERROR);
+                    cut(&mut stream, call.then(|| grpc::trailers(StatusCode::BAD_GATEWAY, End::ServerLeft)));
                     return Poll::Ready(());
                 }
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
@@ -262,7 +266,7 @@ async fn pump(
                     }
                     Err(frame) => {
                         let fields = frame.into_trailers().unwrap_or_default();
-                        let passing = fields.iter().filter(|(name, _)| passes_behind(&announced, name));
+                        let passing = fields.iter().filter(|(name, _)| may_stand_behind(name));
                         let passing: HeaderMap =
                             passing.map(|(name, value)| (name.clone(), value.clone())).collect();
                         let _ = match passing.is_empty() {
@@ -276,6 +280,14 @@ async fn pump(
         }
     })
     .await;
+}
+
+/// Breaks an answer off: what was sent must not pass for the whole (RFC 9113, section 8.1). `fields` say so to who looks
+/// for an end there.
+fn cut(stream: &mut SendStream<Bytes>, fields: Option<HeaderMap>) {
+    if fields.is_none_or(|fields| stream.send_trailers(fields).is_err()) {
+        stream.send_reset(Reason::INTERNAL_ERROR);
+    }
 }
 
 /// What a client says in `Expect` that waits with its body.

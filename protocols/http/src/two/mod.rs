@@ -34,7 +34,9 @@ use crate::options::Options;
 use crate::worker::{HttpWorker, book};
 use account::{Account, Running};
 pub(crate) use body::Streamed;
+pub(crate) use duplex::Duplex;
 pub(crate) use nowhere::Nowhere;
+pub(crate) use socket::proof;
 use wire::Wire;
 
 /// A request that has come, and the way back.

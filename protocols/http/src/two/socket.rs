@@ -24,11 +24,15 @@ impl Key {
 
     /// Whether an answer shows that its server has understood the key (RFC 6455, section 4.1).
     pub(super) fn is_accepted(&self, headers: &HeaderMap) -> bool {
-        let proof = digest(&SHA1_FOR_LEGACY_USE_ONLY, &[&self.0[..], MAGIC].concat());
         let mut lines = headers.get_all(SEC_WEBSOCKET_ACCEPT).iter();
-        lines.next().is_some_and(|line| line.as_bytes() == STANDARD.encode(proof).as_bytes())
+        lines.next().is_some_and(|line| line.as_bytes() == proof(&self.0).as_bytes())
             && lines.next().is_none()
     }
+}
+
+/// What shows that a key was understood (RFC 6455, section 4.2.2).
+pub(crate) fn proof(key: &[u8]) -> String {
+    STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key, MAGIC].concat()))
 }
 
 /// Makes a request for a WebSocket what one of HTTP/1.1 would be, with a key of these bytes.

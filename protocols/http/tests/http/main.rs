@@ -33,4 +33,8 @@ mod two_table;
 mod two_tunnels;
 mod upgrades;
 mod upstream;
+mod upstream_two;
+mod upstream_two_calls;
+mod upstream_two_faults;
+mod upstream_two_flow;
 mod vectors;

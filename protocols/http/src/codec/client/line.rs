@@ -22,7 +22,7 @@ use crate::conn::{Conn, UploadFault};
 
 /// A connection to a server, driven by whoever uses it: no task of its own, so that a request costs no wake-up of
 /// another task and an answer none back. Between two requests it holds no buffer.
-pub(super) struct Line {
+pub(crate) struct Line {
     stream: BoxStream,
     max_head: usize,
     /// The request under way, until its answer is over.
@@ -121,7 +121,8 @@ impl Line {
     }
 
     /// Begins to send a request.
-    pub(super) fn begin(&mut self, request: Outgoing) {
+    pub(super) fn begin(&mut self, mut request: Outgoing) {
+        request.lay_out();
         self.request = Some(request);
         (self.seen, self.interim, self.told) = (0, 0, 0);
         (self.heard, self.keeps) = (false, true);
@@ -145,6 +146,12 @@ impl Line {
     /// Whether the answer's last byte has been read.
     pub(super) fn over(&self) -> bool {
         self.body.over()
+    }
+
+    /// Sends on, while the client waits for what it sends to be taken.
+    pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        // Whoever asks for the answer hears what became of it.
+        let _ = self.poll_send(cx);
     }
 
     /// The next frame of the answer's body; the rest of the request's body is sent meanwhile.
@@ -314,6 +321,6 @@ impl fmt::Debug for Line {
 }
 
 /// Interim answers to one request: a server has few things to say beforehand.
-const MOST_INTERIM: u16 = 1000;
+pub(super) const MOST_INTERIM: u16 = 1000;
 /// Bytes of them after which the client is told no more.
-const MOST_TOLD: usize = 64 * 1024;
+pub(super) const MOST_TOLD: usize = 64 * 1024;

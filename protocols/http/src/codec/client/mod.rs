@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | `line` | a connection of HTTP/1.1, and the request under way on it |
+//! | `two` | a connection of HTTP/2, and the requests under way on it |
 //! | `request`, `send` | a request's head as bytes; its way to the server |
 //! | `answer`, `fields`, `framing` | an answer's head, and where its body ends |
 //! | `body`, `chunks` | an answer's body |
@@ -18,6 +19,7 @@ mod request;
 mod send;
 #[cfg(test)]
 mod tests;
+mod two;
 
 use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
@@ -30,6 +32,8 @@ use sekisho_api::{BoxStream, Deadline};
 pub(crate) use self::buffers::Buffers;
 use self::line::Line;
 pub(crate) use self::send::Outgoing;
+pub(crate) use self::two::{Connection, Place};
+use self::two::Stream;
 pub(super) use super::chunks::Malformed;
 use crate::conn::{Conn, UploadFault};
 
@@ -38,6 +42,8 @@ use crate::conn::{Conn, UploadFault};
 pub(crate) enum Upstream {
     /// A connection of HTTP/1.1, for one request after the other.
     One(Line),
+    /// One request over a connection of HTTP/2.
+    Two(Stream),
 }
 
 /// Why a request got no answer.
@@ -56,6 +62,8 @@ pub(crate) enum Broken {
     Expired(Deadline),
     /// The request's own body failed.
     Upload(UploadFault),
+    /// The server has no way to change the protocol to the one that was asked for. Nothing was sent.
+    Unchangeable,
 }
 
 /// An answer's body will never be complete.
@@ -68,10 +76,16 @@ impl Upstream {
         Box::new(Self::One(Line::new(stream, max_head, shareable)))
     }
 
+    /// A request over HTTP/2.
+    pub(crate) fn at(place: Place) -> Box<Self> {
+        Box::new(Self::Two(Stream::new(place)))
+    }
+
     /// Whether requests of any client may go over it.
     pub(crate) fn shareable(&self) -> bool {
         match self {
             Self::One(line) => line.shareable(),
+            Self::Two(_) => false,
         }
     }
 
@@ -79,6 +93,7 @@ impl Upstream {
     pub(crate) fn idle(&mut self) -> bool {
         match self {
             Self::One(line) => line.idle(),
+            Self::Two(_) => false,
         }
     }
 
@@ -86,6 +101,7 @@ impl Upstream {
     pub(crate) fn rest(&mut self, buffers: &Buffers) -> bool {
         match self {
             Self::One(line) => line.rest(buffers),
+            Self::Two(_) => false,
         }
     }
 
@@ -93,6 +109,7 @@ impl Upstream {
     pub(super) fn switch(self, buffers: &Buffers) -> (BoxStream, BytesMut) {
         match self {
             Self::One(line) => line.switch(buffers),
+            Self::Two(stream) => (stream.switch(), BytesMut::new()),
         }
     }
 
@@ -100,6 +117,7 @@ impl Upstream {
     pub(crate) fn moved(&self) -> u64 {
         match self {
             Self::One(line) => line.moved(),
+            Self::Two(stream) => stream.moved(),
         }
     }
 
@@ -112,9 +130,11 @@ impl Upstream {
     ) -> impl Future<Output = Result<Response<()>, Broken>> + use<'u> {
         match self {
             Self::One(line) => line.begin(request),
+            Self::Two(stream) => stream.begin(request),
         }
         poll_fn(move |cx| match self {
             Self::One(line) => line.poll_answer(cx, conn),
+            Self::Two(stream) => stream.poll_answer(cx, conn),
         })
     }
 
@@ -122,6 +142,7 @@ impl Upstream {
     pub(crate) fn recall(&mut self) -> Option<Outgoing> {
         match self {
             Self::One(line) => line.recall(),
+            Self::Two(stream) => stream.recall(),
         }
     }
 
@@ -129,6 +150,7 @@ impl Upstream {
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::One(line) => line.length(),
+            Self::Two(stream) => stream.length(),
         }
     }
 
@@ -136,6 +158,8 @@ impl Upstream {
     pub(super) fn be_modest(&mut self, modest: bool) {
         match self {
             Self::One(line) => line.be_modest(modest),
+            // Its window is what bounds it.
+            Self::Two(_) => {}
         }
     }
 
@@ -143,6 +167,15 @@ impl Upstream {
     pub(super) fn over(&self) -> bool {
         match self {
             Self::One(line) => line.over(),
+            Self::Two(stream) => stream.over(),
+        }
+    }
+
+    /// Sends on of the request's body, while the client takes nothing of the answer's.
+    pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        match self {
+            Self::One(line) => line.poll_upload(cx),
+            Self::Two(stream) => stream.poll_upload(cx),
         }
     }
 
@@ -154,6 +187,7 @@ impl Upstream {
     ) -> Poll<Option<Result<Frame<Bytes>, Lost>>> {
         match self {
             Self::One(line) => line.poll_frame(cx, buffers),
+            Self::Two(stream) => stream.poll_frame(cx),
         }
     }
 }

@@ -83,7 +83,7 @@ fn write_field(bytes: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     bytes.extend_from_slice(b"\r\n");
 }
 
-const NO_TRAILERS: [&str; 18] = [
+pub(super) const NO_TRAILERS: [&str; 18] = [
     "authorization",
     "cache-control",
     "connection",

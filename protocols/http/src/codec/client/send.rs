@@ -5,19 +5,19 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use http::header::EXPECT;
-use http::{HeaderMap, HeaderName, Method, Version};
+use http::{HeaderMap, HeaderName, Method, Version, request};
 use http_body::{Body as _, Frame};
 use sekisho_api::BoxStream;
 use tokio::io::AsyncWrite as _;
 
 use super::answer::Asked;
 use super::buffers::Buffers;
-use super::request::{self, Framing};
-use crate::codec::Upload;
+use super::request::{Framing, declared, write_chunk_size, write_head, write_last_chunk};
+use crate::codec::{Piece, Upload};
 use crate::conn::UploadFault;
 
 /// A request on its way to a server. Its head is written once and kept until the answer comes, so that it can be sent
@@ -47,6 +47,8 @@ pub(crate) struct Outgoing {
     modern: bool,
     /// Whether it can be sent again although a server may have seen it.
     repeatable: bool,
+    /// The head as a message, where the version that it is said in is not known beforehand.
+    head: Option<Box<request::Parts>>,
 }
 
 /// Why no more of a request can be sent.
@@ -60,18 +62,22 @@ pub(super) enum Stopped {
 
 impl Outgoing {
     /// Prepares a request.
-    pub(crate) fn new(head: &http::request::Parts, mut body: Upload, buffers: &Buffers) -> Self {
+    pub(crate) fn new(head: &request::Parts, body: Upload, buffers: &Buffers) -> Self {
+        let mut ready = Self::unwritten(head, body, buffers.head());
+        write_head(&mut ready.bytes, head, ready.framing);
+        ready
+    }
+
+    fn unwritten(head: &request::Parts, mut body: Upload, bytes: Vec<u8>) -> Self {
         let framing = match body.length() {
             _ if body.is_empty() => Framing::Nothing,
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
         };
-        let mut bytes = buffers.head();
-        request::write_head(&mut bytes, head, framing);
         let idempotent = head.method.is_idempotent();
         let expects = framing != Framing::Nothing && head.headers.contains_key(EXPECT);
         let declared = match framing {
-            Framing::Chunked => request::declared(&head.headers),
+            Framing::Chunked => declared(&head.headers),
             _ => Box::default(),
         };
         Self {
@@ -94,7 +100,15 @@ impl Outgoing {
             },
             modern: head.version >= Version::HTTP_11,
             repeatable: idempotent && framing == Framing::Nothing,
+            head: None,
         }
+    }
+
+    /// Prepares a request of which it shows later which version it is said in.
+    pub(crate) fn open(head: request::Parts, body: Upload) -> Self {
+        let mut open = Self::unwritten(&head, body, Vec::new());
+        open.head = Some(Box::new(head));
+        open
     }
 
     /// Whether saying it twice has the effect of saying it once (RFC 9110, section 9.2.2).
@@ -105,6 +119,70 @@ impl Outgoing {
     /// The server may change to the protocol that the head names.
     pub(crate) fn upgrades(&mut self) {
         self.asked.upgrade = true;
+    }
+
+    /// Writes the head that HTTP/1.1 begins with, unless it stands there.
+    pub(super) fn lay_out(&mut self) {
+        if let Some(head) = &self.head
+            && self.bytes.is_empty()
+            && self.written == 0
+        {
+            write_head(&mut self.bytes, head, self.framing);
+        }
+    }
+
+    /// The head as a message, of a request that was prepared for more than one version.
+    pub(super) fn head(&self) -> Option<&request::Parts> {
+        self.head.as_deref()
+    }
+
+    /// How the body is framed; what of a known length is still to be read.
+    pub(super) fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// The trailers that may stand behind the body, where its client has to say so beforehand.
+    pub(super) fn declared(&self) -> Option<&[HeaderName]> {
+        let free = self.head.as_ref().is_some_and(|head| head.version == Version::HTTP_2);
+        (!free).then_some(&self.declared)
+    }
+
+    /// Whether there is no body.
+    pub(super) fn is_bodiless(&self) -> bool {
+        self.body.is_none()
+    }
+
+    /// Whether all of the body has been read from the client, and nothing comes behind it.
+    pub(super) fn is_taken(&self) -> bool {
+        self.body.as_ref().is_none_or(|body| body.is_end_stream())
+    }
+
+    /// A server may have seen it.
+    pub(super) fn seen(&mut self) {
+        self.written = self.written.max(1);
+    }
+
+    /// The next piece of the body, held to the length that was said.
+    pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, UploadFault>> {
+        let frame = match &mut self.body {
+            Some(body) if !body.is_end_stream() => ready!(Pin::new(body).poll_frame(cx)).transpose()?,
+            _ => None,
+        };
+        let piece = match frame.map(Frame::into_data) {
+            Some(Ok(data)) => {
+                if let Framing::Length(left) = &mut self.framing {
+                    *left = left.checked_sub(data.len() as u64).ok_or(UploadFault::Malformed)?;
+                }
+                return Poll::Ready(Ok(Piece::Data(data)));
+            }
+            Some(Err(frame)) => Piece::Trailers(frame.into_trailers().unwrap_or_default()),
+            None => Piece::End,
+        };
+        self.body = None;
+        Poll::Ready(match self.framing {
+            Framing::Length(1..) => Err(UploadFault::Left),
+            _ => Ok(piece),
+        })
     }
 
     /// What the reading of its answer depends on.
@@ -236,7 +314,7 @@ impl Outgoing {
                 *left = left.checked_sub(data.len() as u64).ok_or(UploadFault::Malformed)?;
             }
             Framing::Chunked => {
-                request::write_chunk_size(&mut self.bytes, data.len());
+                write_chunk_size(&mut self.bytes, data.len());
                 self.after = b"\r\n";
             }
         }
@@ -254,7 +332,7 @@ impl Outgoing {
             Framing::Length(1..) => return Err(UploadFault::Left),
             Framing::Chunked => {
                 let none = HeaderMap::new();
-                request::write_last_chunk(&mut self.bytes, trailers.unwrap_or(&none), &self.declared);
+                write_last_chunk(&mut self.bytes, trailers.unwrap_or(&none), &self.declared);
             }
             Framing::Length(0) | Framing::Nothing => {}
         }

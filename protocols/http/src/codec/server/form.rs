@@ -124,9 +124,14 @@ pub(super) fn write_end(out: &mut Vec<u8>, announced: &HeaderMap, trailers: Opti
     out.extend_from_slice(b"\r\n");
 }
 
+/// Whether a field may stand behind a body at all.
+pub(crate) fn may_stand_behind(name: &HeaderName) -> bool {
+    !NEVER.contains(&name.as_str())
+}
+
 /// Whether a field may stand behind a body whose head announced such fields.
-pub(crate) fn passes_behind(announced: &HeaderMap, name: &HeaderName) -> bool {
-    !NEVER.contains(&name.as_str()) && has_token(announced, &TRAILER, name.as_str().as_bytes())
+fn passes_behind(announced: &HeaderMap, name: &HeaderName) -> bool {
+    may_stand_behind(name) && has_token(announced, &TRAILER, name.as_str().as_bytes())
 }
 
 /// Writes the line before a chunk of this size.

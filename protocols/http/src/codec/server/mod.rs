@@ -29,7 +29,7 @@ use http::{Request, Response, StatusCode};
 use sekisho_api::{End, Local};
 
 pub(crate) use desk::Desk;
-pub(crate) use form::passes_behind;
+pub(crate) use form::may_stand_behind;
 use form::{SWITCHED, write_informational};
 use framing::Wants;
 use head::Refused;

@@ -6,11 +6,13 @@ pub(crate) mod frames;
 mod origin;
 mod rig;
 mod settings;
+mod two_origin;
 mod two;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use origin::{Origin, Reply, Seen};
 pub(crate) use rig::{Rig, Setup, test};
+pub(crate) use two_origin::TwoOrigin;
 pub(crate) use two::{get2, two};
 
 /// A socket as the contract's stream.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sekisho_api::settings::{Problems, Section};
 use sekisho_api::{
-    Facts, Handler, IdentityRules, Networks, Persist, Protocol as _, TlsFacts, VipContext, Worker,
+    Facts, Handler, IdentityRules, Networks, Persist, PoolContext, Protocol as _, TlsFacts, VipContext, Worker,
 };
 use sekisho_http::Http;
 use tokio::net::TcpListener;
@@ -32,6 +32,8 @@ pub(crate) fn test(body: impl Future<Output = ()>) {
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
     pub(crate) options: &'static str,
+    /// The table `[pool.pool.http]`, where there is one.
+    pub(crate) pool: &'static str,
     pub(crate) persist: Vec<Persist>,
     pub(crate) servers: Vec<SocketAddr>,
     pub(crate) tls: bool,
@@ -65,6 +67,13 @@ impl Rig {
         let options = table(setup.options);
         let mut section = Section::new(&options, 0..0, &problems);
         let identity = IdentityRules::default();
+        let pool = (!setup.pool.is_empty()).then(|| {
+            let table = table(setup.pool);
+            let mut section = Section::new(&table, 0..0, &problems);
+            let read = Http.configure_pool(&mut section, &PoolContext { name: "pool" });
+            section.finish();
+            read
+        });
         let vip = VipContext {
             name: "web",
             persist: &setup.persist,
@@ -72,7 +81,7 @@ impl Rig {
             tls: setup.tls,
             start_tls: false,
             pools: &["pool".into()],
-            pool_settings: &[],
+            pool_settings: &[pool.flatten()],
             trusted: &Networks::default(),
         };
         let handler = Http.configure(&mut section, &vip);

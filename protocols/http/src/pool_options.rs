@@ -1,0 +1,60 @@
+//! The keys of `[pool.NAME.http]`.
+
+use sekisho_api::settings::Section;
+use sekisho_api::{PoolSettings, VipContext};
+
+/// How a pool's servers are spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolOptions {
+    pub(crate) version: Spoken,
+    /// The most requests at once on one connection of HTTP/2; a server may allow fewer.
+    pub(crate) max_streams: u32,
+}
+
+/// The version that is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// HTTP/1.1.
+    One,
+    /// HTTP/2, or nothing.
+    Two,
+    /// What TLS agrees on; HTTP/1.1 without TLS.
+    Agreed,
+}
+
+impl PoolOptions {
+    /// Reads them; what is wrong is recorded in the section and replaced by the default.
+    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+        let words = [("1.1", Spoken::One), ("2", Spoken::Two), ("auto", Spoken::Agreed)];
+        Self {
+            version: section.word("version", &words).unwrap_or(Spoken::One),
+            max_streams: section.integer("max-streams", MAX_STREAMS, 1..=10_000) as u32,
+        }
+    }
+
+    /// Those of the pools that a VIP may route to, by their place.
+    pub(crate) fn of(vip: &VipContext<'_>) -> Box<[Self]> {
+        let of = |settings: &Option<PoolSettings>| {
+            settings.as_ref().and_then(|settings| settings.downcast_ref::<Self>()).copied().unwrap_or_default()
+        };
+        vip.pool_settings.iter().map(of).collect()
+    }
+
+    /// The application protocols that servers are offered.
+    pub(crate) const fn alpn(self) -> &'static [&'static str] {
+        match self.version {
+            Spoken::One => &[],
+            Spoken::Two => &["h2"],
+            Spoken::Agreed => &["h2", "http/1.1"],
+        }
+    }
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self { version: Spoken::One, max_streams: MAX_STREAMS as u32 }
+    }
+}
+
+/// As the gateway itself allows its clients, and what most servers allow.
+const MAX_STREAMS: u64 = 100;
