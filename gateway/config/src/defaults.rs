@@ -136,3 +136,21 @@ pub(crate) const FILE_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) const PEM_MAX: u64 = 4 * 1024 * 1024;
 /// Names stand in logs, addresses of the API and metrics labels.
 pub(crate) const NAME_MAX: usize = 64;
+
+/// As keepalived.
+pub(crate) const VRRP_PRIORITY: u64 = 100;
+/// 0 and 255 mean something else in RFC 9568.
+pub(crate) const VRRP_PRIORITIES: RangeInclusive<u64> = 1..=254;
+/// The virtual routers of RFC 9568.
+pub(crate) const VRRP_ROUTERS: RangeInclusive<u64> = 1..=255;
+/// A third of a second without an address is hardly noticed; RFC 9568's second makes it three and a half.
+pub(crate) const ADVERT_INTERVAL: Duration = Duration::from_millis(100);
+/// What the packet holds.
+pub(crate) const ADVERT_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_millis(40_950);
+/// As keepalived's.
+pub(crate) const PREEMPT_DELAYS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(1000);
+/// One advert has so many addresses at the most; twice that for two families.
+pub(crate) const VRRP_ADDRESSES: usize = 255;
+/// As long as the kernel's names of interfaces (IFNAMSIZ).
+pub(crate) const INTERFACE_NAME: usize = 15;

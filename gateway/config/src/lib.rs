@@ -35,7 +35,8 @@ mod source;
 pub use load::{Loaded, check, check_file, load, parse};
 pub use model::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Gateway, KEPT_SECRET, Limits,
-    LogFormat, Pool, ProbeSpec, ProxyVersion, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Vip,
+    LogFormat, Pool, ProbeSpec, ProxyVersion, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vip, Vrrp,
+    VrrpChecksum, VrrpMode,
 };
 pub use registry::Registry;
 pub use report::{Colour, Finding, Report, Severity};

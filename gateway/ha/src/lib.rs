@@ -6,3 +6,4 @@
 mod vrrp;
 
 pub use vrrp::packets as vrrp_oracle;
+pub use vrrp::{PeerStatus, State, TableStatus, Why, speak};

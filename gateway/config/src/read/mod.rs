@@ -7,6 +7,7 @@ mod files;
 mod gateway;
 mod pool;
 mod vip;
+mod vrrp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
     // Names first: a VIP may stand before its pool, and a pool with mistakes in it is still known by name.
     let pool_tables = named(&mut section, "pool", context);
     let vip_tables = named(&mut section, "vip", context);
+    let vrrp_tables = named(&mut section, "vrrp", context);
     section.finish();
 
     let mut pool_names: Vec<&str> = pool_tables.iter().map(|(name, _)| name.text).collect();
@@ -41,11 +43,13 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
         .into_iter()
         .map(|(name, section)| (name.clone(), vip::read(&name, section, &names, &gateway, context)))
         .collect();
+    let vip_names = vips.iter().map(|(name, _)| name.text).collect();
+    let vrrp = vrrp::read(vrrp_tables, &vrrp::Known { pools: &pool_names, vips: vip_names }, context);
     cross::check(&vips, &pools, &gateway, context);
 
     let pools = pools.into_iter().map(|(_, read)| read.pool.map(Arc::new)).collect::<Option<_>>()?;
     let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
-    Some(Config { gateway, vips, pools, domains })
+    Some(Config { gateway, vips, pools, domains, vrrp: vrrp? })
 }
 
 /// What VIPs refer to by name.

@@ -13,7 +13,7 @@ use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ProxyVersion,
-    ServerTls, Source, Timeouts, TlsMode, TlsVersion,
+    ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vrrp, VrrpChecksum, VrrpMode,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -235,4 +235,37 @@ fn every_method_is_read_with_its_settings() {
     ];
     assert_eq!(config.pools.iter().map(|pool| pool.spec.method).collect::<Vec<_>>(), expected);
     assert_eq!(config.vips[0].pools.len(), expected.len());
+}
+
+#[test]
+fn every_key_of_vrrp_reaches_the_model() {
+    let config = good("full", &Folder::new());
+    let address = |text: &str, prefix| (text.parse().unwrap(), prefix);
+    assert_eq!(
+        config.vrrp[0],
+        Vrrp {
+            name: "web".into(),
+            mode: VrrpMode::BuiltIn,
+            interface: "eth0".to_owned(),
+            router_id: 51,
+            priority: 200,
+            addresses: vec![address("192.0.2.10", 24), address("2001:db8::10", 64)],
+            advert_interval: Duration::from_millis(50),
+            preempt: false,
+            preempt_delay: seconds(20),
+            peers: ["192.0.2.3", "fe80::3"].map(|peer| peer.parse().unwrap()).into(),
+            ipv4_checksum: VrrpChecksum::Plain,
+            group: "site".into(),
+            track: Track {
+                interfaces: vec!["eth1".to_owned()],
+                pools: vec![("web".into(), Some(50))],
+                vips: vec!["web".into()],
+            },
+        }
+    );
+    let inside = &config.vrrp[1];
+    assert_eq!((inside.mode, &*inside.group), (VrrpMode::External, "inside"));
+    assert_eq!(inside.addresses, [address("10.0.0.1", 32)]);
+    assert_eq!(inside.track.pools, [("images".into(), None)]);
+    assert!(config.moves("192.0.2.10".parse().unwrap()) && !config.moves("192.0.2.11".parse().unwrap()));
 }

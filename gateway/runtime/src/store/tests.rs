@@ -200,7 +200,7 @@ fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
 }
 
 fn config(gateway: Gateway) -> Config {
-    Config { gateway, vips: Vec::new(), pools: Vec::new(), domains: Vec::new() }
+    Config { gateway, vips: Vec::new(), pools: Vec::new(), domains: Vec::new(), vrrp: Vec::new() }
 }
 
 /// What a secret makes: secrets themselves do not print or compare.

@@ -59,7 +59,9 @@ pub(crate) struct Message<'a> {
 pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: String,
-    /// Whether it is there, up and connected.
+    /// Whether it is there, or has just gone.
+    pub(crate) there: bool,
+    /// Whether it is up and connected.
     pub(crate) carries: bool,
     /// Its Ethernet address, if it has one.
     pub(crate) mac: Option<Mac>,
@@ -99,11 +101,16 @@ pub(crate) fn link(message: &Message<'_>) -> Option<Link> {
         return None;
     }
     let (head, rest) = message.body.split_first_chunk::<LINK_HEAD>()?;
-    let [_, _, _, _, i0, i1, i2, i3, f0, f1, f2, f3, ..] = *head;
+    let [family, _, _, _, i0, i1, i2, i3, f0, f1, f2, f3, ..] = *head;
+    if i32::from(family) != libc::AF_UNSPEC {
+        // A bridge tells of its ports in the same words: a port that leaves it is no link that goes.
+        return None;
+    }
     let flags = u32::from_ne_bytes([f0, f1, f2, f3]);
-    let carries = message.kind == NEW_LINK && flags & RUNNING == RUNNING && flags & LOWER_UP != 0;
-    let mut link =
-        Link { index: u32::from_ne_bytes([i0, i1, i2, i3]), name: String::new(), carries, mac: None };
+    let there = message.kind == NEW_LINK;
+    let carries = there && flags & RUNNING == RUNNING && flags & LOWER_UP != 0;
+    let index = u32::from_ne_bytes([i0, i1, i2, i3]);
+    let mut link = Link { index, name: String::new(), there, carries, mac: None };
     for (kind, value) in attributes(rest) {
         match kind {
             LINK_ADDRESS => link.mac = value.try_into().ok(),

@@ -26,7 +26,8 @@ mod tests;
 mod voice;
 mod words;
 
-pub(crate) use group::{Group, LINGER, Rules};
-pub(crate) use voice::{Heard, VoiceRules};
+use group::LINGER;
+pub(crate) use group::{Group, Rules};
+pub(crate) use voice::VoiceRules;
 pub(crate) use words::{Action, Event, Moment};
 pub use words::{State, Why};
