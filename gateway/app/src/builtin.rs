@@ -6,7 +6,7 @@ use sekisho_config::Registry;
 pub fn builtin() -> Registry {
     Registry::new()
         .with(sekisho_dns::Dns::new())
-        .with(sekisho_http::Http)
+        .with(sekisho_http::Http::new())
         .with(sekisho_imap::Imap)
         .with(sekisho_rdp::Rdp)
         .with(sekisho_tcp::Tcp)

@@ -24,6 +24,8 @@ pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forw
 pub(crate) struct Own {
     address: OnceCell<Option<HeaderValue>>,
     port: OnceCell<HeaderValue>,
+    /// In the order of the configuration.
+    pub(crate) tls: OnceCell<Box<[Option<HeaderValue>]>>,
 }
 
 /// Writes the forwarding fields of one request.

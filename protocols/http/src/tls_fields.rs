@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::header::TRAILER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sekisho_api::settings::{Problem, Section, Value};
 use sekisho_api::{Facts, TlsFacts};
@@ -83,25 +84,35 @@ impl TlsFields {
         }
     }
 
+    /// Whether a server may take a field of this name for one of these.
+    fn has(&self, name: &[u8]) -> bool {
+        self.0.iter().any(|(own, _)| same(own.as_str().as_bytes(), name))
+    }
+
     /// Removes the fields, and those that a server takes for them: many read `_` as `-`.
     fn remove(&self, headers: &mut HeaderMap) {
         for (name, _) in &self.0 {
             headers.remove(name);
         }
-        let disguised = |name: &&HeaderName| {
-            name.as_str().contains('_') && self.0.iter().any(|(own, _)| same(own.as_str(), name.as_str()))
-        };
+        let disguised =
+            |name: &&HeaderName| name.as_str().contains('_') && self.has(name.as_str().as_bytes());
         let disguised: SmallVec<[HeaderName; 2]> = headers.keys().filter(disguised).cloned().collect();
         for name in disguised {
             headers.remove(name);
+        }
+        // Trailers pass where they are announced, and a server may take them for fields.
+        let mut announced =
+            headers.get_all(TRAILER).iter().flat_map(|line| line.as_bytes().split(|&b| b == b','));
+        if announced.any(|name| self.has(name.trim_ascii())) {
+            headers.remove(TRAILER);
         }
     }
 }
 
 /// Whether two names are one to a server that reads `_` as `-`.
-fn same(one: &str, other: &str) -> bool {
-    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte };
-    one.len() == other.len() && one.bytes().map(plain).eq(other.bytes().map(plain))
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.len() == other.len() && one.iter().map(plain).eq(other.iter().map(plain))
 }
 
 impl Fact {

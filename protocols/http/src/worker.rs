@@ -19,6 +19,7 @@ use crate::encode::Slots;
 use crate::pool::Pool;
 use crate::protocol::Settings;
 use crate::proxy;
+use crate::trace::Ids;
 use crate::two;
 
 /// One worker's part of a VIP.
@@ -30,6 +31,8 @@ pub(crate) struct HttpWorker {
     pub(crate) buffers: Buffers,
     pub(crate) jar: Jar,
     pub(crate) desk: Desk,
+    /// Numbers for requests.
+    pub(crate) ids: Ids,
     /// Answers being compressed.
     pub(crate) slots: Slots,
     /// How long a server may take to answer, from the request's last byte.
@@ -46,9 +49,9 @@ impl HttpWorker {
         let response_timeout = options.response_timeout.or(core.response()).unwrap_or(RESPONSE_TIMEOUT);
         let (tick, every) = (options.tick(response_timeout), SWEEP.min(options.server_idle));
         let (buffers, desk, jar) = (Buffers::default(), Desk::default(), Jar::default());
-        let slots = Slots::default();
+        let (slots, ids) = (Slots::default(), Ids::default());
         let worker =
-            Rc::new(Self { core, settings, pool, buffers, jar, desk, slots, response_timeout, tick });
+            Rc::new(Self { core, settings, pool, buffers, jar, desk, ids, slots, response_timeout, tick });
         let weak = Rc::downgrade(&worker);
         worker.core.spawn(Box::pin(async move {
             while let Some(worker) = weak.upgrade() {

@@ -5,6 +5,7 @@ mod cookie;
 mod crowd;
 mod dns;
 mod http2;
+mod http_limits;
 mod load;
 mod mail;
 mod metrics;

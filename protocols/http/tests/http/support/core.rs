@@ -214,6 +214,10 @@ impl Core for FakeCore {
         let line = record.request.map_or("-".to_owned(), |r| {
             format!("{} {}{} {} {}", r.method, r.host, r.target, r.version, r.status)
         });
+        let marks = record.request.map(|r| r.marks).unwrap_or_default();
+        let marks = [("id", marks.request_id), ("trace", marks.trace_id), ("limit", marks.rate_limit)];
+        let marks: String =
+            marks.iter().filter_map(|(name, mark)| Some(format!(" {name}={}", (*mark)?))).collect();
         let server = record.server.map_or("-", |s| s.name());
         let why = record.why.map_or("-", Why::name);
         self.records.borrow_mut().push(format!(
@@ -222,7 +226,7 @@ impl Core for FakeCore {
             record.sent,
             record.attempts,
             record.end.name()
-        ));
+        ) + &marks);
     }
 
     fn count(&self, _: u64, _: u64, _: End) {}

@@ -70,7 +70,7 @@ impl Rig {
         let pool = (!setup.pool.is_empty()).then(|| {
             let table = table(setup.pool);
             let mut section = Section::new(&table, 0..0, &problems);
-            let read = Http.configure_pool(&mut section, &PoolContext { name: "pool" });
+            let read = Http::new().configure_pool(&mut section, &PoolContext { name: "pool" });
             section.finish();
             read
         });
@@ -84,7 +84,7 @@ impl Rig {
             pool_settings: &[pool.flatten()],
             trusted: &Networks::default(),
         };
-        let handler = Http.configure(&mut section, &vip);
+        let handler = Http::new().configure(&mut section, &vip);
         section.finish();
         assert!(problems.is_empty(), "{:?}", problems.into_vec());
         let Some(Handler::Service(service)) = handler else { panic!("HTTP is a service") };

@@ -1,0 +1,130 @@
+//! Numbers that a request is found by, and what its server is told of the client's TLS.
+
+use super::support::{Origin, Rig, Setup, test};
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}
+
+#[test]
+fn number_is_made_told_to_both_sides_and_logged() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new(
+            "request-id = \"make\"\nrequest-id-echo = true\nrules = [{ path = \"/gone\", answer = 410 }]",
+            &[&origin],
+        )
+        .await;
+        let mut client = rig.client().await;
+        let spoof = "X-Request-Id: spoofed\r\nConnection: x-request-id\r\n";
+        let answers = [
+            client.get("/", spoof).await,
+            client.get("/", "").await,
+            client.get("/gone", "").await,
+            rig.client().await.ask("GET / HTTP/1.1\r\nHost: a b\r\n\r\n").await,
+        ];
+        let told: Vec<&str> = answers.iter().map(|answer| answer.header("x-request-id")[0]).collect();
+        assert!(told.iter().all(|id| is_uuid(id)), "{told:?}");
+        assert_ne!(told[0], told[1]);
+        assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200, 200, 410, 400]);
+        let seen = origin.seen();
+        assert_eq!(
+            (seen[0].header("x-request-id"), seen[1].header("x-request-id")),
+            (vec![told[0]], vec![told[1]])
+        );
+        let records = rig.booked(4).await;
+        for (record, id) in records.iter().zip(told) {
+            assert!(record.ends_with(&format!(" id={id}")), "{record}");
+        }
+    });
+}
+
+#[test]
+fn number_of_a_trusted_proxy_is_kept_in_the_field_that_was_named() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new(
+            "request-id = \"make\"\nrequest-id-header = \"X-Correlation\"\ntrusted-networks = [\"127.0.0.0/8\"]",
+            &[&origin],
+        )
+        .await;
+        let answer = rig.client().await.get("/", "X-Correlation: abc/1\r\nX-Request-Id: own\r\n").await;
+        assert!(answer.header("x-correlation").is_empty(), "the client is told only where it is to know");
+        let seen = &origin.seen()[0];
+        assert_eq!((seen.header("x-correlation"), seen.header("x-request-id")), (vec!["abc/1"], vec!["own"]));
+    });
+}
+
+#[test]
+fn trace_goes_on_or_begins_and_is_logged() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("trace-context = \"start\"\ntrace-sample = \"0%\"", &[&origin]).await;
+        let mut client = rig.client().await;
+        let nominated = format!("traceparent: {PARENT}\r\ntracestate: a=1\r\nConnection: traceparent\r\n");
+        client.get("/", &nominated).await;
+        client.get("/", "traceparent: 00-nonsense\r\ntracestate: a=1\r\n").await;
+        let seen = origin.seen();
+        assert_eq!(
+            (seen[0].header("traceparent"), seen[0].header("tracestate")),
+            (vec![PARENT], vec!["a=1"])
+        );
+        let made = seen[1].header("traceparent")[0];
+        assert!(made.len() == 55 && made.starts_with("00-") && made.ends_with("-00"), "{made}");
+        assert!(seen[1].header("tracestate").is_empty());
+        let records = rig.booked(2).await;
+        assert!(records[0].ends_with(&format!(" trace={}", &PARENT[3..35])), "{records:?}");
+        assert!(records[1].ends_with(&format!(" trace={}", &made[3..35])), "{records:?}");
+    });
+}
+
+#[test]
+fn without_any_of_it_fields_pass_as_they_came() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let answer = rig.client().await.get("/", "X-Request-Id: own\r\ntraceparent: nonsense\r\n").await;
+        assert!(answer.header("x-request-id").is_empty());
+        let seen = &origin.seen()[0];
+        assert_eq!(
+            (seen.header("x-request-id"), seen.header("traceparent")),
+            (vec!["own"], vec!["nonsense"])
+        );
+        assert!(rig.booked(1).await[0].ends_with(" done"));
+    });
+}
+
+#[test]
+fn facts_about_tls_are_the_gateways_alone_to_tell() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::with(Setup {
+            options: "tls-headers = { x-verify = \"verify\", x-subject = \"subject\" }",
+            servers: vec![origin.address],
+            tls: true,
+            ..Setup::default()
+        })
+        .await;
+        let mut client = rig.client().await;
+        let spoof =
+            "X-Subject: CN=admin\r\nx_subject: CN=admin\r\nX-Verify: SUCCESS\r\nConnection: x-verify\r\n";
+        client.get("/", spoof).await;
+        client
+            .ask(
+                "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum, x-subject\r\n\r\n\
+                 1\r\na\r\n0\r\nx-sum: 1\r\nx-subject: CN=admin\r\n\r\n",
+            )
+            .await;
+        let seen = origin.seen();
+        assert_eq!(seen.len(), 2);
+        for seen in &seen {
+            assert_eq!((seen.header("x-verify"), seen.header("x-subject")), (vec!["NONE"], vec![]));
+            assert!(
+                !seen.head.contains("admin") && !String::from_utf8_lossy(&seen.body).contains("admin"),
+                "{seen:?}"
+            );
+        }
+    });
+}
