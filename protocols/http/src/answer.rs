@@ -67,6 +67,9 @@ impl Answer {
     /// The server did not answer in time.
     pub(crate) const SLOW_SERVER: Self =
         Self::new(StatusCode::GATEWAY_TIMEOUT, SLOW_SERVER, End::Expired(Deadline::Response));
+    /// All the time that the request has is over.
+    pub(crate) const OVERDUE: Self =
+        Self::new(StatusCode::GATEWAY_TIMEOUT, SLOW_SERVER, End::Expired(Deadline::Total));
     /// No server could be connected in time.
     pub(crate) const CONNECT_TIMEOUT: Self =
         Self::new(StatusCode::GATEWAY_TIMEOUT, SLOW_SERVER, End::Unavailable(Unavailable::ConnectFailed));
@@ -107,7 +110,7 @@ impl Answer {
     /// Whether the connection can go on afterwards: what is wrong concerns the servers, not the client's bytes.
     fn keeps(&self) -> bool {
         matches!(self.end, End::Unavailable(_) | End::ServerLeft | End::Fault(Blame::Server, _))
-            || matches!(self.end, End::Expired(Deadline::Response))
+            || matches!(self.end, End::Expired(Deadline::Response | Deadline::Total))
             || matches!(self.end, End::Limited(RATE_LIMIT))
             || self.status.as_u16() == 401
     }

@@ -2,13 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sekisho_api::{BoxStream, Deadline, Facts, Rewound};
 
 use crate::codec::{Inbound, Upstream};
+use crate::deadlines::{Limits, Over};
 use crate::forward::Own;
 use crate::two::Nowhere;
 use crate::worker::HttpWorker;
@@ -38,6 +41,8 @@ pub(crate) struct Conn {
     /// Only the connection's end tells the client that the answer is complete.
     close_delimited: Cell<bool>,
     half_closed: Cell<Option<Instant>>,
+    /// What else the request under way is held to; mostly nothing.
+    limits: Cell<Option<Box<Limits>>>,
 }
 
 /// What a connection is doing.
@@ -117,6 +122,7 @@ impl Conn {
             asked: Cell::default(),
             close_delimited: Cell::default(),
             half_closed: Cell::default(),
+            limits: Cell::default(),
         }
     }
 
@@ -156,6 +162,7 @@ impl Conn {
     pub(crate) fn rest(&self) {
         self.own.take();
         self.kept.take();
+        self.limits.take();
         self.phase.set(Phase::Idle(self.now()));
     }
 
@@ -175,6 +182,36 @@ impl Conn {
         self.half_closed.set(None);
         self.expired.set(None);
         self.close_delimited(false);
+        self.limits.set(self.worker.settings.deadlines.begin(|| self.now()));
+    }
+
+    /// A server is tried that may take only so long to answer, because another one may be tried after it.
+    pub(crate) fn begin_try(&self, per_try: Option<Duration>) {
+        self.expired.set(None);
+        let mut limits = self.limits.take();
+        if per_try.is_some() || limits.is_some() {
+            limits.get_or_insert_default().set_per_try(per_try);
+        }
+        self.limits.set(limits);
+    }
+
+    /// The request may take as long as it likes from here on.
+    pub(crate) fn unlimit(&self) {
+        self.limits.take();
+    }
+
+    /// What `future` gives, unless the request's time is over before.
+    ///
+    /// # Errors
+    /// The deadline that passed.
+    pub(crate) fn in_time<T>(
+        &self,
+        mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>,
+    ) -> impl Future<Output = Result<T, Deadline>> {
+        poll_fn(move |cx| match self.expired.get() {
+            Some(deadline) => Poll::Ready(Err(deadline)),
+            None => future.as_mut().poll(cx).map(Ok),
+        })
     }
 
     /// A byte moved, on either side.
@@ -239,6 +276,15 @@ impl Conn {
         if self.stirred.replace(false) {
             self.moved.set(now);
         }
+        let (over, per_try) = self.look_at_limits(now);
+        match over {
+            Some(Over::Total) if self.phase.get() == Phase::Answering => return Due::Abort(Deadline::Total),
+            Some(Over::Total) => return self.expire(Deadline::Total),
+            Some(Over::Pace) => return self.expire(Deadline::Idle),
+            None => {}
+        }
+        let patience =
+            per_try.map_or(self.worker.response_timeout, |per_try| per_try.min(self.worker.response_timeout));
         match self.phase.get() {
             Phase::Idle(then) if since(then) >= options.keep_alive_timeout => Due::Abort(Deadline::Idle),
             Phase::Idle(then) if since(then) >= REST_AFTER.min(self.worker.tick) => Due::Rest,
@@ -249,9 +295,7 @@ impl Conn {
             }
             Phase::Head(Some(then)) if since(then) >= options.request_timeout => Due::Head,
             Phase::Head(_) => Due::Nothing,
-            Phase::Waiting
-                if self.upload().done && since(self.moved.get()) >= self.worker.response_timeout =>
-            {
+            Phase::Waiting if self.upload().done && since(self.moved.get()) >= patience => {
                 self.expire(Deadline::Response)
             }
             Phase::Waiting if !self.upload().done && since(self.moved.get()) >= options.body_timeout => {
@@ -267,6 +311,14 @@ impl Conn {
                 None => Due::Nothing,
             },
         }
+    }
+
+    /// Which limit is over, and how long this server may take to answer.
+    fn look_at_limits(&self, now: Instant) -> (Option<Over>, Option<Duration>) {
+        let Some(mut limits) = self.limits.take() else { return (None, None) };
+        let found = (limits.over(self.phase.get(), self.upload(), now), limits.per_try());
+        self.limits.set(Some(limits));
+        found
     }
 
     fn expire(&self, deadline: Deadline) -> Due {

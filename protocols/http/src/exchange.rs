@@ -190,6 +190,18 @@ impl Exchange {
         }
     }
 
+    /// The answer is not the client's: another server is asked. The connection serves the next request, if nothing of
+    /// the answer is to come.
+    pub(crate) fn discard(&mut self, mut upstream: Box<Upstream>) {
+        let now = self.conn.now();
+        self.observe(Observation::Moved(upstream.moved().saturating_sub(self.moved)), now);
+        let worker = &self.conn.worker;
+        let Some(lease) = &self.lease else { return };
+        if upstream.drain(&worker.buffers) && upstream.shareable() && upstream.rest(&worker.buffers) {
+            worker.pool.put(lease.server().id(), upstream, now);
+        }
+    }
+
     /// The answer broke off.
     pub(crate) fn cut(&mut self) {
         self.end = match self.conn.upload().fault {

@@ -54,6 +54,7 @@ pub(crate) fn relay(
     }
     exchange.echo(&mut head.headers);
     if switches {
+        conn.unlimit();
         return Response::from_parts(head, Download::tunnel(upstream, exchange));
     }
     if !conn.upload().done || worker.core.draining() {

@@ -19,6 +19,7 @@ use crate::encode::Slots;
 use crate::pool::Pool;
 use crate::protocol::Settings;
 use crate::proxy;
+use crate::retry::Budget;
 use crate::trace::Ids;
 use crate::two;
 
@@ -35,6 +36,8 @@ pub(crate) struct HttpWorker {
     pub(crate) ids: Ids,
     /// Answers being compressed.
     pub(crate) slots: Slots,
+    /// How many requests may be tried again.
+    pub(crate) budget: Budget,
     /// How long a server may take to answer, from the request's last byte.
     pub(crate) response_timeout: Duration,
     /// How often a busy connection looks at its deadlines.
@@ -47,11 +50,12 @@ impl HttpWorker {
         let options = &settings.options;
         let pool = Pool::new(options.server_idle_max, options.server_idle);
         let response_timeout = options.response_timeout.or(core.response()).unwrap_or(RESPONSE_TIMEOUT);
-        let (tick, every) = (options.tick(response_timeout), SWEEP.min(options.server_idle));
+        let shortest = settings.deadlines.shortest().into_iter().chain(settings.retry.per_try()).min();
+        let tick = options.tick(response_timeout).min(shortest.unwrap_or(Duration::MAX));
+        let every = SWEEP.min(options.server_idle);
         let (buffers, desk, jar) = (Buffers::default(), Desk::default(), Jar::default());
-        let (slots, ids) = (Slots::default(), Ids::default());
-        let worker =
-            Rc::new(Self { core, settings, pool, buffers, jar, desk, ids, slots, response_timeout, tick });
+        let (slots, ids, budget) = (Slots::default(), Ids::default(), Budget::default());
+        let worker = Rc::new(Self { core, settings, pool, buffers, jar, desk, ids, slots, budget, response_timeout, tick });
         let weak = Rc::downgrade(&worker);
         worker.core.spawn(Box::pin(async move {
             while let Some(worker) = weak.upgrade() {

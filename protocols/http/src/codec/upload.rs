@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::chunks::{Malformed, Piece};
 use crate::conn::{Conn, UploadFault};
+use crate::retry::{Recorder, Replay};
 use crate::two::Streamed;
 
 /// A request's body. Reading it is what asks the client for more, so that a slow server slows the client.
@@ -26,6 +27,16 @@ pub(crate) struct Upload {
     gate: Option<Gate>,
     /// Where the body comes from, if it is not what follows the head on the connection.
     streamed: Option<Box<Streamed>>,
+    kept: Option<Kept>,
+}
+
+/// A body for which there may be more than one try.
+#[derive(Debug)]
+enum Kept {
+    /// It is kept as it is read.
+    Recorded(Rc<Recorder>),
+    /// This is what was kept.
+    Replayed(Box<Replay>),
 }
 
 /// The request was given up and the connection with it: there is nobody to answer, or no way to.
@@ -44,12 +55,41 @@ impl Upload {
     /// The body of the request whose head the connection took last; none where it takes no heads.
     pub(crate) fn new(conn: Rc<Conn>) -> Self {
         let empty = conn.inbound.borrow().is_done();
-        Self { empty, most: most(&conn), conn, gate: None, streamed: None }
+        Self { empty, most: most(&conn), conn, gate: None, streamed: None, kept: None }
     }
 
     /// The body of a request that has a stream of its own.
     pub(crate) fn streamed(conn: Rc<Conn>, body: Streamed) -> Self {
-        Self { empty: body.is_done(), most: most(&conn), conn, gate: None, streamed: Some(Box::new(body)) }
+        Self {
+            empty: body.is_done(),
+            most: most(&conn),
+            conn,
+            gate: None,
+            streamed: Some(Box::new(body)),
+            kept: None,
+        }
+    }
+
+    /// None.
+    pub(crate) fn nothing(conn: Rc<Conn>) -> Self {
+        Self { empty: true, most: u64::MAX, conn, gate: None, streamed: None, kept: None }
+    }
+
+    /// A body that was read before, and is booked.
+    pub(crate) fn replayed(conn: Rc<Conn>, body: Replay) -> Self {
+        let kept = Some(Kept::Replayed(Box::new(body)));
+        Self { empty: false, kept, ..Self::nothing(conn) }
+    }
+
+    /// Keeps the body as it is read, unless it is announced to have more bytes than this.
+    pub(crate) fn record(&mut self, most: usize) -> Option<Rc<Recorder>> {
+        let length = self.length();
+        if most == 0 || length.is_some_and(|length| length > most as u64) {
+            return None;
+        }
+        let recorder = Recorder::new(most, length);
+        self.kept = Some(Kept::Recorded(recorder.clone()));
+        Some(recorder)
     }
 
     /// Whether there is nothing to send, so that the request can be sent again.
@@ -104,6 +144,15 @@ impl Upload {
         Poll::Ready(Some(Err(fault)))
     }
 
+    /// Keeps a piece, where the body is kept; `None` is its end.
+    fn keep(&self, frame: Option<&Frame<Bytes>>) {
+        let Some(Kept::Recorded(recorder)) = &self.kept else { return };
+        frame.and_then(Frame::data_ref).into_iter().for_each(|data| recorder.data(data));
+        if self.is_end_stream() {
+            recorder.end(frame.and_then(Frame::trailers_ref));
+        }
+    }
+
     /// Books a piece.
     fn took(&self, bytes: u64) -> Result<(), UploadFault> {
         self.conn.touch();
@@ -139,6 +188,9 @@ impl Body for Upload {
         if this.empty {
             return Poll::Ready(None);
         }
+        if let Some(Kept::Replayed(body)) = &mut this.kept {
+            return Poll::Ready(body.frame().map(Ok));
+        }
         let (frame, bytes) = match this.poll_piece(cx) {
             Poll::Ready(Ok(Piece::Data(data))) => {
                 let bytes = data.len() as u64;
@@ -146,6 +198,7 @@ impl Body for Upload {
             }
             Poll::Ready(Ok(Piece::Trailers(fields))) => (Frame::trailers(fields), 0),
             Poll::Ready(Ok(Piece::End)) => {
+                this.keep(None);
                 this.conn.update_upload(|upload| upload.done = true);
                 return Poll::Ready(None);
             }
@@ -155,6 +208,7 @@ impl Body for Upload {
                 return Poll::Pending;
             }
         };
+        this.keep(Some(&frame));
         match this.took(bytes) {
             Ok(()) => Poll::Ready(Some(Ok(frame))),
             Err(fault) => this.fault(fault),
@@ -163,9 +217,10 @@ impl Body for Upload {
 
     fn is_end_stream(&self) -> bool {
         self.empty
-            || match &self.streamed {
-                Some(streamed) => streamed.is_done(),
-                None => self.conn.inbound.borrow().is_done(),
+            || match (&self.kept, &self.streamed) {
+                (Some(Kept::Replayed(body)), _) => body.is_done(),
+                (_, Some(streamed)) => streamed.is_done(),
+                _ => self.conn.inbound.borrow().is_done(),
             }
     }
 
@@ -173,9 +228,10 @@ impl Body for Upload {
         if self.empty {
             return SizeHint::with_exact(0);
         }
-        let left = match &self.streamed {
-            Some(streamed) => streamed.remaining(),
-            None => self.conn.inbound.borrow().remaining(),
+        let left = match (&self.kept, &self.streamed) {
+            (Some(Kept::Replayed(body)), _) => body.remaining(),
+            (_, Some(streamed)) => streamed.remaining(),
+            _ => self.conn.inbound.borrow().remaining(),
         };
         left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }

@@ -1,7 +1,9 @@
 //! From one server to the next, until one answers.
 
+use std::pin::pin;
+
 use http::Response;
-use sekisho_api::{Deadline, Failure, Unavailable};
+use sekisho_api::{Deadline, Failure, Lease, Route, Unavailable};
 
 use super::Asked;
 use super::reach::{Reached, reach};
@@ -9,6 +11,7 @@ use crate::answer::Answer;
 use crate::codec::{Broken, Outgoing, Upstream};
 use crate::conn::{Phase, UploadFault};
 use crate::exchange::Exchange;
+use crate::retry::{Again, Cause};
 
 /// Why there is no answer of a server.
 pub(super) enum Failed {
@@ -23,61 +26,105 @@ pub(super) enum Failed {
 /// # Errors
 /// Why there is none.
 pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upstream>), Failed> {
-    let Asked { exchange, route, request, .. } = asked;
+    let Asked { exchange, route, request, again, .. } = asked;
     let conn = exchange.conn().clone();
-    let core = &conn.worker.core;
+    let (core, retry) = (&conn.worker.core, &conn.worker.settings.retry);
+    let most = retry.attempts().unwrap_or_else(|| core.attempts());
     let mut last = None;
     let mut fresh = false;
+    // A server is chosen already.
+    let mut chosen = false;
     loop {
         conn.set_phase(Phase::Choosing);
-        let lease = match core.choose(route, &conn.facts) {
-            Err(Unavailable::Full) => core.queue(route, &conn.facts).await,
-            chosen => chosen,
-        };
-        match lease {
-            Ok(lease) => exchange.attempt(lease),
-            Err(why) => return Err(Failed::Told(unavailable(why, last))),
+        if !chosen {
+            let lease = match core.choose(route, &conn.facts) {
+                Err(Unavailable::Full) => match conn.in_time(core.queue(route, &conn.facts).as_mut()).await {
+                    Ok(waited) => waited,
+                    Err(_) => return Err(Failed::Told(Answer::OVERDUE)),
+                },
+                chosen => chosen,
+            };
+            match lease {
+                Ok(lease) => exchange.attempt(lease),
+                Err(why) => return Err(Failed::Told(unavailable(why, last))),
+            }
         }
         let Some(lease) = exchange.lease() else { return Err(Failed::Gone) };
         let idempotent = request.as_ref().is_some_and(Outgoing::is_idempotent);
-        let Reached { mut upstream, reused, since } = match reach(&conn, lease, route.pool, idempotent, fresh).await {
-            Ok(reached) => reached,
-            Err(failure) => {
+        let reached = conn.in_time(pin!(reach(&conn, lease, route.pool, idempotent, fresh))).await;
+        let Reached { mut upstream, reused, since } = match reached {
+            Ok(Ok(reached)) => reached,
+            Err(_) => return Err(Failed::Told(Answer::OVERDUE)),
+            Ok(Err(failure)) => {
                 last = Some(failure);
-                if exchange.attempts() >= core.attempts() {
+                if exchange.attempts() >= most {
                     return Err(Failed::Told(unavailable(Unavailable::ConnectFailed, last)));
                 }
+                retry.replaced();
                 route.exclude.push(lease.server().id());
+                chosen = false;
                 continue;
             }
         };
         conn.set_phase(Phase::Waiting);
         conn.touch();
+        let again = again.as_deref().filter(|_| exchange.attempts() < most);
+        if again.is_some() || exchange.attempts() > 1 {
+            conn.begin_try(again.and_then(|_| retry.per_try()));
+        }
         let moved = upstream.moved();
         let Some(outgoing) = request.take() else { return Err(Failed::Gone) };
-        match upstream.send(outgoing, &conn).await {
+        let broken = match upstream.send(outgoing, &conn).await {
             Ok(head) => {
                 exchange.answered(head.status(), since, moved);
-                return Ok((head, upstream));
+                let cause = Cause::Status(head.status());
+                let Some((outgoing, lease)) = again.and_then(|again| other(again, cause, exchange, route))
+                else {
+                    return Ok((head, upstream));
+                };
+                exchange.discard(upstream);
+                exchange.attempt(lease);
+                (*request, chosen, fresh) = (Some(outgoing), true, false);
+                continue;
             }
+            Err(broken) => broken,
+        };
+        match broken {
             // The connection died of old age, which says nothing about its server: the same one may be tried again,
             // on a new connection. What the server may have seen is not repeated unless it can be said twice.
-            Err(Broken::Unsent | Broken::Silent) if reused => *request = upstream.recall(),
+            Broken::Unsent | Broken::Silent if reused => {
+                *request = upstream.recall().or_else(|| {
+                    let again = again.filter(|_| retry.is_on(Cause::EmptyAnswer))?;
+                    again.request(route.pool, &conn)
+                });
+            }
             // A server that accepts and hangs up is as good as one that refuses.
-            Err(Broken::Unsent) if exchange.attempts() < core.attempts() => {
+            Broken::Unsent if exchange.attempts() < most => {
                 last = Some(Failure::Reset);
                 exchange.failed(Failure::Reset);
                 route.exclude.extend(exchange.lease().map(|lease| lease.server().id()));
                 *request = upstream.recall();
             }
-            Err(broken) => return Err(give_up(exchange, &broken)),
+            _ => {}
         }
         if request.is_none() {
-            return Err(give_up(exchange, &Broken::Silent));
+            let cause = Cause::of(&broken);
+            let failed = give_up(exchange, &broken);
+            let other = again.zip(cause).and_then(|(again, cause)| other(again, cause, exchange, route));
+            let Some((outgoing, lease)) = other else { return Err(failed) };
+            exchange.attempt(lease);
+            (*request, chosen, fresh) = (Some(outgoing), true, false);
+            continue;
         }
-        fresh = true;
+        (chosen, fresh) = (false, true);
         exchange.release();
     }
+}
+
+/// The request once more and another server for it, if what went wrong with this one is worth that.
+fn other(again: &Again, cause: Cause, exchange: &Exchange, route: &mut Route) -> Option<(Outgoing, Lease)> {
+    let lease = exchange.lease()?;
+    again.elsewhere(cause, &**lease.server(), route, exchange.conn())
 }
 
 /// The request was sent, or part of it, and there will be no answer.
@@ -90,6 +137,11 @@ fn give_up(exchange: &Exchange, broken: &Broken) -> Failed {
         Broken::Upload(UploadFault::TooLarge) => return Failed::Told(Answer::TOO_LARGE),
         Broken::Upload(UploadFault::Left) => return Failed::Gone,
         Broken::Expired(Deadline::Idle) => return Failed::Told(Answer::STALLED_UPLOAD),
+        // Whose fault that is shows only where the client has said all.
+        Broken::Expired(Deadline::Total) if !exchange.conn().upload().done => {
+            return Failed::Told(Answer::OVERDUE);
+        }
+        Broken::Expired(Deadline::Total) => (Failure::ResponseTimeout, Answer::OVERDUE),
         Broken::Expired(_) => (Failure::ResponseTimeout, Answer::SLOW_SERVER),
         Broken::Malformed => (Failure::Malformed, Answer::MALFORMED),
         Broken::Unsent | Broken::Silent | Broken::Cut => (Failure::Reset, Answer::SERVER_LEFT),

@@ -28,6 +28,7 @@ use crate::grpc;
 use crate::pool_options::Spoken;
 use crate::rates::TooMany;
 use crate::response;
+use crate::retry::Again;
 
 /// Serves one request. What can be done at once is done before the future is made, which is small: the codec moves it.
 ///
@@ -62,6 +63,8 @@ struct Asked {
     rule: Option<usize>,
     /// `None` while a server has it.
     request: Option<Outgoing>,
+    /// `None`: what a server may have seen of it is said to no other.
+    again: Option<Box<Again>>,
     /// Whether the client understands chunks (RFC 9112, section 7.1).
     chunks: bool,
     /// How the answer may be compressed.
@@ -77,14 +80,9 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
     match admit(&mut head, &mut body, &conn, &mut exchange) {
         Ok(Admitted { route, rule, upgrade, wish }) => {
             exchange.met(rule);
-            let mut request = match conn.worker.settings.pool(route.pool).version {
-                Spoken::One => Outgoing::new(&head, body, &conn.worker.buffers),
-                Spoken::Two | Spoken::Agreed => Outgoing::open(head, body),
-            };
-            if upgrade {
-                request.upgrades();
-            }
-            Ok(Box::new(Asked { exchange, route, rule, request: Some(request), chunks, wish }))
+            let again = Again::keep(&head, &mut body, upgrade, &conn);
+            let request = Some(outgoing(head, body, upgrade, route.pool, &conn));
+            Ok(Box::new(Asked { exchange, route, rule, request, again, chunks, wish }))
         }
         Err(Refusal::Answer(answer)) => Err(Box::new(refuse(exchange, answer))),
         Err(Refusal::TooMany(TooMany { status, after })) => {
@@ -97,6 +95,18 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
             Err(Box::new(answered(exchange, *answer)))
         }
     }
+}
+
+/// A request as the servers of the pool of this place are told it.
+pub(crate) fn outgoing(head: request::Parts, body: Upload, upgrade: bool, pool: usize, conn: &Conn) -> Outgoing {
+    let mut request = match conn.worker.settings.pool(pool).version {
+        Spoken::One => Outgoing::new(&head, body, &conn.worker.buffers),
+        Spoken::Two | Spoken::Agreed => Outgoing::open(head, body),
+    };
+    if upgrade {
+        request.upgrades();
+    }
+    request
 }
 
 /// A rule's answer.

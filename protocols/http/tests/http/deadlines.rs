@@ -120,3 +120,94 @@ fn answer_that_stalls_is_cut_visibly_and_one_that_drips_survives() {
         assert_eq!(rig.leases(), 0);
     });
 }
+
+#[test]
+fn request_that_takes_too_long_in_all_is_answered_504_or_cut() {
+    test(async {
+        let origin = Origin::new(|seen| match seen.line().contains("/drip") {
+            true => Reply::Pieces(
+                [b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n".to_vec()]
+                    .into_iter()
+                    .chain((0..4000).map(|_| b"x".to_vec()))
+                    .collect(),
+            ),
+            false => Reply::Silence,
+        })
+        .await;
+        let rig = Rig::new("total-timeout = \"80ms\"", &[&origin]).await;
+        let answer = rig.client().await.get("/silent", "").await;
+        assert_eq!(answer.status, 504);
+        assert!(rig.booked(1).await[0].ends_with("total-timeout"), "{:?}", rig.records());
+        let answer = rig.client().await.get("/drip", "").await;
+        assert_eq!((answer.status, answer.complete), (200, false));
+        rig.quiet().await;
+        // The client that keeps the server waiting is nobody else's fault.
+        let before = rig.core.servers[0].failures().len();
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
+        assert_eq!(client.answer("POST").await.status, 504);
+        assert_eq!(rig.core.servers[0].failures().len(), before);
+        assert_eq!(rig.leases(), 0);
+    });
+}
+
+#[test]
+fn time_in_the_queue_counts_as_time_of_the_request() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("total-timeout = \"50ms\"", &[&origin]).await;
+        rig.core.full.set(true);
+        let mut client = rig.client().await;
+        assert_eq!(client.get("/", "").await.status, 504);
+        rig.core.full.set(false);
+        assert_eq!(client.get("/", "").await.text(), "a", "each request has a time of its own");
+        assert!(origin.seen().len() == 1 && rig.core.servers[0].failures().is_empty());
+    });
+}
+
+#[test]
+fn web_socket_outlives_the_time_of_a_request() {
+    test(async {
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        let origin = Origin::new(move |_| Reply::Pieces(vec![switch.into(), b"hello".to_vec()])).await;
+        let rig = Rig::new("total-timeout = \"30ms\"", &[&origin]).await;
+        let mut client = rig.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n").await;
+        assert_eq!(client.any_answer("GET").await.status, 101);
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        assert_eq!(rig.open.get(), 1);
+    });
+}
+
+#[test]
+fn dripped_upload_is_answered_408_and_a_steady_one_is_taken() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let options = "min-body-rate = \"2 KiB\"\nbody-grace = \"60ms\"";
+        let rig = Rig::new(options, &[&origin]).await;
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").await;
+        let (mut reader, mut writer) = client.stream.split();
+        let drip = async {
+            while tokio::io::AsyncWriteExt::write_all(&mut writer, b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let read = async {
+            let mut bytes = [0; 12];
+            tokio::io::AsyncReadExt::read_exact(&mut reader, &mut bytes).await.map(|_| bytes)
+        };
+        let answer = tokio::select! { () = drip => panic!("cut without a word"), answer = read => answer };
+        assert_eq!(&answer.unwrap(), b"HTTP/1.1 408");
+        assert!(rig.core.servers[0].failures().is_empty());
+        drop(client);
+
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n").await;
+        for _ in 0..40 {
+            client.send([b'x'; 1000]).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(client.answer("POST").await.text(), "a");
+    });
+}

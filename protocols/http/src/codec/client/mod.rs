@@ -22,7 +22,7 @@ mod tests;
 mod two;
 
 use std::future::{Future, poll_fn};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
@@ -179,6 +179,22 @@ impl Upstream {
         }
     }
 
+    /// Reads what is there of an answer that nobody wants, if that is not much. True: it was all of it.
+    pub(crate) fn drain(&mut self, buffers: &Buffers) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..DRAINED {
+            if self.over() {
+                return true;
+            }
+            match self.poll_frame(&mut cx, buffers) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(None) => return self.over(),
+                Poll::Pending | Poll::Ready(Some(Err(Lost))) => return false,
+            }
+        }
+        false
+    }
+
     /// The next frame of the answer's body; the rest of the request's body is sent meanwhile.
     pub(super) fn poll_frame(
         &mut self,
@@ -191,3 +207,6 @@ impl Upstream {
         }
     }
 }
+
+/// Pieces of an unwanted answer that are read for the sake of its connection.
+const DRAINED: usize = 16;

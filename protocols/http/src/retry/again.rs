@@ -1,0 +1,80 @@
+//! A request as it was, until its answer is there.
+
+use std::rc::Rc;
+
+use http::request::Parts;
+use sekisho_api::{Lease, Route, Server};
+
+use super::{Cause, Recorder};
+use crate::codec::{Outgoing, Upload};
+use crate::conn::Conn;
+
+/// A request that may be tried again: it may be said twice, as far as is known when it comes.
+#[derive(Debug)]
+pub(crate) struct Again {
+    head: Parts,
+    upgrade: bool,
+    /// `None`: it has no body.
+    body: Option<Rc<Recorder>>,
+}
+
+impl Again {
+    /// Keeps what is needed of a request, if its VIP says so and it may be said twice.
+    pub(crate) fn keep(head: &Parts, body: &mut Upload, upgrade: bool, conn: &Conn) -> Option<Box<Self>> {
+        let plan = conn.worker.settings.retry.plan()?;
+        conn.worker.budget.earn(conn.now());
+        if !plan.admits(&head.method) {
+            return None;
+        }
+        let body = match body.is_empty() {
+            true => None,
+            false => Some(body.record(plan.replay)?),
+        };
+        Some(Box::new(Self { head: head.clone(), upgrade, body }))
+    }
+
+    /// The request once more; none if its body is not all there.
+    pub(crate) fn request(&self, pool: usize, conn: &Rc<Conn>) -> Option<Outgoing> {
+        let body = match &self.body {
+            None => Upload::nothing(conn.clone()),
+            Some(recorder) => Upload::replayed(conn.clone(), recorder.replay()?),
+        };
+        Some(crate::proxy::outgoing(self.head.clone(), body, self.upgrade, pool, conn))
+    }
+
+    /// The request, and another server for it, where this cause is worth another try and there may be one.
+    pub(crate) fn elsewhere(
+        &self,
+        cause: Cause,
+        failed: &dyn Server,
+        route: &mut Route,
+        conn: &Rc<Conn>,
+    ) -> Option<(Outgoing, Lease)> {
+        let worker = &conn.worker;
+        let (retry, now) = (&worker.settings.retry, conn.now());
+        let plan = retry.plan()?;
+        if !plan.is_on(cause) {
+            return None;
+        }
+        let request = self.request(route.pool, conn)?;
+        if !worker.budget.has(plan.allowance, now) {
+            retry.counts().denied(cause);
+            return None;
+        }
+        // It stays the client's own server: it is there, and what failed may be the request's own doing.
+        route.exclude.push(failed.id());
+        route.doubted.push(failed.id());
+        match worker.core.choose(route, &conn.facts) {
+            Ok(lease) => {
+                worker.budget.spend(now);
+                retry.counts().made(cause);
+                Some((request, lease))
+            }
+            Err(_) => {
+                route.exclude.pop();
+                route.doubted.pop();
+                None
+            }
+        }
+    }
+}
