@@ -72,9 +72,9 @@ fn http_1_and_http_2_share_one_limit() {
             let response = response.await.unwrap();
             let after = response.headers().get("retry-after").map(|after| after.to_str().unwrap().to_owned());
             statuses.push((response.status().as_u16(), after.is_some_and(|after| after != "5")));
-            statuses.extend(
-                (statuses.len() < 3).then_some((rig.client().await.get("/", "").await.status, false)),
-            );
+            if statuses.len() < 3 {
+                statuses.push((rig.client().await.get("/", "").await.status, false));
+            }
         }
         let (passed, refused) = statuses.split_at(4);
         assert!(passed.iter().all(|(status, _)| *status == 200), "{statuses:?}");
