@@ -14,6 +14,7 @@ mod deadlines;
 mod draining;
 mod error_pages;
 mod forwarding;
+mod further_tries;
 mod hop_by_hop;
 mod idle;
 mod interim;
