@@ -112,6 +112,8 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
             let failed = give_up(exchange, &broken);
             let other = again.zip(cause).and_then(|(again, cause)| other(again, cause, exchange, route));
             let Some((outgoing, lease)) = other else { return Err(failed) };
+            // What this server's time was is not the next one's.
+            conn.begin_try(None);
             exchange.attempt(lease);
             (*request, chosen, fresh) = (Some(outgoing), true, false);
             continue;

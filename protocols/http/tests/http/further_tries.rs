@@ -92,7 +92,7 @@ fn last_bad_answer_is_the_clients_where_no_other_server_is_left() {
         assert_eq!((answer.status, answer.text(), one.seen().len()), (503, "busy", 1));
         let other = bad(Reply::say("HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nother")).await;
         let third = Origin::named("third").await;
-        let rig = Rig::new(options, &[&one, &other, &third]).await;
+        let rig = Rig::new(options, &[&one, &third, &other]).await;
         let answer = rig.client().await.get("/", "").await;
         assert_eq!((answer.status, answer.text()), (500, "other"), "two servers, no more");
         assert!(third.seen().is_empty());
