@@ -48,13 +48,17 @@ fn files_of(key: &str, value: &mut Value) {
     let file = match key {
         "certificates" | "certificate" | "key" => "www.example.org.pem",
         "client-ca" | "ca" => "authority.pem",
+        "keys" => "keys.json",
         "secret-file" => "secret",
         "state-directory" => "state",
         "4xx" | "5xx" | "503" | "file" => "page.html",
         _ => "",
     };
     match value {
-        Value::String(path) if !file.is_empty() => file.clone_into(path),
+        // A key may be one that something is counted by.
+        Value::String(path) if !file.is_empty() && (key != "key" || path.contains('.')) => {
+            file.clone_into(path)
+        }
         Value::Table(table) => table.iter_mut().for_each(|(key, value)| files_of(key, value)),
         Value::Array(items) => items.iter_mut().for_each(|item| files_of(key, item)),
         _ => {}

@@ -22,6 +22,9 @@ const NAMED: &[&str] = &[
     "routes",
     "headers",
     "query",
+    "cookies",
+    "rate-limits",
+    "tls-headers",
     "split",
     "set-headers",
     "add-headers",
@@ -42,6 +45,8 @@ impl Files {
         authority.issue(&["www.example.org"], &folder);
         authority.write(&folder);
         std::fs::write(folder.join("secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        let keys = sekisho_tests::root().join("fixtures/jwt/keys.json");
+        std::fs::copy(keys, folder.join("keys.json")).unwrap();
         std::fs::write(folder.join("page.html"), "<p>{status}</p>\n").unwrap();
         Self(folder)
     }
