@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 37] = [
+const NEEDED: [Package; 40] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -76,6 +76,11 @@ const NEEDED: [Package; 37] = [
         program: "/usr/lib/python3/dist-packages/websockets/__init__.py",
         package: "python3-websockets",
     },
+    // A client that has them over HTTP/2.
+    Package { program: "/usr/lib/python3/dist-packages/h2/__init__.py", package: "python3-h2" },
+    // A browser, and what leads it.
+    Package { program: "chromium", package: "chromium" },
+    Package { program: "chromedriver", package: "chromium-driver" },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];

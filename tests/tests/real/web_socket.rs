@@ -48,3 +48,33 @@ fn librarys_clients_and_servers_understand_each_other_as_they_do_directly() {
     let home = clients(&script, "stay", &url, &sekisho);
     assert!(["ws1", "ws2"].contains(&&*home), "a client with its cookie met {home}");
 }
+
+#[test]
+fn frames_good_and_bad_meet_the_same_fate_as_directly_over_both_versions() {
+    let (host, folder) = ("127.0.4.94", Folder::new("web-socket-cases"));
+    let script = written(&folder);
+    program("/usr/lib/python3/dist-packages/h2/__init__.py");
+    let cases =
+        folder.write("web_socket_cases.py", include_str!("web_socket_cases.py")).display().to_string();
+    let _server = server(&script, "ws1", host, 7442);
+    let listen = format!("{host}:7441");
+    let configuration = format!(
+        "[vip.chat]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'chat'\n\
+         [pool.chat]\nservers = {{ ws1 = '{host}:7442' }}\n"
+    );
+    let sekisho = Sekisho::start("web-socket-cases", &configuration, &listen);
+    let outcomes = |version: &str, port: &str| {
+        let output = run(PYTHON, &[&cases, version, host, port]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}\n{}", sekisho.log());
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let directly = outcomes("one", "7442");
+    assert!(directly.len() > 500, "{} cases", directly.len());
+    for version in ["one", "two"] {
+        let through = outcomes(version, "7441");
+        let differ = directly.iter().zip(&through).filter(|(directly, through)| directly != through);
+        let differ: Vec<_> = differ.collect();
+        assert!(differ.is_empty() && directly.len() == through.len(), "over {version}: {differ:#?}");
+    }
+}
