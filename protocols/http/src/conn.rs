@@ -26,7 +26,7 @@ pub(crate) struct Conn {
     /// What was read from the client and not taken yet; between two requests nearly always nothing.
     pub(crate) inbound: RefCell<Inbound>,
     /// The forwarding fields' values; made at the first request, forgotten while idle.
-    pub(crate) own: RefCell<Option<Box<Own>>>,
+    pub(crate) own: RefCell<Option<Rc<Own>>>,
     /// A connection to the server of this id that was told of this client and serves no other.
     kept: RefCell<Option<(u64, Box<Upstream>)>>,
     phase: Cell<Phase>,

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 
+use crate::forward::Own;
+
 /// What the requests of one connection tell it.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -17,6 +19,8 @@ pub(super) struct Account {
     pub(super) answered: Cell<u64>,
     /// Requests that the client withdrew.
     pub(super) withdrawn: Cell<u64>,
+    /// What is written about the client in all of its requests.
+    pub(super) own: Rc<Own>,
     /// The client did not begin as it has to.
     pub(super) no_preface: Cell<bool>,
     /// Bytes that came.
@@ -34,6 +38,7 @@ impl Account {
             moved: Cell::new(now),
             answered: Cell::default(),
             withdrawn: Cell::default(),
+            own: Rc::default(),
             no_preface: Cell::default(),
             read: Cell::default(),
             carried: Cell::default(),

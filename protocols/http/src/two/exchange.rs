@@ -9,8 +9,7 @@ use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HeaderValue, SEC_WEBSOCKET_ACCEPT, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, SEC_WEBSOCKET_ACCEPT, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version, request, response};
 use http_body::Body as _;
@@ -40,6 +39,8 @@ pub(super) async fn exchange(
 ) {
     let conn = Rc::new(Conn::new(worker, Box::new(Nowhere), facts));
     conn.inbound.borrow_mut().keep_interim();
+    conn.own.replace(Some(running.account().own.clone()));
+    let mut tick = conn.worker.tick();
     let (mut head, body) = request.into_parts();
     let to_head = head.method == Method::HEAD;
     let bodiless = body.is_end_stream();
@@ -64,7 +65,6 @@ pub(super) async fn exchange(
                 key = Some(socket::ask(&mut head, random()));
             }
             let mut served = pin!(proxy::handle(conn.clone(), Request::from_parts(head, body)));
-            let mut tick = conn.worker.tick();
             let served = poll_fn(|cx| {
                 if respond.poll_reset(cx).is_ready() {
                     return Poll::Ready(Ended::Withdrawn);
@@ -101,9 +101,9 @@ pub(super) async fn exchange(
         }
         // What the server speaks is no WebSocket (RFC 6455, section 4.1).
         Download::Tunnel(tunnel) => {
-            answer(&conn, &running, respond, tunnel.refuse(Answer::MALFORMED), to_head).await;
+            answer(&conn, &running, respond, tunnel.refuse(Answer::MALFORMED), to_head, tick).await;
         }
-        body => answer(&conn, &running, respond, Response::from_parts(head, body), to_head).await,
+        body => answer(&conn, &running, respond, Response::from_parts(head, body), to_head, tick).await,
     }
     running.ended(conn.now());
 }
@@ -183,6 +183,7 @@ async fn answer(
     mut respond: SendResponse<Bytes>,
     response: Response<Download>,
     to_head: bool,
+    tick: Local<'static, ()>,
 ) {
     let (mut head, body) = response.into_parts();
     head.version = Version::HTTP_2;
@@ -190,16 +191,14 @@ async fn answer(
     if head.status == StatusCode::NO_CONTENT {
         head.headers.remove(CONTENT_LENGTH);
     }
-    if !head.headers.contains_key(DATE)
-        && let Ok(date) = HeaderValue::from_bytes(&conn.worker.desk.date(conn.now()))
-    {
-        head.headers.insert(DATE, date);
+    if !head.headers.contains_key(DATE) {
+        head.headers.insert(DATE, conn.worker.desk.date_value(conn.now()));
     }
     let empty = to_head || body.is_end_stream();
     let call = grpc::is_grpc(&head.headers);
     let Ok(stream) = respond.send_response(Response::from_parts(head, ()), empty) else { return };
     if !empty {
-        pump(conn, running, stream, body, call).await;
+        pump(conn, running, stream, body, call, tick).await;
     }
 }
 
@@ -210,8 +209,8 @@ async fn pump(
     mut stream: SendStream<Bytes>,
     mut body: Download,
     call: bool,
+    mut tick: Local<'static, ()>,
 ) {
-    let mut tick = conn.worker.tick();
     let mut waiting = Bytes::new();
     let mut over = false;
     poll_fn(|cx| {

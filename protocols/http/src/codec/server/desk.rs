@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use http::HeaderValue;
 use httpdate::HttpDate;
 
 /// Buffers and the date.
@@ -13,6 +14,8 @@ pub(crate) struct Desk {
     /// Where the next answer is put together.
     sheet: Cell<Vec<u8>>,
     date: Cell<Option<(Instant, [u8; DATE])>>,
+    /// The same as a field's value, of whose bytes all answers have a share.
+    date_value: RefCell<Option<([u8; DATE], HeaderValue)>>,
 }
 
 impl Desk {
@@ -46,11 +49,31 @@ impl Desk {
         self.date.set(Some((now + left, date)));
         date
     }
+
+    /// As [`Desk::date`], for where fields are no bytes yet.
+    pub(crate) fn date_value(&self, now: Instant) -> HeaderValue {
+        let date = self.date(now);
+        let mut known = self.date_value.borrow_mut();
+        match &*known {
+            Some((of, value)) if *of == date => value.clone(),
+            _ => {
+                // Digits, letters and spaces are always a value.
+                let value = HeaderValue::from_bytes(&date).unwrap_or_else(|_| HeaderValue::from_static(""));
+                *known = Some((date, value.clone()));
+                value
+            }
+        }
+    }
 }
 
 impl Default for Desk {
     fn default() -> Self {
-        Self { worktop: RefCell::new(vec![0; WORKTOP].into()), sheet: Cell::default(), date: Cell::default() }
+        Self {
+            worktop: RefCell::new(vec![0; WORKTOP].into()),
+            sheet: Cell::default(),
+            date: Cell::default(),
+            date_value: RefCell::default(),
+        }
     }
 }
 
@@ -77,5 +100,8 @@ mod tests {
         assert!(httpdate::parse_http_date(std::str::from_utf8(&first).unwrap()).is_ok());
         let until = desk.date.get().unwrap().0;
         assert!(until > now && until <= now + Duration::from_secs(1));
+        assert_eq!(desk.date_value(now).as_bytes(), desk.date(now));
+        let later = until + Duration::from_secs(1);
+        assert_eq!(desk.date_value(later).as_bytes(), desk.date(later));
     }
 }
