@@ -212,6 +212,34 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A share in whole percent within `range`, or `default`.
+    pub fn percent(&mut self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
+        self.optional_percent(key, range).unwrap_or(default)
+    }
+
+    /// A share in whole percent within `range`, written as `"20%"`, if the key is there.
+    pub fn optional_percent(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        if let Some(Node { span, value: Value::Integer(number) }) = self.node(key) {
+            let problem = Problem::new(span.clone(), format!("`{key}` has no unit"), "a number of what?");
+            self.problems.push(problem.help(format!("write a share: \"{number}%\"")));
+            return None;
+        }
+        let text = self.text(key)?;
+        let number = text.value.strip_suffix('%').and_then(|number| number.trim_end().parse::<u64>().ok());
+        let Some(number) = number else {
+            let problem =
+                Problem::new(text.span, format!("`{key}` is not a share"), "no whole number of percent");
+            self.problems.push(problem.help("write a number and %, such as \"20%\""));
+            return None;
+        };
+        if range.contains(&number) {
+            return Some(number);
+        }
+        let label = format!("allowed are {}% to {}%", range.start(), range.end());
+        self.problems.push(Problem::new(text.span, format!("`{key}` is out of range"), label));
+        None
+    }
+
     /// A number within `range`, whole or not, or `default`.
     pub fn number(&mut self, key: &'static str, default: f64, range: RangeInclusive<f64>) -> f64 {
         let Some(node) = self.node(key) else { return default };

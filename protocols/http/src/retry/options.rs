@@ -95,7 +95,7 @@ fn plan(mut section: Section<'_>) -> Plan {
         per_try: section.optional_duration("per-try-timeout", timeouts),
         replay: usize::try_from(section.size("replay-body", 0, 0..=REPLAY)).unwrap_or(0),
         allowance: Allowance {
-            share: section.integer("budget", BUDGET, 0..=100),
+            share: section.percent("budget", BUDGET, 0..=100),
             floor: section.integer("budget-floor", FLOOR, 0..=10_000),
         },
     };

@@ -238,7 +238,7 @@ fn budget_bounds_what_a_broken_pool_is_asked() {
             })
         };
         let (one, other) = (counted().await, counted().await);
-        let options = "retry = { on = [\"503\"], budget = 20, budget-floor = 1 }";
+        let options = "retry = { on = [\"503\"], budget = \"20%\", budget-floor = 1 }";
         let rig = Rig::new(options, &[&one, &other]).await;
         let mut client = rig.client().await;
         for _ in 0..200 {

@@ -1,7 +1,9 @@
 //! `probe`, `health` and `outlier`: how a server is found to be up.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sekisho_api::PoolSettings;
 use sekisho_api::settings::{Problem, Section};
 use sekisho_scheduler::{FlapSpec, HealthSpec, OutlierSpec, PassiveSpec};
 
@@ -10,7 +12,11 @@ use crate::defaults;
 use crate::model::ProbeSpec;
 
 /// The probe, if there is one, and how its results and those of traffic count.
-pub(super) fn read(pool: &mut Section<'_>, context: &Context<'_>) -> (Option<ProbeSpec>, HealthSpec) {
+pub(super) fn read(
+    pool: &mut Section<'_>,
+    settings: &BTreeMap<&'static str, PoolSettings>,
+    context: &Context<'_>,
+) -> (Option<ProbeSpec>, HealthSpec) {
     let (passive, flap) = rules(pool);
     let mut health = HealthSpec {
         active: pool.has("probe"),
@@ -24,11 +30,16 @@ pub(super) fn read(pool: &mut Section<'_>, context: &Context<'_>) -> (Option<Pro
         flap,
         outlier: outlier(pool),
     };
-    let probe = probe(pool, &mut health, context);
+    let probe = probe(pool, &mut health, settings, context);
     (probe, health)
 }
 
-fn probe(pool: &mut Section<'_>, health: &mut HealthSpec, context: &Context<'_>) -> Option<ProbeSpec> {
+fn probe(
+    pool: &mut Section<'_>,
+    health: &mut HealthSpec,
+    settings: &BTreeMap<&'static str, PoolSettings>,
+    context: &Context<'_>,
+) -> Option<ProbeSpec> {
     let (kind, mut section) = pool.kind("probe")?;
     health.interval = section.duration("interval", health.interval, INTERVALS);
     // A probe more frequent than the default's fast one is its own fast one.
@@ -55,7 +66,11 @@ fn probe(pool: &mut Section<'_>, health: &mut HealthSpec, context: &Context<'_>)
         return None;
     };
     let before = context.errors.len();
-    let probe = found.configure(&mut section);
+    let protocols = context.registry.protocols().iter();
+    let mut brings =
+        protocols.filter(|protocol| protocol.probes().iter().any(|kind| kind.name() == found.name()));
+    let own = brings.find_map(|protocol| settings.get(protocol.descriptor().name));
+    let probe = found.configure_for(&mut section, own);
     if probe.is_none() && context.errors.len() == before {
         let message = format!("probe `{}` cannot be used", found.name());
         context.error(Problem::new(section.span(), message, "it gave no reason"));
@@ -96,12 +111,12 @@ fn outlier(pool: &mut Section<'_>) -> Option<OutlierSpec> {
     let base = section.duration("base-ejection", defaults::EJECTION, defaults::EJECTIONS);
     let spec = OutlierSpec {
         consecutive: section.integer("consecutive", defaults::CONSECUTIVE, defaults::COUNTS) as u32,
-        failure_share: section.optional_integer("failure-share", defaults::SHARES).map(share),
+        failure_share: section.optional_percent("failure-share", defaults::SHARES).map(share),
         min_requests: section.integer("min-requests", defaults::MIN_REQUESTS, 1..=1_000_000) as u32,
         interval: section.duration("interval", defaults::OUTLIER_INTERVAL, defaults::EJECTIONS),
         base,
         longest: section.duration("max-ejection", base.max(defaults::EJECTION_MAX), defaults::EJECTIONS),
-        max_ejected: share(section.integer("max-ejected", defaults::MAX_EJECTED, defaults::SHARES)),
+        max_ejected: share(section.percent("max-ejected", defaults::MAX_EJECTED, defaults::SHARES)),
         said_so: section.flag("said-so", true),
     };
     if spec.longest < spec.base {
