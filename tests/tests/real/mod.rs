@@ -12,6 +12,7 @@ mod mail;
 mod metrics;
 mod proxy_protocol;
 mod rdp;
+mod smuggling;
 mod tls;
 mod web_socket;
 
