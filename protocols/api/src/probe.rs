@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::facts::TlsFacts;
+use crate::protocol::PoolSettings;
 use crate::settings::Section;
 
 /// A kind of probe, found by the name that `probe = { kind = "..." }` gives.
@@ -15,6 +16,17 @@ pub trait ProbeKind: fmt::Debug + Send + Sync {
 
     /// Reads the probe's own keys. What is wrong is recorded in the section; `None` if it cannot be used.
     fn configure(&self, options: &mut Section<'_>) -> Option<Arc<dyn Probe>>;
+
+    /// The same for a pool in which the protocol that brings this kind has settings of its own
+    /// ([`crate::Protocol::configure_pool`]): a probe speaks to servers as traffic does.
+    fn configure_for(
+        &self,
+        options: &mut Section<'_>,
+        pool: Option<&PoolSettings>,
+    ) -> Option<Arc<dyn Probe>> {
+        let _ = pool;
+        self.configure(options)
+    }
 }
 
 /// A configured probe of a pool; one value serves all its servers.

@@ -22,12 +22,17 @@ pub(crate) enum Spoken {
     Agreed,
 }
 
+impl Spoken {
+    /// How it is written.
+    pub(crate) const WORDS: [(&'static str, Self); 3] =
+        [("1.1", Self::One), ("2", Self::Two), ("auto", Self::Agreed)];
+}
+
 impl PoolOptions {
     /// Reads them; what is wrong is recorded in the section and replaced by the default.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        let words = [("1.1", Spoken::One), ("2", Spoken::Two), ("auto", Spoken::Agreed)];
         Self {
-            version: section.word("version", &words).unwrap_or(Spoken::One),
+            version: section.word("version", &Spoken::WORDS).unwrap_or(Spoken::One),
             max_streams: section.integer("max-streams", MAX_STREAMS, 1..=10_000) as u32,
         }
     }
@@ -35,7 +40,11 @@ impl PoolOptions {
     /// Those of the pools that a VIP may route to, by their place.
     pub(crate) fn of(vip: &VipContext<'_>) -> Box<[Self]> {
         let of = |settings: &Option<PoolSettings>| {
-            settings.as_ref().and_then(|settings| settings.downcast_ref::<Self>()).copied().unwrap_or_default()
+            settings
+                .as_ref()
+                .and_then(|settings| settings.downcast_ref::<Self>())
+                .copied()
+                .unwrap_or_default()
         };
         vip.pool_settings.iter().map(of).collect()
     }

@@ -16,7 +16,7 @@ use crate::methods::Methods;
 use crate::options::Options;
 use crate::pages::Pages;
 use crate::pool_options::PoolOptions;
-use crate::probe::HttpProbe;
+use crate::probe::{GrpcProbe, HttpProbe};
 use crate::rates::{Kept, Rates};
 use crate::retry::Retry;
 use crate::rules::Rules;
@@ -92,7 +92,7 @@ impl Protocol for Http {
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
-        vec![Arc::new(HttpProbe)]
+        vec![Arc::new(HttpProbe), Arc::new(GrpcProbe)]
     }
 }
 

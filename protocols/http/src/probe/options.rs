@@ -6,10 +6,12 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Method};
 use sekisho_api::bytes::Bytes;
 use sekisho_api::settings::{Problem, Section, Value};
-use sekisho_api::{Probe, ProbeKind, ProbeRun};
+use sekisho_api::{PoolSettings, Probe, ProbeKind, ProbeRun};
 
 use super::run::Run;
+use super::run_two::{Either, RunTwo, Wanted};
 use super::status::StatusRange;
+use crate::pool_options::{PoolOptions, Spoken};
 use crate::target::valid_host;
 
 /// The kind `http`.
@@ -23,9 +25,10 @@ struct Configured {
     path: String,
     /// The Host to ask for; none: the server's address.
     host: Option<String>,
-    /// Further fields, each a line with its CR LF.
-    fields: String,
+    /// Further fields.
+    fields: Vec<(String, String)>,
     expect: Arc<Expect>,
+    version: Spoken,
 }
 
 /// What a good answer looks like.
@@ -42,6 +45,16 @@ impl ProbeKind for HttpProbe {
     }
 
     fn configure(&self, options: &mut Section<'_>) -> Option<Arc<dyn Probe>> {
+        self.configure_for(options, None)
+    }
+
+    fn configure_for(
+        &self,
+        options: &mut Section<'_>,
+        pool: Option<&PoolSettings>,
+    ) -> Option<Arc<dyn Probe>> {
+        let pool = pool.and_then(|pool| pool.downcast_ref::<PoolOptions>()).copied().unwrap_or_default();
+        let version = options.word("version", &Spoken::WORDS).unwrap_or(pool.version);
         let method = options.parsed::<Method>("method", "an HTTP method");
         let path = options.text("path");
         if let Some(path) = &path
@@ -79,6 +92,7 @@ impl ProbeKind for HttpProbe {
             host: host.map(|found| found.value.to_owned()),
             fields: fields(options),
             expect: Arc::new(Expect { statuses: statuses(options), body }),
+            version,
         }))
     }
 }
@@ -105,8 +119,8 @@ fn statuses(options: &mut Section<'_>) -> Vec<StatusRange> {
     statuses
 }
 
-fn fields(options: &mut Section<'_>) -> String {
-    let mut fields = String::new();
+fn fields(options: &mut Section<'_>) -> Vec<(String, String)> {
+    let mut fields = Vec::new();
     let Some(section) = options.table("headers") else { return fields };
     for (name, span, node) in section.entries() {
         let Value::Text(value) = &node.value else {
@@ -131,9 +145,7 @@ fn fields(options: &mut Section<'_>) -> String {
                 "name or value is malformed",
             ));
         } else {
-            for part in [name, ": ", value, "\r\n"] {
-                fields.push_str(part);
-            }
+            fields.push((name.to_owned(), value.clone()));
         }
     }
     fields
@@ -142,10 +154,20 @@ fn fields(options: &mut Section<'_>) -> String {
 impl Probe for Configured {
     fn open(&self, _: &str, address: SocketAddr, _: u64) -> Box<dyn ProbeRun> {
         let host = self.host.clone().unwrap_or_else(|| address.to_string());
+        let lines: String = self.fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{} {} HTTP/1.1\r\nhost: {host}\r\nuser-agent: sekisho-probe\r\nconnection: close\r\n{}\r\n",
-            self.method, self.path, self.fields
+            "{} {} HTTP/1.1\r\nhost: {host}\r\nuser-agent: sekisho-probe\r\nconnection: close\r\n{lines}\r\n",
+            self.method, self.path
         );
-        Box::new(Run::new(Bytes::from(request), self.expect.clone()))
+        let one = Run::new(Bytes::from(request), self.expect.clone());
+        if self.version == Spoken::One {
+            return Box::new(one);
+        }
+        let pseudo = [(":method", self.method.as_str()), (":path", &*self.path), (":authority", &*host)];
+        let pseudo = pseudo.into_iter().chain([("user-agent", "sekisho-probe")]);
+        let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let own = self.fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        let two = RunTwo::new(pseudo.chain(own).collect(), b"", Wanted::Answer(self.expect.clone()));
+        Box::new(Either::new(self.version, one, two))
     }
 }

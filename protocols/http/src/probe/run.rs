@@ -28,11 +28,17 @@ impl Run {
         };
         let line = head.split(|&b| b == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let status = status_line(line)?;
-        if !self.expect.statuses.iter().any(|range| range.contains(status)) {
+        self.expect.verdict(status_line(line)?, body)
+    }
+}
+
+impl Expect {
+    /// The verdict on an answer with this status, of whose body this much is there; `None`: it depends on the rest.
+    pub(super) fn verdict(&self, status: u16, body: &[u8]) -> Option<ProbeStep> {
+        if !self.statuses.iter().any(|range| range.contains(status)) {
             return Some(ProbeStep::Down(format!("status {status}")));
         }
-        match &self.expect.body {
+        match &self.body {
             None => Some(ProbeStep::Up),
             Some(wanted)
                 if wanted.is_empty() || body.windows(wanted.len()).any(|window| window == wanted) =>

@@ -37,7 +37,10 @@ pub(super) async fn reach(
         // Connections that are asked to finish take no requests: what a second one dies of is no age.
         return Ok(Reached { upstream: Upstream::at(place), reused: !fresh, since: now });
     }
-    if options.version != Spoken::Two && !fresh && let Some(upstream) = take(conn, lease, idempotent, now) {
+    if options.version != Spoken::Two
+        && !fresh
+        && let Some(upstream) = take(conn, lease, idempotent, now)
+    {
         return Ok(Reached { upstream, reused: true, since: now });
     }
     if !one {
@@ -50,12 +53,7 @@ pub(super) async fn reach(
 }
 
 /// Reaches a server that may speak HTTP/2: only one of those who have to wait makes a connection, for all of them.
-async fn share(
-    conn: &Conn,
-    lease: &Lease,
-    options: PoolOptions,
-    fresh: bool,
-) -> Result<Reached, Failure> {
+async fn share(conn: &Conn, lease: &Lease, options: PoolOptions, fresh: bool) -> Result<Reached, Failure> {
     let (core, shared) = (&conn.worker.core, conn.worker.pool.shared());
     let (server, whose) = (lease.server(), whose(conn, lease));
     let maker = loop {

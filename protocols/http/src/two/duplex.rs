@@ -12,8 +12,9 @@ use sekisho_api::{Stream, TlsFacts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::account::Account;
 use crate::codec::Place;
+
+use super::account::Account;
 
 /// The client's end of a tunnel. The client may send more only for what has been read, and what it does not take is not
 /// taken from the server. END_STREAM is the end of one direction; a reset (RFC 8441, section 5) is the other's failure,
@@ -37,13 +38,6 @@ impl Duplex {
         Self { from, ahead: Bytes::new(), to, account: None, told: false, place: None }
     }
 
-    /// A server's end, which has a place on its connection for as long as it lives.
-    pub(crate) fn at(place: Place, from: RecvStream, to: SendStream<Bytes>) -> Self {
-        let mut end = Self::new(from, to);
-        end.place = Some(place);
-        end
-    }
-
     /// The bytes have a purpose that the connection is told of.
     pub(super) fn counted(mut self, account: Rc<Account>) -> Self {
         self.account = Some(account);
@@ -54,6 +48,13 @@ impl Duplex {
         if let Some(account) = &self.account {
             account.carried(bytes);
         }
+    }
+
+    /// A server's end, which has a place on its connection for as long as it lives.
+    pub(crate) fn at(place: Place, from: RecvStream, to: SendStream<Bytes>) -> Self {
+        let mut end = Self::new(from, to);
+        end.place = Some(place);
+        end
     }
 
     /// Waits until there is something to read; nothing is there at the client's end.

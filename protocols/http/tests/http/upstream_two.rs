@@ -44,7 +44,10 @@ fn request_is_one_of_http_2_and_its_answer_one_of_http_1_1() {
         assert_eq!(answer.header("transfer-encoding"), ["chunked"]);
         assert_eq!(answer.text(), "answerx-end: 9\r\n");
         let (_, seen) = origin.seen.borrow_mut().remove(0);
-        assert_eq!((seen.method().as_str(), seen.uri().to_string()), ("POST", "http://a.example:80/p?q=1".into()));
+        assert_eq!(
+            (seen.method().as_str(), seen.uri().to_string()),
+            ("POST", "http://a.example:80/p?q=1".into())
+        );
         for gone in ["host", "connection", "x-hop", "transfer-encoding", "content-length"] {
             assert!(!seen.headers().contains_key(gone), "{gone}");
         }
@@ -64,7 +67,8 @@ fn length_is_told_where_it_is_known_and_answers_without_body_have_none() {
                 _ => 200,
             };
             let head = Response::builder().status(status);
-            let head = if status == 204 { head } else { head.header("content-length", "5") }.body(()).unwrap();
+            let head =
+                if status == 204 { head } else { head.header("content-length", "5") }.body(()).unwrap();
             let bodiless = status != 200 || asked.head.method() == "HEAD";
             let mut way = asked.respond.send_response(head, bodiless).unwrap();
             if !bodiless {
@@ -207,7 +211,8 @@ fn connection_that_names_a_client_serves_that_client_alone() {
         for client in [0, 1, 0, 1] {
             assert_eq!(clients[client].get("/", "").await.text(), "a");
         }
-        let connections: Vec<usize> = origin.seen.borrow().iter().map(|(connection, _)| *connection).collect();
+        let connections: Vec<usize> =
+            origin.seen.borrow().iter().map(|(connection, _)| *connection).collect();
         assert_eq!(connections, [1, 2, 1, 2]);
     });
 }

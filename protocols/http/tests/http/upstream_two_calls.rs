@@ -109,7 +109,8 @@ fn status_in_an_answers_head_reaches_the_caller_as_it_is() {
     test(async {
         let origin = TwoOrigin::new(|mut asked| async move {
             let head = Response::builder().header("content-type", "application/grpc");
-            let head = head.header("grpc-status", "5").header("grpc-message", "not%20there").body(()).unwrap();
+            let head =
+                head.header("grpc-status", "5").header("grpc-message", "not%20there").body(()).unwrap();
             asked.respond.send_response(head, true).unwrap();
         })
         .await;
@@ -117,7 +118,10 @@ fn status_in_an_answers_head_reaches_the_caller_as_it_is() {
         let mut client = client(&rig).await;
         let (answer, _way) = call(&mut client);
         let answer = answer.await.unwrap();
-        assert_eq!((answer.status().as_u16(), &answer.headers()["grpc-status"]), (200, &"5".parse().unwrap()));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["grpc-status"]),
+            (200, &"5".parse().unwrap())
+        );
         assert_eq!(answer.headers()["grpc-message"], "not%20there");
         assert!(answer.body().is_end_stream());
     });
@@ -129,7 +133,10 @@ fn errors_of_the_gateways_own_are_ones_that_callers_understand() {
         let gone = Rig::with(Setup { pool: "version = \"2\"", ..Setup::default() }).await;
         let (answer, _way) = call(&mut client(&gone).await);
         let answer = answer.await.unwrap();
-        assert_eq!((answer.status().as_u16(), &answer.headers()["grpc-status"]), (200, &"14".parse().unwrap()));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["grpc-status"]),
+            (200, &"14".parse().unwrap())
+        );
         assert!(answer.body().is_end_stream());
 
         let silent = TwoOrigin::new(|asked| async move {

@@ -74,7 +74,8 @@ fn server_that_asks_to_finish_finishes_and_the_next_request_goes_elsewhere() {
         origin.parting.set(true);
         assert_eq!(clients[0].get("/", "").await.text(), "a");
         assert_eq!(clients[1].get("/", "").await.text(), "a");
-        let connections: Vec<usize> = origin.seen.borrow().iter().map(|(connection, _)| *connection).collect();
+        let connections: Vec<usize> =
+            origin.seen.borrow().iter().map(|(connection, _)| *connection).collect();
         assert_eq!(connections, [1, 1, 2]);
     });
 }

@@ -26,7 +26,9 @@ fn client_that_does_not_read_stops_its_server_and_no_other_client() {
                 let piece = Bytes::from(vec![b'x'; 64 * 1024]);
                 while count.get() < 1 << 30 {
                     way.reserve_capacity(piece.len());
-                    let Some(Ok(room)) = std::future::poll_fn(|cx| way.poll_capacity(cx)).await else { return };
+                    let Some(Ok(room)) = std::future::poll_fn(|cx| way.poll_capacity(cx)).await else {
+                        return;
+                    };
                     count.set(count.get() + room);
                     if way.send_data(piece.slice(..room), false).is_err() {
                         return;

@@ -37,7 +37,8 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
     let before = context.errors.len();
     let method = method::read(&mut section, context);
     let servers = server::read(&mut section, context);
-    let (probe, health) = health::read(&mut section, context);
+    let (settings, tables) = protocols::read(name, &mut section, context);
+    let (probe, health) = health::read(&mut section, &settings, context);
     let all_down = section.word("all-down", &[("refuse", AllDown::Refuse), ("use-all", AllDown::UseAll)]);
     let words = [("next", OnDown::Next), ("temporary", OnDown::Temporary), ("fail", OnDown::Fail)];
     let on_down = section.word("on-down", &words);
@@ -57,7 +58,6 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
         health,
         seed: section.integer("seed", defaults::SEED, 0..=i64::MAX as u64),
     };
-    let (settings, tables) = protocols::read(name, &mut section, context);
     protocols::offer(&mut tls, &settings, context);
     let text_header = (proxy_protocol == Some(ProxyVersion::V1)).then(|| section.place("proxy-protocol"));
     let start_tls = tls.as_ref().filter(|tls| tls.mode == TlsMode::StartTls).map(|_| section.place("tls"));

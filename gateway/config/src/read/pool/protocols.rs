@@ -16,9 +16,8 @@ pub(super) fn offer(
 ) {
     let Some(tls) = tls.as_mut().filter(|tls| tls.alpn.is_empty()) else { return };
     let registered = context.registry.protocols().iter();
-    let offers = registered.filter_map(|protocol| {
-        Some(protocol.server_alpn(settings.get(protocol.descriptor().name)?))
-    });
+    let offers = registered
+        .filter_map(|protocol| Some(protocol.server_alpn(settings.get(protocol.descriptor().name)?)));
     let offer = offers.into_iter().find(|offer| !offer.is_empty()).unwrap_or_default();
     tls.alpn = offer.iter().map(|&name| name.to_owned()).collect();
 }

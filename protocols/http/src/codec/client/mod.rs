@@ -32,8 +32,8 @@ use sekisho_api::{BoxStream, Deadline};
 pub(crate) use self::buffers::Buffers;
 use self::line::Line;
 pub(crate) use self::send::Outgoing;
-pub(crate) use self::two::{Connection, Place};
 use self::two::Stream;
+pub(crate) use self::two::{Connection, Place};
 pub(super) use super::chunks::Malformed;
 use crate::conn::{Conn, UploadFault};
 

@@ -24,7 +24,8 @@ pub(super) fn translate<B>(
     if let Some(length) = length {
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let bodiless = to_head || head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED;
+    let bodiless =
+        to_head || head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED;
     Ok((Response::from_parts(head, ()), if bodiless { Some(0) } else { length }, body))
 }
 

@@ -168,7 +168,11 @@ fn settings(most: u32, max_head: usize) -> Builder {
 
 /// How a server failed on whose connection nothing can be said.
 fn failure(error: &h2::Error) -> Failure {
-    if error.is_io() || error.reason() == Some(Reason::NO_ERROR) { Failure::Reset } else { Failure::Malformed }
+    if error.is_io() || error.reason() == Some(Reason::NO_ERROR) {
+        Failure::Reset
+    } else {
+        Failure::Malformed
+    }
 }
 
 /// Whether a header field belongs to a connection and has no place in HTTP/2 (RFC 9113, section 8.2.2).

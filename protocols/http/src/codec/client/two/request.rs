@@ -122,11 +122,9 @@ mod tests {
     #[test]
     fn length_is_the_framings() {
         let head = head("/", &[("host", "a"), ("content-length", "7")]);
-        for (framing, expected) in [
-            (Framing::Length(5), Some("5")),
-            (Framing::Chunked, None),
-            (Framing::Nothing, Some("0")),
-        ] {
+        for (framing, expected) in
+            [(Framing::Length(5), Some("5")), (Framing::Chunked, None), (Framing::Nothing, Some("0"))]
+        {
             let request = translate(&head, framing, false);
             assert_eq!(request.headers().get(CONTENT_LENGTH).map(|v| v.to_str().unwrap()), expected);
         }

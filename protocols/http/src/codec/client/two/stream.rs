@@ -16,9 +16,9 @@ use sekisho_api::{BoxStream, Deadline};
 
 use super::connection::Place;
 use super::{answer, request};
+use crate::codec::chunks::Piece;
 use crate::codec::client::line::{MOST_INTERIM, MOST_TOLD};
 use crate::codec::client::{Broken, Lost, Outgoing};
-use crate::codec::chunks::Piece;
 use crate::conn::{Conn, UploadFault};
 use crate::two::{Duplex, Nowhere};
 
@@ -277,14 +277,19 @@ impl Stream {
             return Ok(());
         }
         loop {
-            let (Some(sending), Some(request)) = (&mut self.sending, &mut self.request) else { return Ok(()) };
+            let (Some(sending), Some(request)) = (&mut self.sending, &mut self.request) else {
+                return Ok(());
+            };
             if !self.waiting.is_empty() {
                 sending.reserve_capacity(self.waiting.len().min(PIECE));
                 let room = match sending.capacity() {
                     0 => match sending.poll_capacity(cx) {
                         Poll::Pending => return Ok(()),
                         Poll::Ready(Some(Ok(room))) => room,
-                        Poll::Ready(_) => return Ok(self.give_up()),
+                        Poll::Ready(_) => {
+                            self.give_up();
+                            return Ok(());
+                        }
                     },
                     room => room,
                 };
@@ -292,7 +297,10 @@ impl Stream {
                 self.moved += part.len() as u64;
                 let end = self.last && self.waiting.is_empty();
                 match sending.send_data(part, end) {
-                    Err(_) => return Ok(self.give_up()),
+                    Err(_) => {
+                        self.give_up();
+                        return Ok(());
+                    }
                     Ok(()) if end => self.sending = None,
                     Ok(()) => {}
                 }
