@@ -111,12 +111,12 @@ fn outlier(pool: &mut Section<'_>) -> Option<OutlierSpec> {
     let base = section.duration("base-ejection", defaults::EJECTION, defaults::EJECTIONS);
     let spec = OutlierSpec {
         consecutive: section.integer("consecutive", defaults::CONSECUTIVE, defaults::COUNTS) as u32,
-        failure_share: section.optional_integer("failure-share", defaults::SHARES).map(share),
+        failure_share: section.optional_percent("failure-share", defaults::SHARES).map(share),
         min_requests: section.integer("min-requests", defaults::MIN_REQUESTS, 1..=1_000_000) as u32,
         interval: section.duration("interval", defaults::OUTLIER_INTERVAL, defaults::EJECTIONS),
         base,
         longest: section.duration("max-ejection", base.max(defaults::EJECTION_MAX), defaults::EJECTIONS),
-        max_ejected: share(section.integer("max-ejected", defaults::MAX_EJECTED, defaults::SHARES)),
+        max_ejected: share(section.percent("max-ejected", defaults::MAX_EJECTED, defaults::SHARES)),
         said_so: section.flag("said-so", true),
     };
     if spec.longest < spec.base {
