@@ -805,3 +805,35 @@ fn settings_and_pings_are_answered() {
         assert!(alive);
     });
 }
+
+#[test]
+fn draining_says_goodbye_twice_so_that_no_request_on_its_way_is_lost() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("", &[&origin]).await;
+        let mut client = Frames::open(&rig).await;
+        client.send(post(1)).await;
+        while origin.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        rig.core.draining.set(true);
+        rig.core.drained.notify_waiters();
+        let (frames, _) = client.until(|frame| frame.kind == PING).await;
+        let goodbye = frames.iter().find(|frame| frame.kind == GOAWAY).unwrap();
+        assert_eq!(goodbye.payload, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0], "all streams are still welcome");
+        // A request that crossed the first goodbye.
+        let sign = frames.last().unwrap().payload.clone();
+        client.send([get(3), frame(PING, END, 0, &sign)].concat()).await;
+        let (frames, _) = client.until(|frame| frame.kind == GOAWAY).await;
+        assert_eq!(frames.last().unwrap().payload, [0, 0, 0, 3, 0, 0, 0, 0], "those that came are the last");
+        client.send(frame(DATA, END, 1, b"body")).await;
+        let (rest, _) = client.until(|_| false).await;
+        let ended = |stream: u32| {
+            let all = frames.iter().chain(&rest);
+            all.filter(|frame| frame.stream == stream).any(|frame| frame.kind == DATA && frame.flags == END)
+        };
+        assert!(ended(1) && ended(3), "{frames:?} {rest:?}");
+        rig.quiet().await;
+        assert_eq!(rig.records().len(), 2, "{:?}", rig.records());
+    });
+}
