@@ -8,6 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, request};
 use sekisho_api::settings::{Problem, Section};
 use sekisho_api::{IdentityRules, Key};
+use smallvec::SmallVec;
 use zeroize::Zeroizing;
 
 use crate::jwt::{self, Tokens};
@@ -87,27 +88,32 @@ impl Users {
         self.identity.user(name)
     }
 
-    /// Checks that a request has a token that counts, in one of the places where users are read, or else behind `Bearer`.
+    /// Checks that a request has a token that counts, and none that does not, behind `Bearer` or in one of the places where
+    /// users are read.
     ///
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn check(&self, head: &request::Parts) -> Result<(), BadToken> {
         let now = SystemTime::now();
-        let mut found = BadToken::Missing;
         let own = self.places.iter().filter_map(|place| match place {
-            Place::Token(place, claim) => Some((place, *claim)),
+            Place::Token(place, _) => Some(place),
             _ => None,
         });
-        // A token that counts need not name anybody.
-        for (place, claim) in own.chain([(&jwt::Place::Bearer, 0)]) {
-            if let Some(token) = place.find(head) {
-                match self.tokens.user(token, claim, &self.identity, now) {
-                    Ok(_) => return Ok(()),
-                    Err(jwt::Invalid) => found = BadToken::Invalid,
-                }
-            }
+        let mut tokens: SmallVec<[&[u8]; 4]> =
+            own.chain([&jwt::Place::Bearer]).flat_map(|place| place.all(head)).collect();
+        tokens.dedup();
+        // Each has to count, because the server may take any; whoever needs so many wants the gateway to compute.
+        let credentials = head.headers.get_all(AUTHORIZATION).iter().count();
+        if tokens.len() > MOST_TOKENS || credentials > 1 {
+            return Err(BadToken::Invalid);
         }
-        Err(found)
+        // A token that counts need not name anybody.
+        let counts = |token: &&[u8]| self.tokens.user(token, 0, &self.identity, now).is_ok();
+        match tokens.iter().all(counts) {
+            true if tokens.is_empty() => Err(BadToken::Missing),
+            true => Ok(()),
+            false => Err(BadToken::Invalid),
+        }
     }
 
     /// The user of a request: the first place that names one. Passwords are not checked, and tokens only where there are
@@ -156,6 +162,9 @@ fn basic(field: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let text = Zeroizing::new(STANDARD.decode(rest).ok()?);
     text.contains(&b':').then_some(text)
 }
+
+/// Tokens of one request: one or two are usual.
+const MOST_TOKENS: usize = 4;
 
 #[cfg(test)]
 mod tests {

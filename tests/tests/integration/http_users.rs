@@ -88,26 +88,32 @@ fn person_is_one_by_token_by_password_and_by_the_word_of_a_proxy() {
 #[test]
 fn required_token_is_asked_for_and_checked_before_a_server_sees_anything() {
     let servers = servers();
-    let options = "http = { jwt = { keys = ['keys.json'], issuer = 'https://id.example', require = true }, rules = [\
+    let options = "http = { user-from = ['jwt:upn@cookie:t'], jwt = { keys = ['keys.json'], issuer = 'https://id.example', require = true }, rules = [\
         { path = '/open', require-token = false }, { path = '/moved', redirect = '/' } ] }";
     let rig = Rig::start_in(&[pool(&servers), vip("web", options)].concat(), folder("required"));
     let mut client = connect_from("127.0.0.1", rig.address("web"));
     let mut get = |target: &str, lines: &str| {
         request(&mut client, &format!("GET {target} HTTP/1.1\r\nHost: www.example.org\r\n{lines}\r\n"))
     };
+    let invalid = Some("Bearer error=\"invalid_token\"");
     // One connection for all: a refusal does not end it.
     let good = token("PS384");
     let (bad, _) = good.split_at(good.len() - 6);
     for (target, lines, status, challenge) in [
         ("/", String::new(), "401", Some("Bearer")),
         ("/", "Authorization: Basic YTpi\r\n".to_owned(), "401", Some("Bearer")),
+        ("/", format!("Authorization: Bearer {bad}AAAAAA\r\n"), "401", invalid),
+        ("/", format!("Authorization: Bearer {good}\r\n"), "200", None),
         (
             "/",
-            format!("Authorization: Bearer {bad}AAAAAA\r\n"),
+            format!("Authorization: Bearer {good}\r\nAuthorization: Bearer {bad}AAAAAA\r\n"),
             "401",
-            Some("Bearer error=\"invalid_token\""),
+            invalid,
         ),
-        ("/", format!("Authorization: Bearer {good}\r\n"), "200", None),
+        ("/", format!("Authorization: Bearer {good}\r\nAuthorization: Basic YTpi\r\n"), "401", invalid),
+        ("/", format!("Authorization: Bearer {good}\r\nCookie: t={bad}AAAAAA\r\n"), "401", invalid),
+        ("/", format!("Cookie: t={good}; x=y; t={bad}AAAAAA\r\n"), "401", invalid),
+        ("/", format!("Cookie: t={good}; x=y\r\n"), "200", None),
         ("/open", String::new(), "200", None),
         ("/moved", String::new(), "302", None),
     ] {
@@ -116,7 +122,7 @@ fn required_token_is_asked_for_and_checked_before_a_server_sees_anything() {
         assert_eq!(field(&head, "www-authenticate").as_deref(), challenge, "{lines}");
     }
     let seen: usize = servers.iter().map(|server| server.seen().len()).sum();
-    assert_eq!(seen, 2);
+    assert_eq!(seen, 3);
     rig.line(|line| line["end"] == "token-invalid" && line["status"] == 401);
 }
 

@@ -26,7 +26,7 @@ struct Known {
 }
 
 enum With {
-    Mac(hmac::Key),
+    Mac(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -69,7 +69,7 @@ impl Keys {
             if ["d", "p", "q"].iter().any(|member| key.contains_key(*member)) {
                 return Err(wrong("is a private one: the gateway needs the public part alone"));
             }
-            self.add_one(key, algorithms).map_err(|why| wrong(why))?;
+            self.add_one(key, algorithms).map_err(wrong)?;
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Keys {
                 "oct" => {
                     let secret = Zeroizing::new(bytes("k").ok_or("has no usable `k`")?);
                     let long = algorithm.mac().filter(|(_, least)| secret.len() >= *least);
-                    long.map(|(hash, _)| With::Mac(hmac::Key::new(hash, &secret)))
+                    long.map(|(hash, _)| With::Mac(Box::new(hmac::Key::new(hash, &secret))))
                 }
                 "RSA" => {
                     let (n, e) = bytes("n").zip(bytes("e")).ok_or("has no usable `n` and `e`")?;

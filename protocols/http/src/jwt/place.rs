@@ -1,7 +1,8 @@
 //! Where in a request a token stands.
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, request};
+use http::{HeaderName, HeaderValue, request};
+use smallvec::SmallVec;
 
 use crate::{cookie, keys};
 
@@ -29,18 +30,21 @@ impl Place {
         }
     }
 
-    /// The token of a request.
+    /// The token of a request: the first.
     pub(crate) fn find<'h>(&self, head: &'h request::Parts) -> Option<&'h [u8]> {
-        let token = match self {
-            Self::Bearer => bearer(head.headers.get(AUTHORIZATION)?.as_bytes()),
-            Self::Header(name) => {
-                let value = head.headers.get(name)?.as_bytes();
-                Some(bearer(value).unwrap_or(value))
-            }
-            Self::Cookie(name) => cookie::find(&head.headers, name),
-            Self::Query(name) => keys::parameter(&head.uri, name),
+        self.all(head).into_iter().next()
+    }
+
+    /// All tokens of a request: what reads them behind the gateway may take another than the first.
+    pub(crate) fn all<'h>(&self, head: &'h request::Parts) -> SmallVec<[&'h [u8]; 2]> {
+        let values = |name: HeaderName| head.headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+        let tokens: SmallVec<[&[u8]; 2]> = match self {
+            Self::Bearer => values(AUTHORIZATION).filter_map(bearer).collect(),
+            Self::Header(name) => values(name.clone()).map(|value| bearer(value).unwrap_or(value)).collect(),
+            Self::Cookie(name) => cookie::values(&head.headers, name).collect(),
+            Self::Query(name) => keys::parameters(&head.uri, name).collect(),
         };
-        token.map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+        tokens.into_iter().map(<[u8]>::trim_ascii).filter(|token| !token.is_empty()).collect()
     }
 }
 

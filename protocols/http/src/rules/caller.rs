@@ -30,8 +30,9 @@ impl<'a> Caller<'a> {
     /// `http` or `https`: as it reached the gateway, or as another proxy that is trusted says that it was reached.
     pub(crate) fn scheme(&self, headers: &HeaderMap) -> &'static str {
         let trusted = self.trusted.is_some_and(|networks| networks.contains(self.client));
-        let said = headers.get(X_FORWARDED_PROTO).filter(|_| trusted);
-        match said.map(|said| said.as_bytes()) {
+        let mut said = headers.get_all(X_FORWARDED_PROTO).iter().filter(|_| trusted);
+        // Of several words nobody knows whose is the first.
+        match said.next().filter(|_| said.next().is_none()).map(|said| said.as_bytes()) {
             Some(said) if said.eq_ignore_ascii_case(b"https") => "https",
             Some(said) if said.eq_ignore_ascii_case(b"http") => "http",
             _ if self.tls => "https",
