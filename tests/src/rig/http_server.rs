@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::listener::Listener;
@@ -24,11 +25,12 @@ impl Seen {
 }
 
 /// An HTTP/1.1 server that answers each request with its name, and `/slow` after two seconds. `/healthz` is
-/// answered and not remembered.
+/// answered and not remembered. While it is broken, all else is answered 503.
 #[derive(Debug)]
 pub struct HttpServer {
     name: &'static str,
     seen: Arc<Mutex<Vec<Seen>>>,
+    broken: Arc<AtomicBool>,
     listener: Listener,
 }
 
@@ -44,8 +46,10 @@ impl HttpServer {
     /// If the address is taken.
     pub fn start_at(name: &'static str, address: SocketAddr) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let all = seen.clone();
-        Self { name, seen, listener: Listener::start(address, move |stream| _ = serve(name, stream, &all)) }
+        let broken = Arc::new(AtomicBool::new(false));
+        let (all, is_broken) = (seen.clone(), broken.clone());
+        let listener = Listener::start(address, move |stream| _ = serve(name, stream, &all, &is_broken));
+        Self { name, seen, broken, listener }
     }
 
     /// Where it listens.
@@ -66,6 +70,11 @@ impl HttpServer {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Breaks it, or mends it. Its health is not what breaks.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::Relaxed);
+    }
+
     /// Stops listening and closes what is open.
     pub fn kill(&mut self) {
         self.listener.kill();
@@ -77,7 +86,12 @@ impl HttpServer {
     }
 }
 
-fn serve(name: &str, mut stream: TcpStream, all: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
+fn serve(
+    name: &str,
+    mut stream: TcpStream,
+    all: &Mutex<Vec<Seen>>,
+    broken: &AtomicBool,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let mut head = Vec::new();
@@ -99,12 +113,15 @@ fn serve(name: &str, mut stream: TcpStream, all: &Mutex<Vec<Seen>>) -> std::io::
         if request.contains(" /slow ") {
             std::thread::sleep(std::time::Duration::from_secs(2));
         }
-        if !request.contains(" /healthz ") {
+        let health = request.contains(" /healthz ");
+        if !health {
             all.lock().unwrap().push(seen);
         }
+        let fails = broken.load(Ordering::Relaxed) && !health;
+        let status = if fails { "503 Service Unavailable" } else { "200 OK" };
         write!(
             stream,
-            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nx-server: {name}\r\n\r\n{name}",
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\nx-server: {name}\r\n\r\n{name}",
             name.len()
         )?;
     }

@@ -7,6 +7,7 @@ mod drain;
 mod exchange;
 mod http;
 mod http_limits;
+mod http_resilience;
 mod http_rules;
 mod http_upgrade;
 mod http_users;
