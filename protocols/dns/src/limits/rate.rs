@@ -94,10 +94,11 @@ impl Rate {
         least.map(|(slot, seen, _)| (slot, seen, 0))
     }
 
-    /// What is still owed. The clock of the slots goes round: a time further ahead than anybody can owe is past.
+    /// What is still owed. The clock of the slots goes round: a time further ahead than anybody can owe is past. A worker
+    /// whose clock is a little behind another's finds a full debt greater than it can be.
     fn debt(&self, seen: u64, now: u64) -> u64 {
         let ahead = (seen & TIME).wrapping_sub(now) & TIME;
-        if seen == 0 || ahead > self.limit { 0 } else { ahead }
+        if seen == 0 || ahead > self.limit + SKEW { 0 } else { ahead }
     }
 
     fn hash(&self, client: IpAddr) -> u64 {
@@ -121,6 +122,8 @@ const TIME: u64 = (1 << TIME_BITS) - 1;
 /// Nanoseconds of a unit of time: the clock goes round in 13 days.
 const UNIT: u64 = 64;
 const UNITS_PER_SECOND: u64 = 1_000_000_000 / UNIT;
+/// The clocks of two workers differ by what passes between reading one and using it.
+const SKEW: u64 = UNITS_PER_SECOND;
 /// Beyond this an interval is too few units to mean anything.
 const MOST_PER_SECOND: u64 = 1_000_000;
 /// At the lowest rate 28 hours, a fraction of the clock's round.
@@ -162,6 +165,17 @@ mod tests {
         for pause in [0, 100, 86_400, 13 * 86_400, 14 * 86_400 + 4711, 400 * 86_400] {
             now += Duration::from_secs(pause);
             assert_eq!((0..300).filter(|_| rate.pass(client, now)).count(), 100, "after {pause} s");
+        }
+    }
+
+    #[test]
+    fn worker_whose_clock_is_behind_does_not_forget_a_full_debt() {
+        let rate = rate(10, 5);
+        let client = "192.0.2.1".parse().unwrap();
+        let now = rate.epoch + Duration::from_secs(10);
+        assert_eq!((0..9).filter(|_| rate.pass(client, now)).count(), 5);
+        for behind in [1, 1000, 50_000_000] {
+            assert!(!rate.pass(client, now - Duration::from_nanos(behind)), "{behind} ns behind");
         }
     }
 
