@@ -21,7 +21,9 @@ impl Settings {
         let mut outlook = Outlook::default();
         let refused = match crate::target::resolve(&mut head, facts.local) {
             Err(why) => Some(Answer::target(why)),
-            Ok(()) if self.rules.doubt(&head) => Some(Answer::bad_request("path-doubtful")),
+            Ok(()) if self.rules.doubt(&head) || self.rates.doubt(&head) => {
+                Some(Answer::bad_request("path-doubtful"))
+            }
             Ok(()) => self.methods.admit(&head.method, true).err(),
         };
         if let Some(answer) = refused {
@@ -29,6 +31,9 @@ impl Settings {
             return Ok(outlook);
         }
         let caller = Caller::of(&facts, &self.options.trusted);
+        for limit in self.rates.counting(&head, &caller, &self.options.trusted, &self.users) {
+            outlook.say(None, format!("rate limit `{limit}` counts it"));
+        }
         let found = self.rules.find(&head, &caller);
         let before = found.map_or(usize::MAX, |(place, _)| place);
         for rule in self.rules.iter().take(before) {

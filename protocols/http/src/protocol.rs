@@ -176,6 +176,7 @@ const RETRY_METRICS: [(&str, &str); 2] = [
     ("retries_total", "Further tries of a request on another server, by why the one before failed."),
     ("retries_denied_total", "Further tries that the budget did not allow, by why the one before failed."),
 ];
+
 /// What limits on requests count.
 const RATE_METRICS: [(&str, &str); 2] = [
     ("rate_limit_excess_total", "Requests beyond a rate limit: refused, or passed where it only logs."),

@@ -212,3 +212,25 @@ fn address_follows_a_change_and_one_that_cannot_be_had_changes_nothing() {
     admin.change(off).unwrap();
     assert!(TcpStream::connect(two).is_err() && admin.address().is_none());
 }
+
+#[test]
+fn rate_limits_of_http_are_on_the_page_by_vip_and_name() {
+    let web = [HttpServer::start("www1")];
+    let rig = Rig::start(&format!(
+        "[vip.web]\nlisten = '127.0.0.1:0'\nprotocol = 'http'\npool = 'web'\n\
+         http.rate-limits = {{ each = {{ rate = '1/h', burst = 2 }}, try = {{ rate = '1/h', log-only = true }} }}\n\
+         [pool.web]\nservers = {{ {} }}\n",
+        https(&web)
+    ));
+    let admin = admin(&rig, "127.0.0.1:0");
+    let at = admin.address().unwrap();
+    let mut client = connect_from("127.0.0.1", rig.address("web"));
+    for _ in 0..5 {
+        request(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    let of = |name: &str| format!("sekisho_http_rate_limit_{name}");
+    until_number(at, &of("excess_total{vip=\"web\",name=\"each\"}"), 3.0);
+    until_number(at, &of("excess_total{vip=\"web\",name=\"try\"}"), 1.0);
+    until_number(at, &of("evictions_total{vip=\"web\",name=\"each\"}"), 0.0);
+    until_number(at, "sekisho_vip_ends_total{vip=\"web\",end=\"limited\"}", 3.0);
+}

@@ -255,7 +255,8 @@ mod tests {
         let given: Vec<_> = own(&registry, &config).into_iter().map(|own| (own.name, own.values)).collect();
         let values =
             |all: &[(&str, u64)]| all.iter().map(|(pool, value)| (vec![pool.to_string()], *value)).collect();
-        let expected: [(String, Vec<(Vec<String>, u64)>); 3] = [
+        type Values = Vec<(Vec<String>, u64)>;
+        let expected: [(String, Values); 3] = [
             ("sekisho_made_up_many_total".to_owned(), values(&[("a", 1), ("b", 2)])),
             ("sekisho_made_up_queued".to_owned(), values(&[("a", 1), ("b", 2)])),
             // Its `queued` would be the core's `sekisho_pool_queued`.

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use http::{StatusCode, request};
 use sekisho_api::Networks;
+use siphasher::sip::SipHasher13;
 
 use crate::rules::{Caller, Criteria};
 use crate::user::Users;
@@ -93,6 +94,19 @@ impl Rates {
         passing
     }
 
+    /// The names of the limits that count a request in origin form.
+    pub(crate) fn counting(
+        &self,
+        head: &request::Parts,
+        caller: &Caller<'_>,
+        trusted: &Networks,
+        users: &Users,
+    ) -> impl Iterator<Item = &str> {
+        let from = Asker { client: key::client(&head.headers, caller.address(), trusted), users };
+        let counts = move |limit: &&Limit| limit.key(head, caller, from).is_some();
+        self.0.iter().filter(counts).map(|limit| &*limit.name)
+    }
+
     /// Whether limits by path cannot be sure what a request asks for.
     pub(crate) fn doubt(&self, head: &request::Parts) -> bool {
         self.0.iter().any(|limit| limit.criteria.by_path()) && crate::rules::is_doubtful(head.uri.path())
@@ -108,6 +122,16 @@ impl Rates {
 }
 
 impl Limit {
+    /// What a request is counted by; `None`: this limit does not count it.
+    fn key(&self, head: &request::Parts, caller: &Caller<'_>, from: Asker<'_>) -> Option<SipHasher13> {
+        if self.exempt.contains(from.client) || !self.criteria.mean(head, caller) {
+            return None;
+        }
+        let mut hasher = self.buckets.hasher();
+        self.by.hash(head, from, &mut hasher)?;
+        Some(hasher)
+    }
+
     fn judge(
         &self,
         head: &request::Parts,
@@ -115,12 +139,8 @@ impl Limit {
         from: Asker<'_>,
         now: Instant,
     ) -> Option<Excess> {
-        if self.exempt.contains(from.client) || !self.criteria.mean(head, caller) {
-            return None;
-        }
-        let mut hasher = self.buckets.hasher();
-        self.by.hash(head, from, &mut hasher)?;
-        let wait = self.buckets.take(&hasher, now).err()?;
+        let key = self.key(head, caller, from)?;
+        let wait = self.buckets.take(&key, now).err()?;
         let refusal = TooMany { status: self.status, after: seconds(wait) };
         Some(Excess { limit: self.name.clone(), refusal: (!self.log_only).then_some(refusal) })
     }

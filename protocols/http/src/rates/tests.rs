@@ -161,6 +161,25 @@ fn only_requests_that_are_meant_are_counted() {
 }
 
 #[test]
+fn limits_that_count_a_request_are_named_without_counting_it() {
+    let bench = Bench::new(
+        "a = { rate = '1/h' }, b = { rate = '1/h', path = '/b' }, c = { key = 'header:x', rate = '1/h' }, \
+         d = { rate = '1/h', exempt = ['192.0.2.0/24'] }",
+    );
+    let facts = Facts::plain("192.0.2.1:1".parse().unwrap(), "192.0.2.80:80".parse().unwrap());
+    let trusted = Networks::default();
+    let caller = Caller::of(&facts, &trusted);
+    for (target, lines, expected) in
+        [("/", &[][..], &["a"][..]), ("/b", &[], &["a", "b"]), ("/", &[("x", "1")], &["a", "c"])]
+    {
+        let head = head(target, lines);
+        let counting: Vec<_> = bench.rates.counting(&head, &caller, &trusted, &bench.users).collect();
+        assert_eq!(counting, expected, "{target}");
+    }
+    assert!(bench.ask("192.0.2.1", "/", &[]).is_none(), "nothing was spent");
+}
+
+#[test]
 fn refused_request_is_told_when_to_come_again_and_costs_the_limits_behind_nothing() {
     let bench = Bench::new(
         "a = { rate = '30/m', burst = 2, status = 503 }, b = { key = 'all', rate = '1/h', burst = 7 }",
