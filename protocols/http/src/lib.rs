@@ -53,4 +53,5 @@ mod two;
 mod user;
 mod worker;
 
+pub use codec::wire_oracle;
 pub use protocol::Http;

@@ -10,6 +10,7 @@ mod chunks;
 mod client;
 mod download;
 mod opened;
+mod oracle;
 mod reason;
 mod server;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub(crate) use chunks::Piece;
 pub(crate) use client::{Broken, Buffers, Connection, Outgoing, Place, Upstream};
 pub(crate) use download::Download;
 pub(crate) use opened::Opened;
+pub use oracle::wire_oracle;
 pub(crate) use server::{Desk, Finished, Inbound, may_stand_behind, serve};
 pub(crate) use tunnel::Tunnel;
 pub(crate) use upload::{Aborted, Upload};

@@ -15,6 +15,7 @@ pub(super) mod buffers;
 mod fields;
 mod framing;
 mod line;
+mod oracle;
 mod request;
 mod send;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use sekisho_api::{BoxStream, Deadline};
 
 pub(crate) use self::buffers::Buffers;
 use self::line::Line;
+pub(super) use self::oracle::{oracle, said_alike};
 pub(crate) use self::send::Outgoing;
 use self::two::Stream;
 pub(crate) use self::two::{Connection, Place};

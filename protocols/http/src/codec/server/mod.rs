@@ -15,6 +15,7 @@ mod form;
 mod framing;
 mod head;
 mod inbound;
+mod oracle;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use framing::Wants;
 use head::Refused;
 use inbound::Ended;
 pub(crate) use inbound::Inbound;
+pub(super) use oracle::oracle;
 use reply::Reply;
 
 use super::chunks::Limits;
