@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sekisho_config::Registry;
 
 use crate::command::operator::{self, Verb};
-use crate::command::{check, explain, new_protocol, rdp_file, run};
+use crate::command::{check, explain, new_protocol, rdp_file, run, speak};
 use crate::demo;
 use crate::failure::Failure;
 use crate::help;
@@ -49,6 +49,7 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
             drop(out);
             run::run(options, registry)
         }
+        Command::SpeakVrrp(options) => speak::run(options),
         Command::Check(options) => check::run(options, registry, &mut out),
         Command::Demo(options) => demo::run(options, registry, &mut out),
         Command::Explain(options) => explain::run(options, registry, &mut out),
@@ -111,6 +112,10 @@ enum Command {
     /// file can be changed and loaded again without losing a connection; a file that does not load changes nothing.
     #[command(after_long_help = help::RUN)]
     Run(RunOptions),
+
+    /// Speak VRRP for the gateway at the other end of standard input, which starts this by itself.
+    #[command(name = crate::redundancy::COMMAND, hide = true)]
+    SpeakVrrp(SpeakOptions),
 
     /// Say whether a configuration file is right, and what it makes.
     ///
@@ -222,6 +227,17 @@ pub(crate) struct RunOptions {
     /// How the log looks; beats the file
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+}
+
+/// The process beside `sekisho run` that speaks VRRP.
+#[derive(Debug, Args)]
+pub(crate) struct SpeakOptions {
+    /// What is logged
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: String,
+    /// How the log looks
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
 }
 
 /// `sekisho check`.

@@ -21,6 +21,12 @@ pub(crate) enum Failure {
     /// The gateway could not be shown to whoever reads its metrics. As before: an address in use, a permission.
     #[error("the gateway could not start: {0}")]
     Admin(#[from] AdminError),
+    /// Addresses cannot be moved: a right is missing.
+    #[error("the gateway could not start: {0}")]
+    Redundancy(#[from] sekisho_ha::RedundancyError),
+    /// Standard input is no gateway, or the kernel gives no sockets.
+    #[error("VRRP cannot be spoken: {0}; `sekisho run` does it by itself")]
+    Speaker(io::Error),
     /// A log filter, from the command line, the environment or the configuration, that cannot be read.
     #[error("the log filter `{filter}` cannot be read: {reason}")]
     LogFilter {

@@ -18,6 +18,7 @@ mod failure;
 mod help;
 mod logging;
 mod place;
+mod redundancy;
 mod signals;
 mod table;
 

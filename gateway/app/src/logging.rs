@@ -15,14 +15,19 @@ const FILTER_VARIABLE: &str = "RUST_LOG";
 /// # Errors
 /// A filter that cannot be read, or a log that was started before.
 pub(crate) fn start(option: Option<&str>, configured: &str, format: LogFormat) -> Result<(), Failure> {
-    let environment = std::env::var(FILTER_VARIABLE).ok().filter(|filter| !filter.is_empty());
-    let filter = option.or(environment.as_deref()).unwrap_or(configured);
-    let parsed = EnvFilter::try_new(filter)
-        .map_err(|error| Failure::LogFilter { filter: filter.to_owned(), reason: error.to_string() })?;
+    let filter = filter(option, configured);
+    let parsed = EnvFilter::try_new(&filter)
+        .map_err(|error| Failure::LogFilter { filter, reason: error.to_string() })?;
     let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(io::stderr);
     let started = match format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     started.map_err(|_| Failure::LogStarted)
+}
+
+/// The filter that counts.
+pub(crate) fn filter(option: Option<&str>, configured: &str) -> String {
+    let environment = std::env::var(FILTER_VARIABLE).ok().filter(|filter| !filter.is_empty());
+    option.or(environment.as_deref()).unwrap_or(configured).to_owned()
 }

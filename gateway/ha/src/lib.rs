@@ -6,4 +6,7 @@
 mod vrrp;
 
 pub use vrrp::packets as vrrp_oracle;
-pub use vrrp::{PeerStatus, State, TableStatus, Why, speak};
+pub use vrrp::{
+    PeerStatus, Redundancy, RedundancyError, RedundancyView, Spawn, State, TableStatus, Why, check_rights,
+    speak, start,
+};

@@ -25,7 +25,16 @@ impl<S> Bound<S> {
     }
 }
 
-/// Binds `address` for TCP, once for each of `workers`. `ours`: sockets of this process have the address already.
+/// What is known of an address before it is bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// Sockets of this process have it already.
+    pub(crate) ours: bool,
+    /// It moves between nodes: it need not be here.
+    pub(crate) moves: bool,
+}
+
+/// Binds `address` for TCP, once for each of `workers`.
 ///
 /// # Errors
 /// What the kernel says; `AddrInUse` also where another process listens with SO_REUSEPORT, which would otherwise
@@ -34,10 +43,10 @@ pub(crate) fn tcp(
     address: SocketAddr,
     workers: usize,
     keepalive: Duration,
-    ours: bool,
+    known: Known,
 ) -> io::Result<Bound<TcpListener>> {
     let listen = |address| {
-        let socket = socket(address, Type::STREAM, Protocol::TCP)?;
+        let socket = socket(address, Type::STREAM, Protocol::TCP, known)?;
         // Accepted sockets inherit these from the listener: two system calls less for each connection.
         socket.set_tcp_nodelay(true)?;
         keep_alive(&SockRef::from(&socket), keepalive)?;
@@ -45,19 +54,19 @@ pub(crate) fn tcp(
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     };
-    if !ours {
-        find_others(address, Type::STREAM, Protocol::TCP)?;
+    if !known.ours {
+        find_others(address, Type::STREAM, Protocol::TCP, known)?;
     }
     bind(address, workers, listen, TcpListener::local_addr)
 }
 
-/// Binds `address` for UDP, once for each of `workers`. `ours`: as for [`tcp`].
+/// Binds `address` for UDP, once for each of `workers`.
 ///
 /// # Errors
 /// As [`tcp`].
-pub(crate) fn udp(address: SocketAddr, workers: usize, ours: bool) -> io::Result<Bound<UdpSocket>> {
+pub(crate) fn udp(address: SocketAddr, workers: usize, known: Known) -> io::Result<Bound<UdpSocket>> {
     let open = |address| {
-        let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+        let socket = socket(address, Type::DGRAM, Protocol::UDP, known)?;
         if !crate::udp::make_room(&socket) {
             tracing::info!(
                 %address,
@@ -68,8 +77,8 @@ pub(crate) fn udp(address: SocketAddr, workers: usize, ours: bool) -> io::Result
         socket.bind(&address.into())?;
         Ok(socket.into())
     };
-    if !ours {
-        find_others(address, Type::DGRAM, Protocol::UDP)?;
+    if !known.ours {
+        find_others(address, Type::DGRAM, Protocol::UDP, known)?;
     }
     bind(address, workers, open, UdpSocket::local_addr)
 }
@@ -84,7 +93,7 @@ pub(crate) fn keep_alive(socket: &SockRef<'_>, interval: Duration) -> io::Result
 }
 
 /// Binds once without SO_REUSEPORT, so that any other socket on the address is found.
-fn find_others(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<()> {
+fn find_others(address: SocketAddr, kind: Type, protocol: Protocol, known: Known) -> io::Result<()> {
     if address.port() == 0 {
         return Ok(());
     }
@@ -93,6 +102,7 @@ fn find_others(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Resul
         alone.set_reuse_address(true)?;
     }
     dual(&alone, address)?;
+    elsewhere(&alone, address, known)?;
     alone.bind(&address.into())?;
     if kind == Type::STREAM {
         alone.listen(1)?;
@@ -115,13 +125,23 @@ fn bind<S>(
     Ok(bound)
 }
 
-fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+fn socket(address: SocketAddr, kind: Type, protocol: Protocol, known: Known) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     socket.set_reuse_address(kind == Type::STREAM)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     dual(&socket, address)?;
+    elsewhere(&socket, address, known)?;
     Ok(socket)
+}
+
+/// Lets an address that moves be listened on while another node has it (ip(7), `IP_FREEBIND`; no right is needed).
+fn elsewhere(socket: &Socket, address: SocketAddr, known: Known) -> io::Result<()> {
+    match address {
+        _ if !known.moves => Ok(()),
+        SocketAddr::V4(_) => socket.set_freebind_v4(true),
+        SocketAddr::V6(_) => socket.set_freebind_v6(true),
+    }
 }
 
 /// `[::]` takes IPv4 clients as well; every other IPv6 address takes its own only.
@@ -138,7 +158,8 @@ mod tests {
 
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
-        let bound = tcp("127.0.0.1:0".parse().unwrap(), 3, Duration::from_secs(60), false).unwrap();
+        let bound =
+            tcp("127.0.0.1:0".parse().unwrap(), 3, Duration::from_secs(60), Known::default()).unwrap();
         assert_eq!(bound.sockets.len(), 3);
         for socket in &bound.sockets {
             assert_eq!(socket.local_addr().unwrap(), bound.address);
@@ -147,10 +168,22 @@ mod tests {
 
     #[test]
     fn address_of_another_gateway_is_refused_although_it_shares_its_port() {
-        let first = tcp("127.0.0.1:0".parse().unwrap(), 1, Duration::ZERO, false).unwrap();
-        let second = tcp(first.address, 1, Duration::ZERO, false);
+        let first = tcp("127.0.0.1:0".parse().unwrap(), 1, Duration::ZERO, Known::default()).unwrap();
+        let second = tcp(first.address, 1, Duration::ZERO, Known::default());
         assert_eq!(second.unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        let first = udp("127.0.0.1:0".parse().unwrap(), 1, false).unwrap();
-        assert_eq!(udp(first.address, 1, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let first = udp("127.0.0.1:0".parse().unwrap(), 1, Known::default()).unwrap();
+        assert_eq!(udp(first.address, 1, Known::default()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn address_that_moves_is_listened_on_before_it_is_here() {
+        for text in ["192.0.2.77:0", "[2001:db8::77]:0"] {
+            let address: SocketAddr = text.parse().unwrap();
+            let refused = tcp(address, 1, Duration::ZERO, Known::default()).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AddrNotAvailable);
+            let moves = Known { moves: true, ..Known::default() };
+            assert_eq!(tcp(address, 1, Duration::ZERO, moves).unwrap().address.ip(), address.ip());
+            assert_eq!(udp(address, 1, moves).unwrap().address.ip(), address.ip());
+        }
     }
 }

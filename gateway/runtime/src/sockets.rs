@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use sekisho_api::{Handler, Transport};
 use sekisho_config::{Config, Vip};
 
+use crate::listen::Known;
 use crate::worker::{NewSocket, Socket};
 use crate::{StartError, listen, udp};
 
@@ -81,7 +82,8 @@ impl Addresses {
                     let address = match take(&mut left, &vip.name, kind, configured) {
                         Some(there) => there,
                         None => {
-                            changes.bind(vip, kind, (configured, bound), self.ours(kind, bound), workers)?
+                            let (ours, moves) = (self.ours(kind, bound), config.moves(configured.ip()));
+                            changes.bind(vip, kind, (configured, bound), Known { ours, moves }, workers)?
                         }
                     };
                     bound = address.bound;
@@ -125,14 +127,14 @@ impl Changes {
         vip: &Vip,
         kind: Kind,
         (configured, wanted): (SocketAddr, SocketAddr),
-        ours: bool,
+        known: Known,
         workers: usize,
     ) -> Result<Address, StartError> {
         let bound = match kind {
             Kind::Tcp => {
-                listen::tcp(wanted, workers, vip.timeouts.keepalive, ours).map(|b| b.map(Socket::Tcp))
+                listen::tcp(wanted, workers, vip.timeouts.keepalive, known).map(|b| b.map(Socket::Tcp))
             }
-            Kind::Udp => listen::udp(wanted, workers, ours).map(|bound| {
+            Kind::Udp => listen::udp(wanted, workers, known).map(|bound| {
                 if matches!(vip.handler, Handler::Exchange(_) | Handler::Pair(..))
                     && let Some(first) = bound.sockets.first()
                 {

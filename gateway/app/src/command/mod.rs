@@ -7,3 +7,4 @@ pub(crate) mod new_protocol;
 pub(crate) mod operator;
 pub(crate) mod rdp_file;
 pub(crate) mod run;
+pub(crate) mod speak;

@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use sekisho_admin::{Admin, Doors};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
+use sekisho_ha::Redundancy;
 use sekisho_runtime::{Gateway, Options};
 use tracing::{error, info, warn};
 
 use crate::cli::{self, RunOptions};
 use crate::failure::Failure;
 use crate::logging;
+use crate::redundancy;
 use crate::signals::{self, Signal};
 
 /// How often the main thread looks whether the gateway has ended by itself.
@@ -28,11 +30,15 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     signals::listen(move |signal| send.send(signal).is_ok()).map_err(Failure::Signals)?;
     let (vips, pools) = (config.vips.len(), config.pools.len());
     // Before the gateway as well: no client is let in and dropped because nobody could operate it.
+    sekisho_ha::check_rights(&config)?;
+    let spawn = redundancy::spawn(options, &config);
     let doors = sekisho_admin::bind(&Doors::of(&config.gateway))?;
     let gateway = sekisho_runtime::start(config, Options::default())?;
+    // Whoever is sent here from now on is served.
+    let redundancy = sekisho_ha::start(gateway.view(), spawn, None)?;
     let admin = Admin::start(gateway.view(), registry.clone(), doors)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
-    let mut running = Running { file: &options.file, registry, gateway, admin };
+    let mut running = Running { file: &options.file, registry, gateway, redundancy, admin };
     let asked = running.serve(&signals);
     running.gateway.wait();
     info!("Stopped");
@@ -44,21 +50,35 @@ struct Running<'a> {
     file: &'a Path,
     registry: &'a Registry,
     gateway: Gateway,
+    redundancy: Redundancy,
     admin: Admin,
+}
+
+/// How far the gateway is with stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    No,
+    /// Its addresses go to other nodes first.
+    HandingOver,
+    Yes,
 }
 
 impl Running<'_> {
     /// Carries signals to the gateway until it has stopped. Whether a signal asked it to.
     fn serve(&mut self, signals: &Receiver<Signal>) -> bool {
-        let mut stopping = false;
+        let mut stopping = Stopping::No;
         while !self.gateway.stopped() {
+            if stopping == Stopping::HandingOver && self.redundancy.handed_over() {
+                stopping = Stopping::Yes;
+                self.gateway.stop();
+            }
             match signals.recv_timeout(LOOK) {
                 Ok(Signal::Reload) => self.reload(),
                 Ok(Signal::Reopen) => self.gateway.reopen_logs(),
-                Ok(Signal::Stop) if stopping => self.gateway.stop_now(),
+                Ok(Signal::Stop) if stopping == Stopping::No => stopping = self.stop(),
                 Ok(Signal::Stop) => {
-                    stopping = true;
-                    self.gateway.stop();
+                    stopping = Stopping::Yes;
+                    self.gateway.stop_now();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 // The thread that listens to signals panicked, which was printed: nobody could stop the gateway.
@@ -68,7 +88,17 @@ impl Running<'_> {
                 }
             }
         }
-        stopping
+        stopping != Stopping::No
+    }
+
+    /// Begins to stop. Clients are served until another node has the addresses.
+    fn stop(&self) -> Stopping {
+        if self.gateway.view().status().config.vrrp.is_empty() {
+            self.gateway.stop();
+            return Stopping::Yes;
+        }
+        self.redundancy.hand_over();
+        Stopping::HandingOver
     }
 
     fn reload(&mut self) {
@@ -89,10 +119,11 @@ impl Running<'_> {
             }
         };
         // The gateway logs the outcome itself.
-        if self.gateway.reload(config).is_ok()
-            && let Err(error) = self.admin.change(change)
-        {
-            error!(%error, "The gateway is operated where it was");
+        if self.gateway.reload(config).is_ok() {
+            self.redundancy.reload();
+            if let Err(error) = self.admin.change(change) {
+                error!(%error, "The gateway is operated where it was");
+            }
         }
     }
 }

@@ -31,6 +31,11 @@ impl Channel {
         &self.stream
     }
 
+    /// The socket, if nothing waits to be sent: half a line would be left behind.
+    pub(crate) fn into_stream(self) -> Option<UnixStream> {
+        (self.unsent.is_empty() && self.received.is_empty()).then_some(self.stream)
+    }
+
     /// The lines that have come.
     ///
     /// # Errors

@@ -21,19 +21,19 @@ use serde::{Deserialize, Serialize};
 use super::checksum::Sum;
 
 /// The protocol's number (section 5.1.1.4).
-pub const PROTOCOL: u8 = 112;
+pub(crate) const PROTOCOL: u8 = 112;
 /// Where IPv4 adverts go (section 5.1.1.2).
-pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+pub(crate) const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// Where IPv6 adverts go (section 5.1.2.2).
-pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+pub(crate) const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// What proves that a packet comes from the same link: no router has passed it on (section 5.1.1.3).
-pub const HOP_LIMIT: u8 = 255;
+pub(crate) const HOP_LIMIT: u8 = 255;
 /// What keepalived sends over IPv6 to one address: the system's usual hop limit.
 const KEEPALIVED_HOP_LIMIT: u8 = 64;
 /// The most addresses that fit in one advert, whose count is one byte.
-pub const ADDRESSES_MAX: usize = 255;
+pub(crate) const ADDRESSES_MAX: usize = 255;
 /// The longest advert: the head and [`ADDRESSES_MAX`] IPv6 addresses.
-pub const LENGTH_MAX: usize = HEAD + ADDRESSES_MAX * 16;
+pub(crate) const LENGTH_MAX: usize = HEAD + ADDRESSES_MAX * 16;
 
 const HEAD: usize = 8;
 /// Version 3, type 1: the only type there is.
@@ -45,32 +45,32 @@ const TYPE_OF_SERVICE: u8 = 0xc0;
 
 /// The interval between adverts: 1 to 4095 hundredths of a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Centiseconds(u16);
+pub(crate) struct Centiseconds(u16);
 
 impl Centiseconds {
     /// The longest that fits in the packet's 12 bits.
-    pub const MAX: Self = Self(4095);
+    pub(crate) const MAX: Self = Self(4095);
 
     /// So many hundredths of a second; none outside 1 to 4095.
-    pub fn new(hundredths: u16) -> Option<Self> {
+    pub(crate) fn new(hundredths: u16) -> Option<Self> {
         (1..=Self::MAX.0).contains(&hundredths).then_some(Self(hundredths))
     }
 
     /// The nearest that is not longer; the shortest for what is shorter.
-    pub fn from_duration(duration: Duration) -> Self {
+    pub(crate) fn from_duration(duration: Duration) -> Self {
         let hundredths = (duration.as_millis() / 10).clamp(1, u128::from(Self::MAX.0));
         Self(u16::try_from(hundredths).unwrap_or(Self::MAX.0))
     }
 
     /// As a duration.
-    pub fn duration(self) -> Duration {
+    pub(crate) fn duration(self) -> Duration {
         Duration::from_millis(u64::from(self.0) * 10)
     }
 }
 
 /// What the checksum of IPv4 adverts covers. Both are accepted; IPv6 leaves no choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Checksum {
+pub(crate) enum Checksum {
     /// The pseudo-header as well, as RFC 5798 was read by keepalived and others.
     #[default]
     PseudoHeader,
@@ -80,26 +80,26 @@ pub enum Checksum {
 
 /// A packet of the protocol as it came from the network, not yet looked into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Datagram<'a> {
+pub(crate) struct Datagram<'a> {
     /// Who sent it.
-    pub source: IpAddr,
+    pub(crate) source: IpAddr,
     /// To whom: a group or one address. Of the family of `source`.
-    pub destination: IpAddr,
+    pub(crate) destination: IpAddr,
     /// What is left of its time to live or hop limit.
-    pub hop_limit: u8,
+    pub(crate) hop_limit: u8,
     /// The advert.
-    pub payload: &'a [u8],
+    pub(crate) payload: &'a [u8],
 }
 
 /// An advertisement that has passed every check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Advert<'a> {
+pub(crate) struct Advert<'a> {
     /// The virtual router.
-    pub router: u8,
+    pub(crate) router: u8,
     /// The sender's priority; 0: it stops.
-    pub priority: u8,
+    pub(crate) priority: u8,
     /// The most time until its next advert.
-    pub interval: Centiseconds,
+    pub(crate) interval: Centiseconds,
     addresses: Addresses<'a>,
 }
 
@@ -112,7 +112,7 @@ enum Addresses<'a> {
 /// Why a packet is not heard. The sender's fault, or somebody's who pretends to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Invalid {
+pub(crate) enum Invalid {
     /// It is cut off, longer than it says, or no IPv4 datagram of the protocol.
     #[error("the length is wrong")]
     Length,
@@ -144,7 +144,7 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     /// [`Invalid::Length`].
-    pub fn ipv4(bytes: &'a [u8]) -> Result<Self, Invalid> {
+    pub(crate) fn ipv4(bytes: &'a [u8]) -> Result<Self, Invalid> {
         let (head, _) = bytes.split_first_chunk::<IPV4_HEAD>().ok_or(Invalid::Length)?;
         let [first, _, high, low, _, _, _, _, hop_limit, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
             *head;
@@ -168,7 +168,7 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     /// The first check that it does not pass.
-    pub fn advert(&self) -> Result<Advert<'a>, Invalid> {
+    pub(crate) fn advert(&self) -> Result<Advert<'a>, Invalid> {
         let to_one = self.source.is_ipv6() && !self.destination.is_multicast();
         if self.hop_limit != HOP_LIMIT && !(to_one && self.hop_limit == KEEPALIVED_HOP_LIMIT) {
             return Err(Invalid::HopLimit(self.hop_limit));
@@ -212,7 +212,7 @@ impl<'a> Datagram<'a> {
 
 impl Advert<'_> {
     /// The addresses that the sender answers for, in its order.
-    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let (four, sixteen): (&[u8], &[u8]) = match self.addresses {
             Addresses::V4(bytes) => (bytes, &[]),
             Addresses::V6(bytes) => (&[], bytes),
@@ -224,22 +224,22 @@ impl Advert<'_> {
 
 /// An advertisement to send.
 #[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
+pub(crate) struct Outgoing<'a> {
     /// The virtual router.
-    pub router: u8,
+    pub(crate) router: u8,
     /// Our priority; 0: we stop.
-    pub priority: u8,
+    pub(crate) priority: u8,
     /// The most time until the next.
-    pub interval: Centiseconds,
+    pub(crate) interval: Centiseconds,
     /// The addresses; of one family, [`ADDRESSES_MAX`] at the most: those behind are left out.
-    pub addresses: &'a [IpAddr],
+    pub(crate) addresses: &'a [IpAddr],
     /// What the checksum covers, if the family is IPv4.
-    pub checksum: Checksum,
+    pub(crate) checksum: Checksum,
 }
 
 impl Outgoing<'_> {
     /// The advert's bytes, to be sent from `source` to `destination`.
-    pub fn encode(&self, source: IpAddr, destination: IpAddr) -> Vec<u8> {
+    pub(crate) fn encode(&self, source: IpAddr, destination: IpAddr) -> Vec<u8> {
         let addresses = self.addresses.get(..ADDRESSES_MAX).unwrap_or(self.addresses);
         let count = u8::try_from(addresses.len()).unwrap_or(u8::MAX);
         let [high, low] = self.interval.0.to_be_bytes();
@@ -263,7 +263,7 @@ impl Outgoing<'_> {
 }
 
 /// `payload` behind an IPv4 header of the protocol. The kernel fills in the header's checksum and its number.
-pub fn ipv4(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn ipv4(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(IPV4_HEAD + payload.len()).unwrap_or(u16::MAX).to_be_bytes();
     let mut bytes = vec![0x45, TYPE_OF_SERVICE, high, low, 0, 0, 0x40, 0, HOP_LIMIT, PROTOCOL, 0, 0];
     bytes.extend(source.octets());

@@ -47,6 +47,13 @@ pub(crate) struct Plan {
     pub(crate) watched: Vec<WatchPlan>,
 }
 
+impl Plan {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.watched.is_empty()
+    }
+}
+
 /// Voices that move together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GroupPlan {
@@ -113,6 +120,9 @@ pub struct TableStatus {
     pub priority: Option<u8>,
     /// Interfaces that are down, without which it is not fit to serve.
     pub interfaces_down: Vec<String>,
+    /// What else the node lacks to be fit to serve, in words.
+    #[serde(default)]
+    pub unfit: Vec<String>,
     /// What was heard last of others, by family.
     pub peers: Vec<PeerStatus>,
     /// How often its state has changed.

@@ -351,7 +351,7 @@ mod tests {
             ("[::]:0", "::1", "[::1]:0"),
         ] {
             let listen: SocketAddr = listen.parse().unwrap();
-            let here = crate::listen::udp(listen, 1, false).unwrap();
+            let here = crate::listen::udp(listen, 1, crate::listen::Known::default()).unwrap();
             let target = SocketAddr::new(target.parse().unwrap(), here.address.port());
             let client = UdpSocket::bind(client).unwrap();
             client.connect(target).unwrap();

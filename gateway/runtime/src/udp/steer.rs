@@ -63,7 +63,8 @@ mod tests {
 
     /// Three sockets of one address, and how many of 60 datagrams from 60 clients each of them gets.
     fn shares(active: Option<usize>) -> Vec<usize> {
-        let sockets = crate::listen::udp("127.0.0.1:0".parse().unwrap(), 3, false).unwrap();
+        let known = crate::listen::Known::default();
+        let sockets = crate::listen::udp("127.0.0.1:0".parse().unwrap(), 3, known).unwrap();
         if let Some(active) = active {
             steer(sockets.sockets.first().unwrap(), Some(active)).unwrap();
         } else {

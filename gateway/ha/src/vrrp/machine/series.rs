@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::words::Moment;
 
 /// Milliseconds after the moment at which an address is taken. Five times in the first second and a bit, five times from the fifth
-/// on: the first for speed, the third when the last owner has let go of it ([`LINGER`](super::LINGER)), the fifth
+/// on: the first for speed, the third when the last owner has let go of it (`LINGER`), the fifth
 /// because hosts ignore a change of an entry that is younger than a second (Linux's `locktime`), the later ones for
 /// switches whose port was not forwarding yet.
 const AFTER: [u64; 10] = [0, 20, 200, 500, 1100, 5000, 5020, 5200, 5500, 6100];

@@ -14,7 +14,9 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::setpriority_process;
 
 use super::channel::Channel;
 use super::io::kernel::Kernel;
@@ -22,6 +24,8 @@ use super::machine::{Event, Moment, State, Why};
 use super::plan::{GroupPlan, Order, Plan, Report, TableStatus, WatchPlan};
 use team::Team;
 
+/// The scheduler's, -20 to 19.
+const PRIORITY: i32 = -10;
 /// How often addresses are given more time.
 const REFRESH: Duration = Duration::from_millis(500);
 /// How often the gateway hears how things stand, at least.
@@ -33,11 +37,24 @@ const TELL: Duration = Duration::from_secs(1);
 /// # Errors
 /// The kernel gives no sockets, or the other end says what cannot be understood. All addresses are given up then, too.
 pub fn speak(channel: UnixStream) -> io::Result<()> {
+    shield();
     let mut speaker = Speaker::new(Channel::new(channel)?)?;
     let outcome = speaker.run();
     let why = if speaker.asked { Why::Stopping } else { Why::GatewayGone };
     speaker.stop(why);
     outcome
+}
+
+/// A service manager tells all processes of a service to stop: the gateway stops, and then there is nothing to speak
+/// for. Only from its thread; it has no other.
+fn shield() {
+    let meant_for_the_gateway = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1];
+    let blocked = SigSet::from_iter(meant_for_the_gateway).thread_block();
+    if let Err(error) = blocked {
+        tracing::warn!(%error, "Signals for the gateway end this process as well");
+    }
+    // Before traffic, where that is allowed.
+    let _ = setpriority_process(None, PRIORITY);
 }
 
 struct Speaker {
@@ -296,6 +313,7 @@ impl Watch {
             lasted: now.saturating_sub(self.since),
             priority: None,
             interfaces_down: Vec::new(),
+            unfit: Vec::new(),
             peers: Vec::new(),
             transitions: self.transitions,
             sent: 0,

@@ -204,6 +204,7 @@ impl Team {
             lasted: millis(now.saturating_sub(since)),
             priority: Some(self.group.priority(voice)),
             interfaces_down: self.down.clone(),
+            unfit: Vec::new(),
             peers: Vec::new(),
             transitions: self.transitions,
             sent: 0,

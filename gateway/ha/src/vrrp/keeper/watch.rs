@@ -1,0 +1,264 @@
+//! The thread that keeps a speaker.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sekisho_runtime::View;
+
+use super::fitness::{self, Fitness};
+use super::{Board, Command, Spawn, check_rights, plans};
+use crate::vrrp::channel::Channel;
+use crate::vrrp::machine::State;
+use crate::vrrp::plan::{Order, Plan, Report};
+
+/// How often commands and the node's fitness are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// From the first to the last wait before a speaker that ends at once is started again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+/// A speaker that lived so long did not end at once.
+const LIVED: Duration = Duration::from_secs(10);
+/// How long a speaker whose socket is closed has to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+pub(super) struct Watch {
+    view: View,
+    spawn: Spawn,
+    board: Arc<Board>,
+    speaker: Option<Speaker>,
+    /// What the speaker was told last.
+    plan: Plan,
+    fitness: Vec<(String, Fitness)>,
+    /// When a speaker may be started, and how long the next wait is.
+    pause: (Instant, Duration),
+    /// Whoever stops is not started again.
+    handing_over: bool,
+}
+
+struct Speaker {
+    channel: Channel,
+    /// None, if a process before this one started it.
+    child: Option<Child>,
+    begun: Instant,
+}
+
+impl Watch {
+    pub(super) fn new(view: View, spawn: Spawn, speaker: Option<UnixStream>, board: Arc<Board>) -> Self {
+        let now = Instant::now();
+        let speaker = speaker.and_then(|stream| Channel::new(stream).ok());
+        let speaker = speaker.map(|channel| Speaker { channel, child: None, begun: now });
+        Self {
+            view,
+            spawn,
+            board,
+            speaker,
+            plan: Plan::default(),
+            fitness: Vec::new(),
+            pause: (now, PAUSES.0),
+            handing_over: false,
+        }
+    }
+
+    /// Until the other end of `commands` is gone.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        self.reload();
+        loop {
+            let command = match self.speaker {
+                None if self.plan.is_empty() => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                _ => {
+                    self.wait();
+                    commands.recv_timeout(Duration::ZERO)
+                }
+            };
+            match command {
+                Ok(Command::Reload) => self.reload(),
+                Ok(Command::HandOver) => self.hand_over(),
+                Ok(Command::Part(give)) => return self.part(&give),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.listen();
+            self.keep();
+            self.judge();
+        }
+        if let Some(mut speaker) = self.speaker.take() {
+            drop(speaker.channel);
+            end(speaker.child.as_mut());
+        }
+    }
+
+    fn wait(&self) {
+        let time = Timespec { tv_sec: 0, tv_nsec: i64::from(LOOK.subsec_nanos()) };
+        let socket = self.speaker.as_ref().map(|of| PollFd::new(of.channel.stream(), PollFlags::IN));
+        let mut all: Vec<_> = socket.into_iter().collect();
+        // An interrupted wait is a short one.
+        let _ = poll(&mut all, Some(&time));
+    }
+
+    /// Takes the configuration in force.
+    fn reload(&mut self) {
+        let config = self.view.status().config;
+        if let Err(error) = check_rights(&config) {
+            tracing::error!(%error, "Redundancy stays as it was");
+            return;
+        }
+        let plan = plans::plan(&config);
+        if plan != self.plan {
+            self.plan = plan;
+            self.configure(Vec::new());
+        }
+        self.keep();
+    }
+
+    /// Tells the speaker what to be.
+    fn configure(&mut self, resume: Vec<String>) {
+        self.fitness.clear();
+        let order = Order::Configure { plan: self.plan.clone(), resume };
+        self.tell(&order);
+        self.judge();
+    }
+
+    /// Starts a speaker, if one is needed and there is none.
+    fn keep(&mut self) {
+        let now = Instant::now();
+        if self.speaker.is_some() || self.plan.is_empty() || self.handing_over || now < self.pause.0 {
+            return;
+        }
+        let started = UnixStream::pair().and_then(|(own, other)| {
+            let child = (self.spawn)(OwnedFd::from(other))?;
+            Ok(Speaker { channel: Channel::new(own)?, child: Some(child), begun: now })
+        });
+        match started {
+            Ok(speaker) => {
+                self.speaker = Some(speaker);
+                let resume = self.active();
+                self.configure(resume);
+            }
+            Err(error) => {
+                tracing::error!(%error, "The process that speaks VRRP cannot be started");
+                self.pause_for(now);
+            }
+        }
+    }
+
+    /// The groups that were active, as far as was heard.
+    fn active(&self) -> Vec<String> {
+        let tables = self.board.tables.lock();
+        let active = tables.iter().filter(|table| table.state == State::Active);
+        let mut groups: Vec<String> = active.filter_map(|table| table.group.clone()).collect();
+        groups.dedup();
+        groups
+    }
+
+    fn listen(&mut self) {
+        let Some(speaker) = &mut self.speaker else {
+            if self.handing_over {
+                self.board.handed_over.store(true, Relaxed);
+            }
+            return;
+        };
+        match speaker.channel.receive::<Report>() {
+            Ok(reports) => {
+                for report in reports {
+                    match report {
+                        Report::Status(mut tables) => {
+                            for table in &mut tables {
+                                let of =
+                                    |(group, _): &&(String, Fitness)| Some(group) == table.group.as_ref();
+                                let fitness = self.fitness.iter().find(of);
+                                table.unfit = fitness.map(|(_, of)| of.reasons.clone()).unwrap_or_default();
+                            }
+                            *self.board.tables.lock() = tables;
+                        }
+                        Report::HandedOver => self.board.handed_over.store(true, Relaxed),
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(reason = %error, "The process that speaks VRRP has ended");
+                self.lost();
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        let now = Instant::now();
+        if let Some(mut speaker) = self.speaker.take() {
+            let lived = now.duration_since(speaker.begun);
+            drop(speaker.channel);
+            end(speaker.child.as_mut());
+            if lived >= LIVED {
+                self.pause = (now, PAUSES.0);
+            } else {
+                self.pause_for(now);
+            }
+        }
+    }
+
+    fn pause_for(&mut self, now: Instant) {
+        let (_, wait) = self.pause;
+        self.pause = (now + wait, (wait * 2).min(PAUSES.1));
+    }
+
+    /// Tells the speaker how fit the node is, where that has changed.
+    fn judge(&mut self) {
+        if self.speaker.is_none() || self.handing_over {
+            return;
+        }
+        let status = self.view.status();
+        if !fitness::is_tracked(&status.config) && self.fitness.is_empty() {
+            return;
+        }
+        let fitness = fitness::of(&status.config, &status.scheduler);
+        for (group, now) in &fitness {
+            let before = self.fitness.iter().find(|(name, _)| name == group).map(|(_, before)| before);
+            let unknown = Fitness::default();
+            if before.unwrap_or(&unknown) != now {
+                let (lost, reasons) = (now.lost, now.reasons.join(", "));
+                tracing::info!(group, lost, reasons, "Fitness");
+            }
+            if before.is_none_or(|before| before.lost != now.lost) {
+                self.tell(&Order::Lost { group: group.clone(), points: now.lost });
+            }
+        }
+        self.fitness = fitness;
+    }
+
+    fn hand_over(&mut self) {
+        self.handing_over = true;
+        self.tell(&Order::HandOver);
+    }
+
+    fn tell(&mut self, order: &Order) {
+        let told = self.speaker.as_mut().map(|speaker| speaker.channel.send(order));
+        if let Some(Err(error)) = told {
+            tracing::error!(reason = %error, "The process that speaks VRRP has ended");
+            self.lost();
+        }
+    }
+
+    fn part(self, give: &Sender<UnixStream>) {
+        let stream = self.speaker.and_then(|speaker| speaker.channel.into_stream());
+        // Whoever asked waits for it, or has gone.
+        let _ = stream.map(|stream| give.send(stream));
+    }
+}
+
+/// Waits for a process whose socket is closed.
+fn end(child: Option<&mut Child>) {
+    let Some(child) = child else { return };
+    let begun = Instant::now();
+    while matches!(child.try_wait(), Ok(None)) {
+        if begun.elapsed() > GRACE {
+            tracing::warn!("The process that speaks VRRP does not end; it is killed");
+            let _ = child.kill().and_then(|()| child.wait());
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
