@@ -90,7 +90,12 @@ impl Answer {
 
     /// The client asks too often.
     pub(crate) const fn too_often(status: StatusCode) -> Self {
-        Self::new(status, TOO_OFTEN, End::Limited(RATE_LIMIT))
+        let text = match status.as_u16() {
+            429 => TOO_OFTEN,
+            503 => BUSY,
+            _ => REFUSED,
+        };
+        Self::new(status, text, End::Limited(RATE_LIMIT))
     }
 
     /// The target is refused.
@@ -146,7 +151,7 @@ impl Answer {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            headers.insert(ALLOW, HeaderValue::from_static(METHODS));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let why = match self.end {
@@ -177,6 +182,8 @@ impl Answer {
 
 const RATE_LIMIT: &str = "rate-limit";
 const TOKEN_INVALID: &str = "token-invalid";
+/// The methods that are served anyway, as far as they have a name here.
+pub(crate) const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const BAD_REQUEST: &str = "400 Bad Request\nThe request does not follow HTTP.\n";
 const UNAUTHORIZED: &str = "401 Unauthorized\nA valid token is required.\n";
 const METHOD: &str = "405 Method Not Allowed\nThis method is not served here.\n";
@@ -188,6 +195,8 @@ const HEAD_TOO_LARGE: &str =
 const CODING: &str = "501 Not Implemented\nThe only transfer coding accepted is chunked.\n";
 const PROTOCOL: &str = "501 Not Implemented\nThis protocol is not served here.\n";
 const TOO_OFTEN: &str = "429 Too Many Requests\nPlease come again later.\n";
+const BUSY: &str = "503 Service Unavailable\nThere are too many requests. Please come again later.\n";
+const REFUSED: &str = "There are too many requests. Please come again later.\n";
 const BAD_GATEWAY: &str = "502 Bad Gateway\nThe server gave no usable answer.\n";
 const UNAVAILABLE: &str = "503 Service Unavailable\nNo server is ready at the moment. Please try again.\n";
 const SLOW_SERVER: &str = "504 Gateway Timeout\nThe server did not answer in time.\n";

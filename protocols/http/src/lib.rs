@@ -30,6 +30,7 @@ mod grpc;
 mod hop;
 mod jwt;
 mod keys;
+mod last_hop;
 mod methods;
 mod options;
 mod outlook;

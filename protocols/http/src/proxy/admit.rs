@@ -11,7 +11,7 @@ use crate::encode::Wish;
 use crate::exchange::Exchange;
 use crate::rates::{Excess, TooMany};
 use crate::rules::{Caller, Scene};
-use crate::{cookie, forward, hop, target};
+use crate::{cookie, forward, hop, last_hop, target};
 
 /// Why a request goes to no server.
 pub(super) enum Refusal {
@@ -19,6 +19,8 @@ pub(super) enum Refusal {
     Answer(Answer),
     /// It is beyond a rate limit.
     TooMany(TooMany),
+    /// It may go no further than here.
+    Last(Box<Response<Download>>),
     /// The rule at this place has an answer.
     Rule(usize, Box<Response<Download>>),
 }
@@ -77,6 +79,9 @@ pub(super) fn admit(
         && let Some(answer) = rule.answer(head, &Scene::new(&conn.facts, caller.scheme(&head.headers)))
     {
         return Err(Refusal::Rule(place, Box::new(answer)));
+    }
+    if let Some(answer) = last_hop::count(head) {
+        return Err(Refusal::Last(Box::new(answer)));
     }
     if let Some(most) = rule.and_then(|(_, rule)| rule.own().max_body) {
         body.limit(most);

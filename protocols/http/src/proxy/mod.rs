@@ -90,6 +90,7 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after));
             Err(Box::new(answer))
         }
+        Err(Refusal::Last(answer)) => Err(Box::new(answered(exchange, *answer))),
         Err(Refusal::Rule(rule, answer)) => {
             exchange.met(Some(rule));
             Err(Box::new(answered(exchange, *answer)))

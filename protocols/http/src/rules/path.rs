@@ -116,6 +116,10 @@ fn loosened(path: &str) -> Option<String> {
 /// upper-case digits, `.` and `..` are resolved, and of several slashes in a row one stays. However it is spelt, a path
 /// that a server may take for another one meets that one's rules.
 pub(crate) fn normal(path: &str) -> Cow<'_, str> {
+    if path.is_empty() {
+        // CONNECT, which asks for no path and must not lead around a rule for all of them.
+        return Cow::Borrowed("/");
+    }
     let plain = !path.contains('%') && !path.contains("//") && !path.contains("/.");
     if plain {
         return Cow::Borrowed(path);

@@ -110,3 +110,41 @@ fn trace_that_is_allowed_and_options_of_the_server_as_a_whole_go_through() {
         assert_eq!((seen[0].line(), seen[1].line()), ("TRACE /x HTTP/1.1", "OPTIONS * HTTP/1.1"));
     });
 }
+
+#[test]
+fn rule_for_every_path_is_one_for_connect() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let options = "allow-methods = ['CONNECT']\nrules = [{ path-prefix = '/', answer = 403 }]";
+        let rig = Rig::new(options, &[&origin]).await;
+        assert_eq!(rig.client().await.ask(CONNECT).await.status, 403);
+        assert!(origin.seen().is_empty());
+    });
+}
+
+#[test]
+fn options_and_trace_go_as_far_as_they_may() {
+    test(async {
+        let origin = Origin::named("a").await;
+        let rig = Rig::new("allow-methods = 'TRACE'", &[&origin]).await;
+        let mut client = rig.client().await;
+        let mut ask = async |line: &str, left: &str| {
+            client
+                .ask(format!("{line} HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\nMax-Forwards: {left}\r\n\r\n"))
+                .await
+        };
+        let answer = ask("OPTIONS *", "0").await;
+        assert_eq!((answer.status, answer.text()), (200, ""));
+        assert!(answer.header("allow")[0].contains("OPTIONS"));
+        let answer = ask("TRACE /x?y", "0").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, vec!["message/http"]));
+        assert_eq!(answer.text(), "TRACE /x?y HTTP/1.1\r\nhost: a\r\nmax-forwards: 0\r\n\r\n");
+        assert!(origin.seen().is_empty());
+        for (line, left) in [("OPTIONS /", "3"), ("TRACE /", "1"), ("OPTIONS /", "many"), ("GET /", "0")] {
+            assert_eq!(ask(line, left).await.text(), "a", "{line} {left}");
+        }
+        let left: Vec<String> =
+            origin.seen().iter().map(|seen| seen.header("max-forwards")[0].to_owned()).collect();
+        assert_eq!(left, ["2", "0", "many", "0"]);
+    });
+}
