@@ -113,7 +113,11 @@ pub(super) fn admit(
     }
     let wish = settings.compression.as_ref().map_or(Wish::Off, |compression| compression.wish(head));
     if let Some((_, rule)) = rule {
-        rule.edit_request(head, &Scene::new(&conn.facts, caller.scheme(&head.headers)));
+        let scene = Scene {
+            request_id: exchange.request_id(),
+            ..Scene::new(&conn.facts, caller.scheme(&head.headers))
+        };
+        rule.edit_request(head, &scene);
     }
     Ok(Admitted { route, rule: rule.map(|(place, _)| place), upgrade, wish })
 }

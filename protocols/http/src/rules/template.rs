@@ -49,6 +49,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) scheme: &'static str,
     /// The server that answered.
     pub(crate) server: Option<&'a str>,
+    /// The request's number, where it has one of the gateway's.
+    pub(crate) request_id: Option<&'a HeaderValue>,
 }
 
 /// Words in the values of a request's fields.
@@ -73,7 +75,7 @@ pub(super) const OF_REDIRECTS: &[&str] = &["host", "path", "query", "scheme", "u
 impl<'a> Scene<'a> {
     /// A request over this connection.
     pub(crate) const fn new(facts: &'a Facts, scheme: &'static str) -> Self {
-        Self { facts, scheme, server: None }
+        Self { facts, scheme, server: None, request_id: None }
     }
 }
 
@@ -185,7 +187,8 @@ impl Word {
                     Self::Path => text.push(head.uri.path().as_bytes()),
                     Self::Query => query(text, &head.uri),
                     Self::RequestId => {
-                        text.push(headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes).unwrap_or_default());
+                        let id = scene.request_id.or_else(|| headers.get(X_REQUEST_ID));
+                        text.push(id.map(HeaderValue::as_bytes).unwrap_or_default());
                     }
                     _ => text.push(uri(head).as_bytes()),
                 }

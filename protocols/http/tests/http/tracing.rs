@@ -46,7 +46,8 @@ fn number_of_a_trusted_proxy_is_kept_in_the_field_that_was_named() {
     test(async {
         let origin = Origin::named("a").await;
         let rig = Rig::new(
-            "request-id = \"make\"\nrequest-id-header = \"X-Correlation\"\ntrusted-networks = [\"127.0.0.0/8\"]",
+            "request-id = \"make\"\nrequest-id-header = \"X-Correlation\"\ntrusted-networks = [\"127.0.0.0/8\"]\n\
+             rules = [{ set-headers = { x-copy = \"{request-id}\" } }]",
             &[&origin],
         )
         .await;
@@ -54,6 +55,7 @@ fn number_of_a_trusted_proxy_is_kept_in_the_field_that_was_named() {
         assert!(answer.header("x-correlation").is_empty(), "the client is told only where it is to know");
         let seen = &origin.seen()[0];
         assert_eq!((seen.header("x-correlation"), seen.header("x-request-id")), (vec!["abc/1"], vec!["own"]));
+        assert_eq!(seen.header("x-copy"), ["abc/1"], "rules know it as well");
     });
 }
 
