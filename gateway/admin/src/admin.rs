@@ -14,6 +14,7 @@ use crate::api::Api;
 use crate::doors::{AdminError, Bound, BoundMetrics, Doors};
 use crate::endpoint::{self, Content, Listener};
 use crate::metrics::Source;
+use crate::nodes::Nodes;
 use crate::socket::{Place, Socket};
 
 /// What a reload changes: made before it, carried out after it. None: a door stays as it is.
@@ -28,6 +29,7 @@ pub struct Change {
 pub struct Admin {
     source: Arc<Source>,
     view: View,
+    nodes: Nodes,
     metrics: Option<Metrics>,
     admin: Option<Operator>,
 }
@@ -53,8 +55,21 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Thread`].
     pub fn start(view: View, registry: Registry, bound: Bound) -> Result<Self, AdminError> {
-        let source = Arc::new(Source::new(view.clone(), registry));
-        let mut this = Self { source, view, metrics: None, admin: None };
+        Self::start_among(Nodes::default(), view, registry, bound)
+    }
+
+    /// As [`start`](Self::start), for a gateway among other `nodes`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_among(
+        nodes: Nodes,
+        view: View,
+        registry: Registry,
+        bound: Bound,
+    ) -> Result<Self, AdminError> {
+        let source = Arc::new(Source::new(view.clone(), registry, nodes.clone()));
+        let mut this = Self { source, view, nodes, metrics: None, admin: None };
         this.change(Change { metrics: Some(bound.metrics), admin: Some(bound.admin) })?;
         Ok(this)
     }
@@ -87,7 +102,7 @@ impl Admin {
             self.metrics = bound.map(|bound| Metrics::start(bound, &self.source)).transpose()?;
         }
         if let Some(bound) = change.admin {
-            self.admin = bound.map(|bound| Operator::start(bound, &self.view)).transpose()?;
+            self.admin = bound.map(|bound| Operator::start(bound, &self.view, &self.nodes)).transpose()?;
         }
         Ok(())
     }
@@ -105,10 +120,10 @@ impl Metrics {
 }
 
 impl Operator {
-    fn start(socket: Socket, view: &View) -> Result<Self, AdminError> {
+    fn start(socket: Socket, view: &View, nodes: &Nodes) -> Result<Self, AdminError> {
         let (listener, file) = socket.into_parts();
         let listener = || Ok(Listener::Unix(tokio::net::UnixListener::from_std(listener)?));
-        let thread = Thread::start("admin", listener, Content::Api(Api::new(view.clone())))?;
+        let thread = Thread::start("admin", listener, Content::Api(Api::new(view.clone(), nodes.clone())))?;
         tracing::info!(path = %file.path().display(), "The gateway can be operated");
         Ok(Self { _thread: thread, file })
     }

@@ -10,6 +10,7 @@
 //! endpoint          a door's thread: few connections, small requests, short deadlines
 //! request, answer   HTTP/1.1 as far as it is needed here
 //! metrics/          the page of numbers
+//! nodes             addresses that move between nodes, as whoever moves them tells of them
 //! api/              what the operator asks, and does
 //! ```
 
@@ -19,8 +20,10 @@ mod api;
 mod doors;
 mod endpoint;
 mod metrics;
+mod nodes;
 mod request;
 mod socket;
 
 pub use admin::{Admin, Change};
 pub use doors::{AdminError, Bound, Doors, bind};
+pub use nodes::{Nodes, VrrpPeer, VrrpTable};

@@ -56,6 +56,7 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
         Command::RdpFile(options) => rdp_file::run(options, registry, &mut out),
         Command::NewProtocol(options) => new_protocol::run(options, &mut out),
         Command::Servers(options) => operator::run(&Verb::Servers(options), registry, &mut out),
+        Command::Vrrp(options) => operator::run(&Verb::Vrrp(options), registry, &mut out),
         Command::Drain(options) => operator::run(&Verb::State("drain", options), registry, &mut out),
         Command::Maintenance(options) => {
             operator::run(&Verb::State("maintenance", options), registry, &mut out)
@@ -161,6 +162,13 @@ enum Command {
     /// Each with its state, its share, the connections that it has, how fast it answers, and what the last probe said.
     #[command(after_long_help = help::SERVERS)]
     Servers(ServersOptions),
+
+    /// Show where the addresses are that move between nodes.
+    ///
+    /// For each table `[vrrp.NAME]`: its state on this node and why, its priority and what it lacks, and what was heard of
+    /// other nodes.
+    #[command(after_long_help = help::VRRP)]
+    Vrrp(VrrpOptions),
 
     /// Let a server keep the clients that it has, and give it no others.
     ///
@@ -360,6 +368,13 @@ pub(crate) struct ServersOptions {
     /// Add what probes found out: greetings, versions, when certificates expire
     #[arg(long)]
     pub(crate) notes: bool,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho vrrp`.
+#[derive(Debug, Args)]
+pub(crate) struct VrrpOptions {
     #[command(flatten)]
     pub(crate) at: At,
 }

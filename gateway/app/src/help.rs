@@ -168,6 +168,17 @@ Exit status:
   1  they are not: no gateway answers
   2  the command line is mistaken";
 
+/// The end of `sekisho vrrp --help`.
+pub(crate) const VRRP: &str = "\
+Examples:
+  sekisho vrrp
+  sekisho vrrp --config gateway.toml --json
+
+Exit status:
+  0  it is shown
+  1  it is not: no gateway answers
+  2  the command line is mistaken";
+
 /// The end of `sekisho drain --help`.
 pub(crate) const DRAIN: &str = "\
 Examples:

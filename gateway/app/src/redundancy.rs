@@ -3,8 +3,9 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use sekisho_admin::{Nodes, VrrpPeer, VrrpTable};
 use sekisho_config::{Config, LogFormat};
-use sekisho_ha::Spawn;
+use sekisho_ha::{PeerStatus, Redundancy, Spawn, TableStatus};
 
 use crate::cli::{self, RunOptions};
 use crate::logging;
@@ -25,4 +26,30 @@ pub(crate) fn spawn(options: &RunOptions, config: &Config) -> Spawn {
         // A group of its own: a terminal's interrupt is for the gateway, which hands over first.
         command.process_group(0).stdin(Stdio::from(socket)).stdout(Stdio::null()).spawn()
     })
+}
+
+/// What the operator sees of it.
+pub(crate) fn nodes(redundancy: &Redundancy) -> Nodes {
+    let view = redundancy.view();
+    Nodes::new(move || view.tables().into_iter().map(table).collect())
+}
+
+fn table(status: TableStatus) -> VrrpTable {
+    let peer = |PeerStatus { address, priority, ago }| VrrpPeer { address, priority, ago };
+    let down = status.interfaces_down.iter().map(|interface| format!("interface `{interface}` is down"));
+    VrrpTable {
+        name: status.name,
+        group: status.group,
+        state: status.state.name(),
+        why: status.why.map_or_else(|| "another program moves it".to_owned(), |why| why.to_string()),
+        lasted: status.lasted,
+        priority: status.priority,
+        unfit: down.chain(status.unfit).collect(),
+        peers: status.peers.into_iter().map(peer).collect(),
+        transitions: status.transitions,
+        sent: status.sent,
+        received: status.received,
+        invalid: status.invalid,
+        differs: status.differs,
+    }
 }

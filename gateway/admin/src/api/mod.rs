@@ -6,6 +6,7 @@
 //! refused   why something is not done, and what would be
 //! site      names in a request, found in the configuration in force
 //! look      VIPs, pools, users, connections
+//! vrrp      addresses that move between nodes
 //! change    servers taken out and put back; users moved, forgotten, kicked
 //! ```
 
@@ -15,6 +16,7 @@ mod path;
 mod query;
 mod refused;
 mod site;
+mod vrrp;
 
 use sekisho_runtime::View;
 use serde::Serialize;
@@ -22,6 +24,7 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::{Answer, Status};
 use crate::endpoint::Peer;
+use crate::nodes::Nodes;
 use crate::request::{Head, Method, Request, Unread};
 use path::Path;
 use query::Query;
@@ -34,11 +37,12 @@ pub(crate) const BODY_MAX: usize = 8 * 1024;
 #[derive(Debug)]
 pub(crate) struct Api {
     view: View,
+    nodes: Nodes,
 }
 
 impl Api {
-    pub(crate) fn new(view: View) -> Self {
-        Self { view }
+    pub(crate) fn new(view: View, nodes: Nodes) -> Self {
+        Self { view, nodes }
     }
 
     /// Does what is asked, or says why not.
@@ -65,6 +69,7 @@ impl Api {
         match path {
             Path::Vips => text(&look::vips(&status)),
             Path::Pools => text(&look::pools(&status)),
+            Path::Vrrp => text(&vrrp::tables(self.nodes.tables())),
             Path::Users => text(&look::users(&status, &Query::read(query, &look::USERS)?)?),
             Path::Connections => {
                 let query = Query::read(query, &look::CONNECTIONS)?;

@@ -5,6 +5,7 @@
 pub(super) enum Path<'p> {
     Vips,
     Pools,
+    Vrrp,
     Users,
     Connections,
     Server { pool: &'p str, server: &'p str },
@@ -22,6 +23,7 @@ impl<'p> Path<'p> {
         let found = match (parts.next()?, parts.next(), parts.next(), parts.next()) {
             ("vips", None, ..) => Self::Vips,
             ("pools", None, ..) => Self::Pools,
+            ("vrrp", None, ..) => Self::Vrrp,
             ("users", None, ..) => Self::Users,
             ("connections", None, ..) => Self::Connections,
             ("servers", Some(pool), Some(server), None) => Self::Server { pool, server },
@@ -37,7 +39,7 @@ impl<'p> Path<'p> {
 
     /// Whether something is changed there: with POST, and by nothing else.
     pub(super) fn changes(self) -> bool {
-        !matches!(self, Self::Vips | Self::Pools | Self::Users | Self::Connections)
+        !matches!(self, Self::Vips | Self::Pools | Self::Vrrp | Self::Users | Self::Connections)
     }
 }
 
@@ -50,6 +52,7 @@ mod tests {
         let (pool, server) = ("mail", "m-1.x");
         for (path, meant) in [
             ("/v1/vips", Some(Path::Vips)),
+            ("/v1/vrrp", Some(Path::Vrrp)),
             ("/v1/users", Some(Path::Users)),
             ("/v1/users/move", Some(Path::MoveUser)),
             ("/v1/users/move-all", Some(Path::MoveAll)),

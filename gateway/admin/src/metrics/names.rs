@@ -41,6 +41,7 @@ pub(crate) const POOL: &[&str] = &["pool"];
 /// What it tells of something in a VIP.
 pub(crate) const VIP_NAME: &[&str] = &["vip", "name"];
 const SERVER: &[&str] = &["pool", "server"];
+const VRRP: &[&str] = &["vrrp"];
 const DOMAIN: &[&str] = &["domain"];
 
 /// Declares the constants, and the list of them all.
@@ -110,6 +111,13 @@ families! {
     PERSISTENCE_MOVES = Counter "sekisho_persistence_moves_total" DOMAIN, "Keys whose server changed.";
     PERSISTENCE_EVICTIONS = Counter "sekisho_persistence_evictions_total" DOMAIN, "Keys that made room for others.";
     PERSISTENCE_EXPIRED = Counter "sekisho_persistence_expired_total" DOMAIN, "Keys that expired.";
+
+    VRRP_STATE = Gauge "sekisho_vrrp_state" &["vrrp", "state"], "1 for the state that it is in on this node, 0 for the others.";
+    VRRP_PRIORITY = Gauge "sekisho_vrrp_priority" VRRP, "The priority that this node advertises.";
+    VRRP_TRANSITIONS = Counter "sekisho_vrrp_transitions_total" VRRP, "How often its state has changed.";
+    VRRP_SENT = Counter "sekisho_vrrp_adverts_sent_total" VRRP, "Adverts sent.";
+    VRRP_RECEIVED = Counter "sekisho_vrrp_adverts_received_total" VRRP, "Adverts of other nodes that were heard.";
+    VRRP_INVALID = Counter "sekisho_vrrp_adverts_invalid_total" VRRP, "Packets that were not believed.";
 
     CERTIFICATE_EXPIRY = Gauge "sekisho_certificate_expiry_timestamp_seconds" &["vip", "name", "file"], "When a certificate in use expires, since 1970.";
 }

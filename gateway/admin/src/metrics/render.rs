@@ -3,6 +3,8 @@
 use sekisho_runtime::ExchangeTotals;
 use sekisho_scheduler::State;
 
+use crate::nodes::VrrpTable;
+
 use super::names::{self, Family, Kind};
 use super::page::{Form, Page};
 use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
@@ -22,6 +24,7 @@ pub(crate) fn render(snapshot: &Snapshot, form: Form) -> String {
     servers(&mut page, &snapshot.servers);
     domains(&mut page, &snapshot.domains);
     certificates(&mut page, &snapshot.certificates);
+    vrrp(&mut page, &snapshot.vrrp);
     own(&mut page, &snapshot.own);
     page.finish()
 }
@@ -146,6 +149,24 @@ fn domains(page: &mut Page, domains: &[Domain]) {
 fn certificates(page: &mut Page, certificates: &[Certificate]) {
     let rows = certificates.iter().map(|of| ([&*of.vip, &*of.name, &*of.file], of.expires));
     page.all(&names::CERTIFICATE_EXPIRY, rows);
+}
+
+fn vrrp(page: &mut Page, tables: &[VrrpTable]) {
+    let states = tables.iter().flat_map(|table| {
+        VrrpTable::STATES.map(|state| ([&*table.name, state], u64::from(state == table.state)))
+    });
+    page.all(&names::VRRP_STATE, states);
+    let priorities = tables.iter().filter_map(|table| Some(([&*table.name], u64::from(table.priority?))));
+    page.all(&names::VRRP_PRIORITY, priorities);
+    let of: [Column<VrrpTable>; 4] = [
+        (&names::VRRP_TRANSITIONS, |table| table.transitions),
+        (&names::VRRP_SENT, |table| table.sent),
+        (&names::VRRP_RECEIVED, |table| table.received),
+        (&names::VRRP_INVALID, |table| table.invalid),
+    ];
+    for (family, number) in of {
+        page.all(family, tables.iter().map(|table| ([&*table.name], number(table))));
+    }
 }
 
 fn own(page: &mut Page, own: &[Own]) {

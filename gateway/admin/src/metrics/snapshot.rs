@@ -6,6 +6,8 @@ use std::time::Duration;
 use sekisho_runtime::{Ends, ExchangeTotals, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
+use crate::nodes::VrrpTable;
+
 /// The numbers of a gateway at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
@@ -19,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(crate) servers: Vec<Server>,
     pub(crate) domains: Vec<Domain>,
     pub(crate) certificates: Vec<Certificate>,
+    /// Addresses that move between nodes.
+    pub(crate) vrrp: Vec<VrrpTable>,
     /// What protocols count themselves, one after the other.
     pub(crate) own: Vec<Own>,
 }

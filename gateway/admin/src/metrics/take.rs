@@ -11,6 +11,7 @@ use sekisho_scheduler::{self as scheduler, ServerState};
 
 use super::names;
 use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
+use crate::nodes::Nodes;
 
 /// Where the numbers come from.
 #[derive(Debug)]
@@ -18,13 +19,14 @@ pub(crate) struct Source {
     view: View,
     /// The protocols, which count some things themselves.
     registry: Registry,
+    nodes: Nodes,
     started: (SystemTime, Instant),
 }
 
 impl Source {
     /// The numbers of this gateway. What the process counts from its start, it counts from here.
-    pub(crate) fn new(view: View, registry: Registry) -> Self {
-        Self { view, registry, started: (SystemTime::now(), Instant::now()) }
+    pub(crate) fn new(view: View, registry: Registry, nodes: Nodes) -> Self {
+        Self { view, registry, nodes, started: (SystemTime::now(), Instant::now()) }
     }
 
     /// The numbers now.
@@ -43,6 +45,7 @@ impl Source {
             servers: servers.collect(),
             domains: scheduler.tables().iter().map(|table| domain(table)).collect(),
             certificates: self::certificates(certificates),
+            vrrp: self.nodes.tables(),
             own: own(&self.registry, &config),
         }
     }

@@ -12,6 +12,7 @@ use sekisho_scheduler::{State, TableCounts};
 use super::names::{self, Family, Kind};
 use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
 use super::{Form, render};
+use crate::nodes::VrrpTable;
 
 fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
@@ -88,6 +89,21 @@ fn snapshot() -> Snapshot {
             name: "www.example.org".to_owned(),
             file: "a \"folder\"\\with\nlines/web.pem".to_owned(),
             expires: 1_800_000_000,
+        }],
+        vrrp: vec![VrrpTable {
+            name: "site".to_owned(),
+            group: Some("site".to_owned()),
+            state: "active",
+            why: "started".to_owned(),
+            lasted: Duration::from_secs(70),
+            priority: Some(71),
+            unfit: Vec::new(),
+            peers: Vec::new(),
+            transitions: 72,
+            sent: 73,
+            received: 74,
+            invalid: 75,
+            differs: false,
         }],
         own: vec![Own {
             name: "sekisho_dns_cache_hits_total".to_owned(),

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::cli::{self, RunOptions};
 use crate::failure::Failure;
 use crate::logging;
-use crate::redundancy;
+use crate::redundancy as process;
 use crate::signals::{self, Signal};
 
 /// How often the main thread looks whether the gateway has ended by itself.
@@ -31,12 +31,13 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     let (vips, pools) = (config.vips.len(), config.pools.len());
     // Before the gateway as well: no client is let in and dropped because nobody could operate it.
     sekisho_ha::check_rights(&config)?;
-    let spawn = redundancy::spawn(options, &config);
+    let spawn = process::spawn(options, &config);
     let doors = sekisho_admin::bind(&Doors::of(&config.gateway))?;
     let gateway = sekisho_runtime::start(config, Options::default())?;
     // Whoever is sent here from now on is served.
     let redundancy = sekisho_ha::start(gateway.view(), spawn, None)?;
-    let admin = Admin::start(gateway.view(), registry.clone(), doors)?;
+    let nodes = process::nodes(&redundancy);
+    let admin = Admin::start_among(nodes, gateway.view(), registry.clone(), doors)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
     let mut running = Running { file: &options.file, registry, gateway, redundancy, admin };
     let asked = running.serve(&signals);

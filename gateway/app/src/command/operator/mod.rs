@@ -2,6 +2,7 @@
 
 mod client;
 mod show;
+mod vrrp;
 
 use std::io::Write;
 use std::path::Path;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{
     At, ConnectionsOptions, MoveUserOptions, MoveUsersOptions, ServerOptions, ServersOptions, UserOptions,
-    UsersOptions, WeightOptions,
+    UsersOptions, VrrpOptions, WeightOptions,
 };
 use crate::failure::Failure;
 use client::{Client, Question};
@@ -25,6 +26,7 @@ pub(crate) const USUAL: &str = "/run/sekisho/admin.sock";
 #[derive(Debug)]
 pub(crate) enum Verb<'a> {
     Servers(&'a ServersOptions),
+    Vrrp(&'a VrrpOptions),
     /// Drain, maintenance or ready.
     State(&'static str, &'a ServerOptions),
     Weight(&'a WeightOptions),
@@ -71,6 +73,7 @@ impl Verb<'_> {
     fn at(&self) -> &At {
         match self {
             Self::Servers(options) => &options.at,
+            Self::Vrrp(options) => &options.at,
             Self::State(_, options) => &options.at,
             Self::Weight(options) => &options.at,
             Self::Users(options) => &options.at,
@@ -85,6 +88,7 @@ impl Verb<'_> {
     fn questions(&self) -> Vec<Question> {
         match self {
             Self::Servers(_) => vec![Question::get("/v1/pools")],
+            Self::Vrrp(_) => vec![Question::get("/v1/vrrp")],
             Self::State(state, ServerOptions { server, kick, .. }) => {
                 let path = format!("/v1/servers/{server}");
                 let mut questions = vec![Question::post(&path, &json!({ "state": state }))];

@@ -18,6 +18,7 @@ pub(super) fn text(verb: &Verb<'_>, answers: &[Value]) -> String {
                 if options.notes { format!("\n{}", notes(first, pool, now())) } else { String::new() };
             servers(first, pool) + &notes
         }
+        Verb::Vrrp(_) => super::vrrp::text(first),
         Verb::State(_, options) => state(&options.server, first, second),
         Verb::Weight(options) => format!("{} has weight {}\n", options.server, number(first, "weight")),
         Verb::Users(_) => users(first),
@@ -195,7 +196,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 }
 
 /// A time in its largest unit.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} m", seconds / 60),
@@ -204,15 +205,15 @@ fn span(seconds: u64) -> String {
     }
 }
 
-fn rows<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+pub(super) fn rows<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     value.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn word(value: &Value, name: &str) -> String {
+pub(super) fn word(value: &Value, name: &str) -> String {
     value.get(name).and_then(Value::as_str).map(clean).unwrap_or_default()
 }
 
-fn number(value: &Value, name: &str) -> u64 {
+pub(super) fn number(value: &Value, name: &str) -> u64 {
     value.get(name).and_then(Value::as_u64).unwrap_or(0)
 }
 
