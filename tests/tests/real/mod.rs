@@ -13,6 +13,7 @@ mod metrics;
 mod proxy_protocol;
 mod rdp;
 mod smuggling;
+mod soak;
 mod tls;
 mod web_socket;
 

@@ -91,6 +91,11 @@ impl Gateway {
         self.version.clone()
     }
 
+    /// Whether it is not Sekisho.
+    pub(super) fn is_peer(&self) -> bool {
+        self.own.is_none()
+    }
+
     /// What Sekisho has logged.
     pub(super) fn log(&self) -> String {
         self.own.as_ref().map(Sekisho::log).unwrap_or_default()

@@ -49,19 +49,28 @@ pub(super) fn answer(gateway: &Gateway, name: &str, method: &str) -> String {
     text
 }
 
-/// Says this, ends its side, and hears all. A gateway that does not close has had two seconds.
+/// Says this, ends its side, and hears all. What a peer makes of requests before their client ended its side is its own
+/// affair, so it has a moment for them.
 fn exchange(gateway: &Gateway, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(gateway.address()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(4))).unwrap();
     // Whoever is refused in mid-sentence may see it at once.
     let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(Shutdown::Write);
     let mut heard = Vec::new();
+    if gateway.is_peer() {
+        hear(&mut stream, &mut heard, Duration::from_millis(25));
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+    hear(&mut stream, &mut heard, Duration::from_secs(4));
+    heard
+}
+
+/// Hears what comes, until nothing has for this long or nothing more will.
+fn hear(stream: &mut TcpStream, heard: &mut Vec<u8>, patience: Duration) {
+    stream.set_read_timeout(Some(patience)).unwrap();
     let mut buffer = [0; 64 * 1024];
     while let Ok(n @ 1..) = stream.read(&mut buffer) {
         heard.extend_from_slice(&buffer[..n]);
     }
-    heard
 }
 
 /// An answer as it came.
