@@ -159,6 +159,10 @@ impl Service for HttpService {
             report(VipMetric { metric: beyond, help: beyond_help, name, value: excess });
             report(VipMetric { metric: forgotten, help: forgotten_help, name, value: evicted });
         }
+        for (name, value) in self.0.rules.counts() {
+            let (metric, help) = RULE_METRIC;
+            report(VipMetric { metric, help, name, value });
+        }
         for (name, made, denied) in self.0.retry.counts().read() {
             let [(again, again_help), (never, never_help)] = RETRY_METRICS;
             report(VipMetric { metric: again, help: again_help, name, value: made });
@@ -170,6 +174,10 @@ impl Service for HttpService {
         if self.0.options.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] }
     }
 }
+
+/// What is counted of rules.
+const RULE_METRIC: (&str, &str) =
+    ("rule_requests_total", "Requests that met a rule, of those rules that have a name.");
 
 /// What is counted of further tries, by their causes.
 const RETRY_METRICS: [(&str, &str); 2] = [

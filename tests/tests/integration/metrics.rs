@@ -234,3 +234,23 @@ fn rate_limits_of_http_are_on_the_page_by_vip_and_name() {
     until_number(at, &of("evictions_total{vip=\"web\",name=\"each\"}"), 0.0);
     until_number(at, "sekisho_vip_ends_total{vip=\"web\",end=\"limited\"}", 3.0);
 }
+
+#[test]
+fn requests_of_rules_with_names_are_counted() {
+    let web = [HttpServer::start("www1")];
+    let rig = Rig::start(&format!(
+        "[vip.web]\nlisten = '127.0.0.1:0'\nprotocol = 'http'\npool = 'web'\n\
+         http.rules = [{{ name = 'no', path = '/no', answer = 404 }}, {{ path = '/x' }}, {{ name = 'all' }}]\n\
+         [pool.web]\nservers = {{ {} }}\n",
+        https(&web)
+    ));
+    let admin = admin(&rig, "127.0.0.1:0");
+    let at = admin.address().unwrap();
+    let mut client = connect_from("127.0.0.1", rig.address("web"));
+    for target in ["/", "/no", "/", "/x", "/"] {
+        request(&mut client, &format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    }
+    let of = |name: &str| format!("sekisho_http_rule_requests_total{{vip=\"web\",name=\"{name}\"}}");
+    until_number(at, &of("no"), 1.0);
+    until_number(at, &of("all"), 3.0);
+}

@@ -75,10 +75,11 @@ pub(super) fn admit(
         }
     }
     let rule = settings.rules.find(head, &caller);
-    if let Some((place, rule)) = rule
-        && let Some(answer) = rule.answer(head, &Scene::new(&conn.facts, caller.scheme(&head.headers)))
-    {
-        return Err(Refusal::Rule(place, Box::new(answer)));
+    if let Some((place, rule)) = rule {
+        rule.count();
+        if let Some(answer) = rule.answer(head, &Scene::new(&conn.facts, caller.scheme(&head.headers))) {
+            return Err(Refusal::Rule(place, Box::new(answer)));
+        }
     }
     if let Some(answer) = last_hop::count(head) {
         return Err(Refusal::Last(Box::new(answer)));

@@ -14,6 +14,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use http::header::HOST;
 use http::{HeaderMap, Response, request};
 use sekisho_api::settings::Span;
@@ -54,6 +56,8 @@ pub(crate) struct Rule {
     /// `None` where nothing is changed.
     edits: Option<Box<Edits>>,
     own: Own,
+    /// Requests that met it, where it has a name.
+    met: AtomicU64,
 }
 
 impl Rules {
@@ -88,6 +92,11 @@ impl Rules {
         self.rules.get(place)
     }
 
+    /// The names of those that have one, each with the requests that met it.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.rules.iter().filter_map(|rule| Some((&**rule.name.as_ref()?, rule.met.load(Ordering::Relaxed))))
+    }
+
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()
@@ -116,6 +125,13 @@ impl Rule {
     /// Its name, or its number from 1 on.
     pub(crate) fn label(&self) -> &str {
         self.name.as_ref().unwrap_or(&self.number)
+    }
+
+    /// A request has met it.
+    pub(crate) fn count(&self) {
+        if self.name.is_some() {
+            self.met.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// What becomes of the request.

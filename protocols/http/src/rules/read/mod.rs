@@ -5,6 +5,8 @@ mod criteria;
 mod edits;
 
 pub(crate) use edits::is_framing;
+use std::sync::atomic::AtomicU64;
+
 use sekisho_api::VipContext;
 use sekisho_api::settings::{Node, Problem, Section, Value};
 
@@ -63,6 +65,7 @@ fn rule(section: &mut Section<'_>, vip: &VipContext<'_>, place: usize) -> Option
         action,
         edits,
         own,
+        met: AtomicU64::default(),
     })
 }
 
