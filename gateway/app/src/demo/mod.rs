@@ -13,6 +13,7 @@ mod secret;
 mod setup;
 mod stage;
 mod visit;
+mod web_socket;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

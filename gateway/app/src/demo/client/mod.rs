@@ -2,11 +2,14 @@
 
 mod asker;
 mod browser;
+mod chatter;
 mod desk;
 mod jar;
 mod liner;
 mod mailer;
 mod response;
+mod streams;
+mod wire;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -16,9 +19,11 @@ use socket2::{Domain, Socket, Type};
 
 pub(super) use asker::{Over, ask, burst};
 pub(super) use browser::{Browser, Cookies, Place, Reply, Secured};
+pub(super) use chatter::chat;
 pub(super) use desk::desk;
 pub(super) use liner::Liner;
 pub(super) use mailer::{Mailbox, Mailer};
+pub(super) use streams::{Ask, Told, at_once};
 
 /// How long a client waits for anything. Far above what the demo needs: reaching it means that something is broken.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +38,9 @@ pub(crate) enum ClientError {
     /// TLS could not be begun.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// HTTP/2 was broken off.
+    #[error("HTTP/2: {0}")]
+    Http2(#[from] h2::Error),
     /// The name in the URL is none that a certificate could carry.
     #[error("no server name: {0}")]
     ServerName(#[from] rustls::pki_types::InvalidDnsNameError),

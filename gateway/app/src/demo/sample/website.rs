@@ -1,9 +1,11 @@
-//! A web server with one page, which names the server.
+//! A web server with one page, which names the server, and a WebSocket that returns every message.
 
 use std::io;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+
+use super::super::web_socket::{Frame, accept};
 
 /// The longest request head, in bytes.
 const HEAD_MAX: u64 = 16 * 1024;
@@ -19,6 +21,8 @@ struct Request {
     /// Bytes of the body; `None`: cannot be told, and the connection ends after the answer.
     body: Option<u64>,
     close: bool,
+    /// What a client sends that asks for a WebSocket.
+    key: Option<String>,
 }
 
 /// Answers requests on one connection until it ends.
@@ -27,6 +31,9 @@ pub(super) async fn serve(stream: &mut TcpStream, name: &str) -> io::Result<()> 
     let mut reader = BufReader::new(reader);
     loop {
         let Some(request) = read(&mut reader).await? else { return writer.shutdown().await };
+        if let Some(key) = &request.key {
+            return converse(&mut reader, &mut writer, name, key).await;
+        }
         let body = request.body.filter(|&length| length <= BODY_MAX);
         if let Some(length) = body {
             tokio::io::copy(&mut (&mut reader).take(length), &mut tokio::io::sink()).await?;
@@ -36,6 +43,33 @@ pub(super) async fn serve(stream: &mut TcpStream, name: &str) -> io::Result<()> 
         if close {
             return writer.shutdown().await;
         }
+    }
+}
+
+/// Changes to a WebSocket, and returns every message with the server's name before it.
+async fn converse(
+    reader: &mut (impl AsyncBufReadExt + Unpin),
+    writer: &mut (impl AsyncWriteExt + Unpin),
+    name: &str,
+    key: &str,
+) -> io::Result<()> {
+    let accept = accept(key);
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         sec-websocket-accept: {accept}\r\n\r\n"
+    );
+    writer.write_all(head.as_bytes()).await?;
+    loop {
+        let answer = match Frame::read(reader).await? {
+            Frame::Text(text) => Frame::Text([name.as_bytes(), b": ", &text].concat()),
+            Frame::Ping(bytes) => Frame::Pong(bytes),
+            Frame::Pong(_) => continue,
+            Frame::Close => {
+                writer.write_all(&Frame::Close.bytes(None)).await?;
+                return writer.shutdown().await;
+            }
+        };
+        writer.write_all(&answer.bytes(None)).await?;
     }
 }
 
@@ -65,6 +99,7 @@ fn parse(head: &str) -> Option<Request> {
         body: Some(0),
         close: words.next()? != "HTTP/1.1",
         forwarded_for: None,
+        key: None,
     };
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
@@ -72,6 +107,7 @@ fn parse(head: &str) -> Option<Request> {
             "content-length" => request.body = value.parse().ok(),
             "transfer-encoding" => request.body = None,
             "connection" => request.close |= value.eq_ignore_ascii_case("close"),
+            "sec-websocket-key" => request.key = Some(value.to_owned()),
             "x-forwarded-for" => request.forwarded_for = Some(value.to_owned()),
             _ => {}
         }

@@ -8,6 +8,7 @@ mod https;
 mod imap;
 mod rdp;
 mod reader;
+mod site;
 mod tcp;
 
 use std::fmt;
@@ -52,6 +53,7 @@ pub(super) fn all() -> Vec<Box<dyn Scene>> {
         Box::new(rdp::Rdp),
         Box::new(http::Http),
         Box::new(https::Https),
+        Box::new(site::Site),
         Box::new(imap::Imap),
         Box::new(dns::Dns),
         Box::new(tcp::Tcp),
