@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 40] = [
+const NEEDED: [Package; 42] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -81,6 +81,9 @@ const NEEDED: [Package; 40] = [
     // A browser, and what leads it.
     Package { program: "chromium", package: "chromium" },
     Package { program: "chromedriver", package: "chromium-driver" },
+    // Servers of HTTP/2, and gRPC's servers and clients.
+    Package { program: "nghttpd", package: "nghttp2-server" },
+    Package { program: "/usr/lib/python3/dist-packages/grpc/__init__.py", package: "python3-grpcio" },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];

@@ -1,11 +1,13 @@
 //! The binary between real programs. Each test has an address of its own, so that they can run side by side.
 
 mod browser;
+mod calls;
 mod compression;
 mod cookie;
 mod crowd;
 mod dns;
 mod http2;
+mod http2_servers;
 mod http_limits;
 mod load;
 mod mail;
