@@ -9,6 +9,7 @@ mod dns;
 mod http2;
 mod http2_servers;
 mod http_limits;
+mod http_faults;
 mod load;
 mod mail;
 mod metrics;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::server::body;
 
 /// How one request ended.
-pub(super) enum Ended {
+pub(in crate::real) enum Ended {
     /// 200 with the right body.
     Right,
     /// Another status, or visibly cut: a server was killed.
@@ -15,17 +15,17 @@ pub(super) enum Ended {
 }
 
 /// Something that reads and writes.
-pub(super) trait Wire: Read + Write {}
+pub(in crate::real) trait Wire: Read + Write {}
 impl<T: Read + Write> Wire for T {}
 
 /// A connection that is kept as long as it lasts.
-pub(super) struct Client<F> {
+pub(in crate::real) struct Client<F> {
     connect: F,
     wire: Option<BufReader<Box<dyn Wire>>>,
 }
 
 impl<F: Fn() -> Option<Box<dyn Wire>>> Client<F> {
-    pub(super) fn new(connect: F) -> Self {
+    pub(in crate::real) fn new(connect: F) -> Self {
         Self { connect, wire: None }
     }
 
@@ -33,7 +33,7 @@ impl<F: Fn() -> Option<Box<dyn Wire>>> Client<F> {
     ///
     /// # Panics
     /// If a body is another one than was asked for.
-    pub(super) fn ask(&mut self, number: u64, length: usize, post: bool) -> Ended {
+    pub(in crate::real) fn ask(&mut self, number: u64, length: usize, post: bool) -> Ended {
         let content = body(number, length);
         let ended = self.exchange(number, &content, post);
         if ended.is_none() {
@@ -109,7 +109,7 @@ fn chunks(wire: &mut BufReader<Box<dyn Wire>>) -> Option<Vec<u8>> {
 }
 
 /// A connection over which nothing takes longer than a server's death does.
-pub(super) fn connect(address: SocketAddr) -> Option<TcpStream> {
+pub(in crate::real) fn connect(address: SocketAddr) -> Option<TcpStream> {
     let stream = TcpStream::connect(address).ok()?;
     stream.set_nodelay(true).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;

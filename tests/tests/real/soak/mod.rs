@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use sekisho_tests::{Authority, Opcode, WebSocket, WebSocketServer, program, tls_client};
 
 use super::{Folder, Sekisho};
-use client::{Client, Ended, Wire, connect};
-use server::{Server, body};
+pub(super) use client::{Client, Ended, Wire, connect};
+use server::Server;
+pub(super) use server::body;
 
 const HOST: &str = "127.0.60.2";
 
@@ -43,7 +44,7 @@ impl Random {
 }
 
 /// What the gateway holds: KiB of memory, and descriptors.
-fn held(sekisho: &Sekisho) -> (u64, usize) {
+pub(super) fn held(sekisho: &Sekisho) -> (u64, usize) {
     let process = format!("/proc/{}", sekisho.running.0.id());
     let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// The body of this number and length.
-pub(super) fn body(number: u64, length: usize) -> Vec<u8> {
+pub(in crate::real) fn body(number: u64, length: usize) -> Vec<u8> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..length)
         .map(|_| {
@@ -19,7 +19,7 @@ pub(super) fn body(number: u64, length: usize) -> Vec<u8> {
 
 /// A server that answers `/NUMBER/LENGTH` with the body of that number, in chunks for odd numbers, and a POST with what
 /// it got.
-pub(super) struct Server {
+pub(in crate::real) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -32,7 +32,7 @@ struct Shared {
 }
 
 impl Server {
-    pub(super) fn start(address: SocketAddr) -> Self {
+    pub(in crate::real) fn start(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let shared = Arc::new(Shared::default());
         let serving = shared.clone();
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// Stops listening and breaks off what is under way.
-    pub(super) fn kill(&mut self) {
+    pub(in crate::real) fn kill(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         self.shared.stopping.store(true, Ordering::SeqCst);
         // Its own connection wakes the loop.
@@ -67,7 +67,7 @@ impl Server {
         }
     }
 
-    pub(super) fn restart(&mut self) {
+    pub(in crate::real) fn restart(&mut self) {
         if self.thread.is_none() {
             *self = Self::start(self.address);
         }
