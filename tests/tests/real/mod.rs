@@ -15,6 +15,7 @@ mod mail;
 mod metrics;
 mod proxy_protocol;
 mod rdp;
+mod resilience;
 mod smuggling;
 mod soak;
 mod tls;
