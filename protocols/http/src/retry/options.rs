@@ -120,7 +120,7 @@ fn causes(section: &mut Section<'_>, plan: &mut Plan) {
         let named = WORDS.iter().find(|(name, _)| *name == word.value);
         match (named, word.value.parse::<u16>()) {
             (Some((_, Some(cause))), _) => {
-                plan.on.get_mut(cause.place()).into_iter().for_each(|on| *on = true)
+                plan.on.get_mut(cause.place()).into_iter().for_each(|on| *on = true);
             }
             (Some((_, None)), _) => plan.any_5xx = true,
             (None, Ok(status @ 400..=599)) => statuses.push(status),
