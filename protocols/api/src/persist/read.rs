@@ -120,11 +120,7 @@ fn cookie(options: &mut Section<'_>) -> Option<CookieSettings> {
 }
 
 /// The `name` of what to look at.
-fn name(
-    kind: &Found<&str>,
-    options: &mut Section<'_>,
-    allowed: fn(&str) -> bool,
-) -> Option<Box<str>> {
+fn name(kind: &Found<&str>, options: &mut Section<'_>, allowed: fn(&str) -> bool) -> Option<Box<str>> {
     if !options.has("name") {
         let problem = Problem::new(options.span(), format!("`{}` needs a name", kind.value), "of which?");
         options.problem(problem.help(format!("write {{ kind = \"{}\", name = \"…\" }}", kind.value)));
