@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     /// Addresses cannot be moved: a right is missing.
     #[error("the gateway could not start: {0}")]
     Redundancy(#[from] sekisho_ha::RedundancyError),
+    /// The kernel cannot be told the way of packets.
+    #[error("the gateway could not start: {0}")]
+    Network(#[from] sekisho_net::NetworkError),
     /// Standard input is no gateway, or the kernel gives no sockets.
     #[error("VRRP cannot be spoken: {0}; `sekisho run` does it by itself")]
     Speaker(io::Error),

@@ -154,3 +154,11 @@ pub(crate) const PREEMPT_DELAYS: RangeInclusive<Duration> = Duration::ZERO..=Dur
 pub(crate) const VRRP_ADDRESSES: usize = 255;
 /// As long as the kernel's names of interfaces (IFNAMSIZ).
 pub(crate) const INTERFACE_NAME: usize = 15;
+
+/// The bit of a packet's mark that says that a socket of the gateway has a client's address.
+pub(crate) const MARK: u64 = 0x0200_0000;
+/// The table of routes for what is so marked, and the priority of the rule that leads there: before the main table.
+pub(crate) const ROUTES: u64 = 5_300;
+pub(crate) const PRIORITY: u64 = 5_300;
+/// Tables 253 to 255 are the kernel's; 0 is none.
+pub(crate) const ROUTE_TABLES: RangeInclusive<u64> = 256..=u32::MAX as u64;

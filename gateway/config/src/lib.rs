@@ -35,7 +35,7 @@ mod source;
 pub use load::{Loaded, check, check_file, load, parse};
 pub use model::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Gateway, KEPT_SECRET, Limits,
-    LogFormat, Pool, ProbeSpec, ProxyVersion, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vip, Vrrp,
+    LogFormat, Pool, ProbeSpec, ProxyVersion, ReturnPath, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vip, Vrrp,
     VrrpChecksum, VrrpMode,
 };
 pub use registry::Registry;

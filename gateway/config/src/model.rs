@@ -22,6 +22,8 @@ pub struct Config {
     pub domains: Vec<Domain>,
     /// Addresses that move between nodes, in the order of the file, names unique, no address listed twice.
     pub vrrp: Vec<Vrrp>,
+    /// How packets to clients' addresses come back.
+    pub network: ReturnPath,
 }
 
 impl Config {
@@ -247,6 +249,19 @@ pub struct Pool {
     pub source: Source,
     /// Protocols' own settings of it, by the protocol's name.
     pub settings: BTreeMap<&'static str, PoolSettings>,
+}
+
+/// How packets to clients' addresses come back to the sockets of the gateway that have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnPath {
+    /// Whether the gateway puts in what the kernel needs; otherwise somebody else has.
+    pub manage: bool,
+    /// The bits of a packet's mark.
+    pub mark: u32,
+    /// The table of routes.
+    pub table: u32,
+    /// The priority of the rule that leads there.
+    pub priority: u32,
 }
 
 /// The address that a pool's servers see.

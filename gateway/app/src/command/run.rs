@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use sekisho_admin::{Admin, Doors};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
 use sekisho_ha::Redundancy;
+use sekisho_net::Installed;
 use sekisho_runtime::{Gateway, Options};
 use tracing::{error, info, warn};
 
@@ -33,13 +34,15 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     sekisho_ha::check_rights(&config)?;
     let spawn = process::spawn(options, &config);
     let doors = sekisho_admin::bind(&Doors::of(&config.gateway))?;
+    // Before the first connection whose answers come back by it.
+    let network = Installed::new(&config)?;
     let gateway = sekisho_runtime::start(config, Options::default())?;
     // Whoever is sent here from now on is served.
     let redundancy = sekisho_ha::start(gateway.view(), spawn, None)?;
     let nodes = process::nodes(&redundancy);
     let admin = Admin::start_among(nodes, gateway.view(), registry.clone(), doors)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
-    let mut running = Running { file: &options.file, registry, gateway, redundancy, admin };
+    let mut running = Running { file: &options.file, registry, gateway, redundancy, network, admin };
     let asked = running.serve(&signals);
     running.gateway.wait();
     info!("Stopped");
@@ -52,6 +55,7 @@ struct Running<'a> {
     registry: &'a Registry,
     gateway: Gateway,
     redundancy: Redundancy,
+    network: Installed,
     admin: Admin,
 }
 
@@ -119,8 +123,14 @@ impl Running<'_> {
                 return;
             }
         };
+        if let Err(error) = self.network.change(&config) {
+            error!(%error, "Not reloaded, nothing has changed");
+            return;
+        }
         // The gateway logs the outcome itself.
-        if self.gateway.reload(config).is_ok() {
+        if self.gateway.reload(config).is_err() {
+            let _ = self.network.change(&self.gateway.view().status().config);
+        } else {
             self.redundancy.reload();
             if let Err(error) = self.admin.change(change) {
                 error!(%error, "The gateway is operated where it was");

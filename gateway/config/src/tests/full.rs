@@ -13,7 +13,7 @@ use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ProxyVersion,
-    ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vrrp, VrrpChecksum, VrrpMode,
+    ReturnPath, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vrrp, VrrpChecksum, VrrpMode,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -235,6 +235,15 @@ fn every_method_is_read_with_its_settings() {
     ];
     assert_eq!(config.pools.iter().map(|pool| pool.spec.method).collect::<Vec<_>>(), expected);
     assert_eq!(config.vips[0].pools.len(), expected.len());
+}
+
+#[test]
+fn every_key_of_the_network_reaches_the_model_and_has_a_default() {
+    let folder = Folder::new();
+    let expected = ReturnPath { manage: false, mark: 4096, table: 300, priority: 200 };
+    assert_eq!(good("full", &folder).network, expected);
+    let plain = good("small", &folder).network;
+    assert!(plain.manage && plain.table > 255 && plain.priority < 32_766);
 }
 
 #[test]

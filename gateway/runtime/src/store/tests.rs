@@ -200,7 +200,8 @@ fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
 }
 
 fn config(gateway: Gateway) -> Config {
-    Config { gateway, vips: Vec::new(), pools: Vec::new(), domains: Vec::new(), vrrp: Vec::new() }
+    let network = ReturnPath { manage: false, mark: 1, table: 256, priority: 1 };
+    Config { gateway, vips: Vec::new(), pools: Vec::new(), domains: Vec::new(), vrrp: Vec::new(), network }
 }
 
 /// What a secret makes: secrets themselves do not print or compare.

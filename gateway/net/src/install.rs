@@ -1,0 +1,156 @@
+//! The way back, put in and taken out.
+
+use std::path::Path;
+
+use sekisho_config::{Config, ReturnPath, Source};
+use tracing::{info, warn};
+
+use crate::run::run;
+use crate::way::{self, Family, TABLE};
+
+/// Why packets to clients' addresses will not find their way.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// A program of the system is not there.
+    #[error(
+        "`{0}` is missing: install the package that has it, or set up the way back yourself and write manage = false in [network]"
+    )]
+    Missing(&'static str),
+    /// A program of the system refused.
+    #[error(
+        "`{command}` failed: {said}; it needs CAP_NET_ADMIN, or set up the way back yourself and write manage = false in [network]"
+    )]
+    Failed {
+        /// The program and what it was told.
+        command: String,
+        /// What it said.
+        said: String,
+    },
+    /// What was put in is not there.
+    #[error("{0} is not there; another program of this machine may have taken it out")]
+    Vanished(String),
+}
+
+/// The way back while it is in: dropping it takes it out.
+#[derive(Debug)]
+pub struct Installed(Option<ReturnPath>);
+
+impl Installed {
+    /// Puts in what this configuration needs; what a gateway that crashed has left is replaced.
+    ///
+    /// # Errors
+    /// What could not be put in. Nothing of it stays.
+    pub fn new(config: &Config) -> Result<Self, NetworkError> {
+        let mut this = Self(None);
+        this.change(config)?;
+        Ok(this)
+    }
+
+    /// Makes it what another configuration needs. Once it is in it stays until it is dropped: connections of before use
+    /// it to their end.
+    ///
+    /// # Errors
+    /// What could not be put in. What was in before is in again, as far as the kernel lets it.
+    pub fn change(&mut self, config: &Config) -> Result<(), NetworkError> {
+        let path = config.network;
+        let wanted = config.pools.iter().any(|pool| pool.source == Source::Client);
+        if !path.manage {
+            self.withdraw();
+            if wanted && let Err(error) = verify(&path) {
+                warn!(%error, "Servers' answers to clients may not find their way");
+            }
+            return Ok(());
+        }
+        let wanted = (wanted || self.0.is_some()).then_some(path);
+        if self.0 == wanted {
+            return Ok(());
+        }
+        let before = self.0;
+        self.withdraw();
+        let Some(path) = wanted else { return Ok(()) };
+        match install(&path) {
+            Ok(()) => {
+                let ReturnPath { mark, table, priority, .. } = path;
+                info!(
+                    nft = TABLE,
+                    mark = format!("0x{mark:x}"),
+                    table,
+                    priority,
+                    "Way back for clients' addresses"
+                );
+                self.0 = Some(path);
+                Ok(())
+            }
+            Err(error) => {
+                remove(&path);
+                if let Some(before) = before
+                    && install(&before).is_ok()
+                {
+                    self.0 = Some(before);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn withdraw(&mut self) {
+        if let Some(path) = self.0.take() {
+            remove(&path);
+        }
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        self.withdraw();
+    }
+}
+
+/// The versions of IP that this machine speaks.
+fn families() -> impl Iterator<Item = Family> {
+    let six = Path::new("/proc/net/if_inet6").exists();
+    Family::ALL.into_iter().filter(move |family| *family == Family::V4 || six)
+}
+
+fn install(path: &ReturnPath) -> Result<(), NetworkError> {
+    remove(path);
+    run("nft", &["-f".to_owned(), "-".to_owned()], &way::ruleset(path))?;
+    for family in families() {
+        run("ip", &way::route(path, family, "replace"), "")?;
+        run("ip", &way::rule(path, family, "add"), "")?;
+    }
+    verify(path)
+}
+
+fn verify(path: &ReturnPath) -> Result<(), NetworkError> {
+    let vanished = |what: &[String]| NetworkError::Vanished(format!("`ip {}`", what.join(" ")));
+    if path.manage {
+        run("nft", &["list".to_owned(), "table".to_owned(), "inet".to_owned(), TABLE.to_owned()], "")?;
+    }
+    for family in families() {
+        if !way::has_rule(path, &run("ip", &way::rules(path, family), "")?) {
+            return Err(vanished(&way::rule(path, family, "add")));
+        }
+        if !way::has_route(&run("ip", &way::routes(path, family), "")?) {
+            return Err(vanished(&way::route(path, family, "add")));
+        }
+    }
+    Ok(())
+}
+
+/// Takes out whatever of it is in. Never fails: what is not there need not be taken out.
+pub fn remove(path: &ReturnPath) {
+    let _ = run("nft", &["-f".to_owned(), "-".to_owned()], &way::no_ruleset());
+    for family in families() {
+        // As many as there are; more than a few there cannot be.
+        for _ in 0..MOST {
+            if run("ip", &way::rule(path, family, "del"), "").is_err() {
+                break;
+            }
+        }
+        let _ = run("ip", &way::route(path, family, "del"), "");
+    }
+}
+
+/// Rules of one form that are taken out at the most.
+const MOST: usize = 16;

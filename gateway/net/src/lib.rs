@@ -1,0 +1,18 @@
+//! What the kernel has to be told so that clients' packets find their way.
+//!
+//! Where a pool has `source = "client"`, its servers answer the client. Their packets come through this machine and are
+//! meant for a socket on it, though the address they go to is not of it: a rule of nftables marks them, a rule of the
+//! routing policy sends what is marked to a table of its own, and a route in that says that all of it is local.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `way` | the three of them as text: pure |
+//! | `install` | putting them in, looking whether they are there, taking them out |
+//! | `run` | the programs of the system that do it |
+
+mod install;
+mod run;
+mod way;
+
+pub use install::{Installed, NetworkError, remove};
+pub use way::Family;
