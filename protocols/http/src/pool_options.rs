@@ -67,3 +67,33 @@ impl Default for PoolOptions {
 
 /// As the gateway itself allows its clients, and what most servers allow.
 const MAX_STREAMS: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use sekisho_api::settings::{Node, Problems, Table, Value};
+
+    use super::*;
+
+    fn read(entries: &[(&str, Value)]) -> (PoolOptions, usize) {
+        let node = |value: &Value| Node { span: 0..0, value: value.clone() };
+        let entries = entries.iter().map(|(key, value)| ((*key).to_owned(), 0..0, node(value))).collect();
+        let (table, problems) = (Table { entries }, Problems::new());
+        let options = PoolOptions::read(&mut Section::new(&table, 0..0, &problems));
+        (options, problems.into_vec().len())
+    }
+
+    #[test]
+    fn version_decides_what_servers_are_offered_and_is_1_1_unless_it_is_said() {
+        let version = |word: &str| read(&[("version", Value::Text(word.to_owned()))]);
+        assert_eq!(read(&[]), (PoolOptions::default(), 0));
+        for (word, spoken, alpn) in [
+            ("1.1", Spoken::One, &[][..]),
+            ("2", Spoken::Two, &["h2"]),
+            ("auto", Spoken::Agreed, &["h2", "http/1.1"]),
+        ] {
+            let (options, problems) = version(word);
+            assert_eq!((options.version, options.alpn(), problems), (spoken, alpn, 0), "{word}");
+        }
+        assert_eq!(version("3").1, 1);
+    }
+}

@@ -19,10 +19,13 @@ pub(crate) struct TwoOrigin {
     /// Connections that are open.
     pub(crate) open: Rc<Cell<usize>>,
     /// The heads of all requests, each with the number of its connection, from 1.
-    pub(crate) seen: Rc<RefCell<Vec<(usize, Request<()>)>>>,
+    pub(crate) seen: Rc<RefCell<Vec<Seen>>>,
     /// Asks whoever is connected to finish, once it is raised.
     pub(crate) parting: Rc<Cell<bool>>,
 }
+
+/// The number of a connection, from 1, and the head of a request that came over it.
+type Seen = (usize, Request<()>);
 
 /// One request, and the way back.
 #[derive(Debug)]
@@ -52,7 +55,7 @@ impl TwoOrigin {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (connections, open) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-        let (seen, parting) = (Rc::<RefCell<Vec<_>>>::default(), Rc::new(Cell::new(false)));
+        let (seen, parting) = (Rc::<RefCell<Vec<Seen>>>::default(), Rc::new(Cell::new(false)));
         let (count, live, log, part) = (connections.clone(), open.clone(), seen.clone(), parting.clone());
         let serve = Rc::new(serve);
         tokio::task::spawn_local(async move {
