@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 42] = [
+const NEEDED: [Package; 44] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -84,6 +84,9 @@ const NEEDED: [Package; 42] = [
     // Servers of HTTP/2, and gRPC's servers and clients.
     Package { program: "nghttpd", package: "nghttp2-server" },
     Package { program: "/usr/lib/python3/dist-packages/grpc/__init__.py", package: "python3-grpcio" },
+    // A partner for VRRP, and what reads the packets.
+    Package { program: "keepalived", package: "keepalived" },
+    Package { program: "tshark", package: "tshark" },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];

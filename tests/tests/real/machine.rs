@@ -48,6 +48,14 @@ impl Machine {
         ));
     }
 
+    /// Joins it to another by a wire whose ends have these names, and no addresses.
+    pub(super) fn join(&self, name: &str, there: &Self, other: &str) {
+        let id = there.id;
+        self.shell(&format!(
+            "ip link add {name} type veth peer name {other} netns {id} && ip link set {name} up"
+        ));
+    }
+
     /// Runs a script in its network, with the files of this process.
     pub(super) fn shell(&self, script: &str) {
         let mut command = self.enter(&["--net"]);
@@ -73,6 +81,18 @@ impl Machine {
             what()
         };
         std::thread::scope(|scope| scope.spawn(moved).join().unwrap())
+    }
+
+    /// As [`inside`](Self::inside), for as long as it takes: on a thread that stays there.
+    pub(super) fn stay<T: Send + 'static>(
+        &self,
+        what: impl FnOnce() -> T + Send + 'static,
+    ) -> std::thread::JoinHandle<T> {
+        let network = File::open(format!("/proc/{}/ns/net", self.id)).unwrap();
+        std::thread::spawn(move || {
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            what()
+        })
     }
 
     fn enter(&self, spaces: &[&str]) -> Command {
@@ -128,6 +148,17 @@ impl Program {
         if matches!(signal, Signal::CONT | Signal::KILL) {
             let _ = kill_process(Pid::from_child(&self.door), Signal::CONT);
         }
+    }
+
+    /// Programs that it has started and that run.
+    pub(super) fn children(&self) -> Vec<Pid> {
+        let Some(group) = self.group else { return Vec::new() };
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", group.as_raw_pid())).into_iter().flatten();
+        let lists =
+            tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let all: Vec<String> = lists.collect();
+        let numbers = all.iter().flat_map(|list| list.split_whitespace());
+        numbers.filter_map(|number| Pid::from_raw(number.parse().ok()?)).collect()
     }
 
     /// How it ended; none while it runs.

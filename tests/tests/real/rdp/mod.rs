@@ -7,7 +7,6 @@ mod desktops;
 mod failing;
 mod farm;
 mod hostile;
-mod machine;
 mod nla;
 mod redirect;
 mod replay;
@@ -15,6 +14,8 @@ mod returning;
 mod screen;
 mod shadow;
 mod xrdp;
+
+use super::machine;
 
 /// xfreerdp's options that are the same for everybody.
 const XFREERDP: [&str; 6] =

@@ -188,6 +188,8 @@ impl Group {
                 let patience = self.voices.iter().map(Voice::patience).max().unwrap_or_default();
                 self.until = now + patience.min(PATIENCE) + LINGER;
                 self.relieved.fill(false);
+                // Whoever takes over announces it, and is not to be contradicted.
+                self.series = None;
                 self.change(State::HandingOver, Why::Stopping, now, actions);
             }
             State::Backup if self.release.is_some() => {

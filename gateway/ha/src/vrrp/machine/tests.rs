@@ -257,6 +257,15 @@ fn active_router_that_stops_serves_until_another_has_taken_over() {
 }
 
 #[test]
+fn who_hands_over_announces_nothing_any_more() {
+    let mut bench = Bench::started(PREEMPT, &[200]);
+    bench.passes(ms(330));
+    assert_eq!(bench.state(), State::Active);
+    bench.does(Event::HandOver);
+    assert!(bench.passes(ms(10_000)).iter().all(|(_, action)| *action != Action::Announce));
+}
+
+#[test]
 fn hand_over_to_nobody_ends() {
     let mut bench = Bench::active(PREEMPT, &[200]);
     bench.does(Event::HandOver);
