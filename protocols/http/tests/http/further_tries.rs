@@ -275,3 +275,39 @@ fn client_stays_at_home_when_its_request_was_served_elsewhere() {
         assert_eq!(client.get("/", "X-User: alice\r\n").await.text(), "home");
     });
 }
+
+#[test]
+fn clients_of_http2_have_further_tries_and_times_as_others_do() {
+    test(async {
+        let (one, good) = (bad(Reply::say(UNAVAILABLE)).await, Origin::named("good").await);
+        let options = "retry = { on = [\"503\"], replay-body = \"1 KiB\" }\ntotal-timeout = \"150ms\"";
+        let rig = Rig::new(options, &[&one, &good]).await;
+        let stream = tokio::net::TcpStream::connect(rig.address).await.unwrap();
+        let (client, connection) = h2::client::handshake(stream).await.unwrap();
+        let connection = tokio::task::spawn_local(connection);
+        let mut client = client.ready().await.unwrap();
+        let mut put = async |ends: bool| {
+            let asked = http::Request::put("http://www.example.org/")
+                .version(http::Version::HTTP_2)
+                .body(())
+                .unwrap();
+            let (response, mut body) = client.send_request(asked, false).unwrap();
+            body.send_data(bytes::Bytes::from_static(b"first"), false).unwrap();
+            if ends {
+                body.send_data(bytes::Bytes::from_static(b"-last"), false).unwrap();
+                let trailers = [("x-sum".parse().unwrap(), "7".parse().unwrap())];
+                body.send_trailers(trailers.into_iter().collect()).unwrap();
+            }
+            (response.await.unwrap().status().as_u16(), body)
+        };
+        assert_eq!(put(true).await.0, 200);
+        assert_eq!(
+            (one.seen()[0].content(), good.seen()[0].content()),
+            (b"first-last".to_vec(), b"first-last".to_vec())
+        );
+        // What is not all there is no other server's, and nobody waits for it for ever.
+        assert_eq!(put(false).await.0, 504);
+        assert_eq!(rig.leases(), 0);
+        connection.abort();
+    });
+}
