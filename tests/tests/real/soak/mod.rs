@@ -52,6 +52,7 @@ pub(super) fn held(sekisho: &Sekisho) -> (u64, usize) {
     (memory, std::fs::read_dir(format!("{process}/fd")).unwrap().count())
 }
 
+/// Its servers die so often that they would be kept out as flapping.
 fn configuration(chat: &WebSocketServer, round: u64) -> String {
     let method = ["round-robin", "least-connections", "random-two"][(round % 3) as usize];
     format!(
@@ -62,6 +63,7 @@ fn configuration(chat: &WebSocketServer, round: u64) -> String {
          [pool.web]\nmethod = '{method}'\n\
          servers = {{ one = '{HOST}:7421', two = '{HOST}:7422', three = '{HOST}:7423' }}\n\
          probe = {{ kind = 'http', path = '/2/3', interval = '200ms', fast-interval = '100ms' }}\n\
+         health = {{ flap-changes = 0 }}\n\
          [pool.chat]\nservers = {{ echo = '{}' }}\n",
         chat.address()
     )
