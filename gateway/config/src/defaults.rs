@@ -160,5 +160,7 @@ pub(crate) const MARK: u64 = 0x0200_0000;
 /// The table of routes for what is so marked, and the priority of the rule that leads there: before the main table.
 pub(crate) const ROUTES: u64 = 5_300;
 pub(crate) const PRIORITY: u64 = 5_300;
+/// Most servers have one that is called so.
+pub(crate) const INTERFACE: &str = "eth0";
 /// Tables 253 to 255 are the kernel's; 0 is none.
 pub(crate) const ROUTE_TABLES: RangeInclusive<u64> = 256..=u32::MAX as u64;

@@ -34,9 +34,9 @@ mod source;
 
 pub use load::{Loaded, check, check_file, load, parse};
 pub use model::{
-    AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Gateway, KEPT_SECRET, Limits,
-    LogFormat, Pool, ProbeSpec, ProxyVersion, ReturnPath, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vip, Vrrp,
-    VrrpChecksum, VrrpMode,
+    AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway, KEPT_SECRET,
+    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyVersion, ReturnPath, ServerTls, Source, Timeouts, TlsMode,
+    TlsVersion, Topology, Track, Vip, Vrrp, VrrpChecksum, VrrpMode,
 };
 pub use registry::Registry;
 pub use report::{Colour, Finding, Report, Severity};

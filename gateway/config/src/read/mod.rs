@@ -25,7 +25,7 @@ use crate::model::Config;
 pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
     let mut section = Section::new(root, 0..0, context.errors);
     let gateway = gateway::read(&mut section, context);
-    let network = network::read(&mut section, context);
+    let (network, topology) = network::read(&mut section, context);
     let domains = domain::read(&mut section, context);
     // Names first: a VIP may stand before its pool, and a pool with mistakes in it is still known by name.
     let pool_tables = named(&mut section, "pool", context);
@@ -51,7 +51,7 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
 
     let pools = pools.into_iter().map(|(_, read)| read.pool.map(Arc::new)).collect::<Option<_>>()?;
     let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
-    Some(Config { gateway, vips, pools, domains, vrrp: vrrp?, network })
+    Some(Config { gateway, vips, pools, domains, vrrp: vrrp?, network, topology })
 }
 
 /// What VIPs refer to by name.

@@ -12,8 +12,9 @@ use sekisho_scheduler::{
 use super::fake;
 use super::folder::{Folder, files};
 use crate::{
-    AccessLog, CertificateFiles, ClientAuth, ClientTls, Config, Gateway, Limits, LogFormat, ProxyVersion,
-    ReturnPath, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Track, Vrrp, VrrpChecksum, VrrpMode,
+    AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Flavour, Gateway, Limits, LogFormat,
+    Mac, ProxyVersion, ReturnPath, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Topology, Track, Vrrp,
+    VrrpChecksum, VrrpMode,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -244,6 +245,16 @@ fn every_key_of_the_network_reaches_the_model_and_has_a_default() {
     assert_eq!(good("full", &folder).network, expected);
     let plain = good("small", &folder).network;
     assert!(plain.manage && plain.table > 255 && plain.priority < 32_766);
+    let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let expected = Topology {
+        arms: Arms::One(Flavour::Mac),
+        next_hop: addresses(&["10.0.0.1", "fd00::1"]),
+        nodes: addresses(&["10.0.0.2", "10.0.0.3", "fd00::2", "fd00::3"]),
+        macs: [2, 3].map(|last| Mac([2, 0, 0, 0, 0, last])).into(),
+        interface: "ens3".to_owned(),
+    };
+    assert_eq!(good("full", &folder).topology, expected);
+    assert_eq!(good("small", &folder).topology.arms, Arms::Two);
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod address;
 mod together;
 mod track;
 
+pub(super) use track::interface;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +67,7 @@ fn table<'a>(
             "choose a number from 1 to 255 that no other virtual router on this link has",
         );
     }
-    let interface = track::interface(&mut section, context);
+    let interface = interface(&mut section, context);
     let router_id = section.optional_integer("router-id", defaults::VRRP_ROUTERS);
     let priority = section.integer("priority", defaults::VRRP_PRIORITY, defaults::VRRP_PRIORITIES);
     let (addresses, spans) = address::addresses(&mut section, context);

@@ -10,7 +10,7 @@ use crate::defaults;
 use crate::model::Track;
 
 /// The interface that the addresses are on.
-pub(super) fn interface(section: &mut Section<'_>, context: &Context<'_>) -> Option<String> {
+pub(in super::super) fn interface(section: &mut Section<'_>, context: &Context<'_>) -> Option<String> {
     let written = section.text("interface")?;
     is_name(&written, context).then(|| written.value.to_owned())
 }
