@@ -57,7 +57,7 @@ fn files_of(key: &str, value: &mut Value) {
     match value {
         // A key may be one that something is counted by.
         Value::String(path) if !file.is_empty() && (key != "key" || path.contains('.')) => {
-            file.clone_into(path)
+            file.clone_into(path);
         }
         Value::Table(table) => table.iter_mut().for_each(|(key, value)| files_of(key, value)),
         Value::Array(items) => items.iter_mut().for_each(|item| files_of(key, item)),

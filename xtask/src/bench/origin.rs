@@ -129,7 +129,7 @@ fn posted(bytes: &[u8]) -> Option<usize> {
             std::str::from_utf8(value).ok().filter(|_| name.eq_ignore_ascii_case(b"content-length:"))?;
         text.trim().parse::<usize>().ok()
     });
-    Some(head + length.last().unwrap_or(0))
+    Some(head + length.sum::<usize>())
 }
 
 /// Room for a request: its head, and a body of a few kilobytes.

@@ -30,6 +30,9 @@ pub(super) enum Front {
 }
 
 impl Front {
+    /// Where Sekisho shows its metrics, if it does.
+    pub(super) const METRICS: u16 = 7090;
+
     /// All of them.
     pub(super) const ALL: [Self; 10] = [
         Self::Http,

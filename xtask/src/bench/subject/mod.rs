@@ -54,7 +54,8 @@ pub(super) fn all(quick: bool, sekisho: Option<PathBuf>) -> Vec<Box<dyn Subject>
         Box::new(nginx::Nginx),
         Box::new(dnsdist::Dnsdist),
         Box::new(dovecot::Dovecot),
-        Box::new(sekisho::Sekisho { quick, given: sekisho }),
+        Box::new(sekisho::Sekisho { quick, given: sekisho.clone(), watched: true }),
+        Box::new(sekisho::Sekisho { quick, given: sekisho, watched: false }),
     ]
 }
 

@@ -16,11 +16,13 @@ pub(super) struct Sekisho {
     pub(super) quick: bool,
     /// A program to be measured instead.
     pub(super) given: Option<PathBuf>,
+    /// With all that an operator looks at: access log, metrics, probes each second.
+    pub(super) watched: bool,
 }
 
 impl Subject for Sekisho {
     fn name(&self) -> &'static str {
-        "sekisho"
+        if self.watched { "sekisho-watched" } else { "sekisho" }
     }
 
     fn version(&self) -> Outcome<String> {
@@ -33,13 +35,13 @@ impl Subject for Sekisho {
         Ok(format!("Sekisho {number} (rustls, AWS-LC; {build})"))
     }
 
-    fn takes(&self, _: Work) -> bool {
-        true
+    fn takes(&self, work: Work) -> bool {
+        !self.watched || matches!(work, Work::Requests { front: Front::Http, path: "/small" })
     }
 
     fn command(&self, site: &Site<'_>) -> Outcome<Command> {
         let file = site.folder.join("sekisho.toml");
-        let text = if site.front.is_dns() { dns(site) } else { configuration(site) };
+        let text = if site.front.is_dns() { dns(site) } else { configuration(site, self.watched) };
         scratch::write(&file, &text)?;
         let mut command = Command::new(self.program()?);
         command.arg("run").arg(file);
@@ -79,7 +81,7 @@ fn root() -> Outcome<PathBuf> {
     own.parent().map(Path::to_path_buf).ok_or_else(|| "the workspace has no root".to_owned())
 }
 
-fn configuration(site: &Site<'_>) -> String {
+fn configuration(site: &Site<'_>, watched: bool) -> String {
     let (address, pem) = (site.address, site.pem.display());
     let servers = |address: fn(&Server) -> String| {
         let all = SERVERS.iter().map(|server| format!("{} = \"{}\"", server.name, address(server)));
@@ -91,12 +93,23 @@ fn configuration(site: &Site<'_>) -> String {
     let desktops = servers(|server| server.rdp.to_string());
     // All clients come from one address here.
     let limits = format!("limits = {{ max-connections-per-client = {} }}", site.connections);
+    let (eyes, probe) = match watched {
+        true => (
+            format!(
+                "access-log = {{ path = \"{}\" }}\nmetrics = \"{address}:{}\"\n",
+                site.folder.join("access.log").display(),
+                Front::METRICS
+            ),
+            "probe = { kind = \"http\", path = \"/small\", interval = \"1s\" }\n",
+        ),
+        false => (String::new(), ""),
+    };
     let keep = format!("http = {{ server-idle-max = {KEPT_TO_A_SERVER} }}");
     format!(
         "[gateway]
 workers = 1
 drain-timeout = \"1s\"
-
+{eyes}
 [vip.web]
 listen = [\"{address}:{http}\"]
 protocol = \"http\"
@@ -145,7 +158,7 @@ persist = [\"rdp-token\", \"user\", \"source-ip\"]
 [pool.web]
 method = \"round-robin\"
 servers = {{ {web} }}
-
+{probe}
 [pool.relayed]
 method = \"round-robin\"
 servers = {{ {relayed} }}
