@@ -18,6 +18,7 @@ const NAMED: &[&str] = &[
     "vip",
     "pool",
     "domain",
+    "vrrp",
     "servers",
     "routes",
     "headers",
