@@ -55,9 +55,13 @@ pub(crate) fn set_values<'h>(headers: &'h HeaderMap, name: &'h [u8]) -> impl Ite
     })
 }
 
-/// `Set-Cookie` lines, one per server, made once by each worker.
+/// `Set-Cookie` lines, one per server and cookie, made once by each worker.
 #[derive(Debug, Default)]
-pub(crate) struct Jar(RefCell<HashMap<(u64, bool), HeaderValue>>);
+pub(crate) struct Jar(RefCell<HashMap<Named, HeaderValue>>);
+
+/// A server, whether the client came over TLS, and which cookie of the configuration it is.
+// INVARIANT: a worker's configuration lives as long as its jar, so a cookie's address is its own.
+type Named = (u64, bool, usize);
 
 impl Jar {
     /// Sets the cookie that names `server` on an answer, and keeps shared caches from giving it to somebody else.
@@ -78,7 +82,8 @@ impl Jar {
 
     fn line(&self, cookie: &CookieSettings, server: &dyn Server, tls: bool) -> Option<HeaderValue> {
         let mut lines = self.0.borrow_mut();
-        if let Some(line) = lines.get(&(server.id(), tls)) {
+        let named = (server.id(), tls, std::ptr::from_ref(cookie).addr());
+        if let Some(line) = lines.get(&named) {
             return Some(line.clone());
         }
         // Servers come and go with reloads; what is no longer used is not worth keeping book of.
@@ -86,7 +91,7 @@ impl Jar {
             lines.clear();
         }
         let line = set_cookie(cookie, server.token(), tls)?;
-        lines.insert((server.id(), tls), line.clone());
+        lines.insert(named, line.clone());
         Some(line)
     }
 }

@@ -163,3 +163,27 @@ fn hash_on_gives_the_scheduler_what_it_names() {
         assert!(hashes[0].is_some() && hashes[0] == hashes[1] && hashes[1] != hashes[2]);
     });
 }
+
+#[test]
+fn rule_with_a_cookie_of_its_own_sets_that_one() {
+    test(async {
+        let (a, b) = (Origin::named("a").await, Origin::named("b").await);
+        let rig = Rig::with(Setup {
+            options: "[[rules]]\npath-prefix = \"/own\"\npersist = [{ kind = \"cookie\", name = \"OWN\", path = \"/own\" }]",
+            persist: cookie(),
+            servers: vec![a.address, b.address],
+            ..Setup::default()
+        })
+        .await;
+        let mut client = rig.client().await;
+        for _ in 0..2 {
+            for (target, begin) in
+                [("/", "SEKISHO=token"), ("/", "SEKISHO=token"), ("/own", "OWN=token"), ("/own", "OWN=token")]
+            {
+                let answer = client.get(target, "").await;
+                let set = answer.header("set-cookie");
+                assert!(set.len() == 1 && set[0].starts_with(begin), "{target}: {set:?}");
+            }
+        }
+    });
+}
