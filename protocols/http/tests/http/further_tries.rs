@@ -311,3 +311,18 @@ fn clients_of_http2_have_further_tries_and_times_as_others_do() {
         connection.abort();
     });
 }
+
+#[test]
+fn answer_that_any_client_can_provoke_is_no_failure_of_its_server() {
+    test(async {
+        for (status, failures) in [(500, 1), (501, 0), (503, 1), (505, 0)] {
+            let origin = Origin::new(move |_| {
+                Reply::Say(format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n").into())
+            })
+            .await;
+            let rig = Rig::new("", &[&origin]).await;
+            let answer = rig.client().await.ask("FROB / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            assert_eq!((answer.status, rig.core.servers[0].failures().len()), (status, failures));
+        }
+    });
+}
