@@ -62,6 +62,11 @@ impl Deadlines {
         Some(Box::new(Limits { until, pace: self.pace, ..Limits::default() }))
     }
 
+    /// The time for a whole request.
+    pub(crate) fn total(&self) -> Option<Duration> {
+        self.total
+    }
+
     /// The shortest of them.
     pub(crate) fn shortest(&self) -> Option<Duration> {
         self.total.into_iter().chain(self.pace.map(|pace| pace.grace)).min()

@@ -1,6 +1,7 @@
 //! From one server to the next, until one answers.
 
 use std::pin::pin;
+use std::time::Instant;
 
 use http::Response;
 use sekisho_api::{Deadline, Failure, Lease, Route, Unavailable};
@@ -109,7 +110,7 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
         }
         if request.is_none() {
             let cause = Cause::of(&broken);
-            let failed = give_up(exchange, &broken);
+            let failed = give_up(exchange, &broken, since);
             let other = again.zip(cause).and_then(|(again, cause)| other(again, cause, exchange, route));
             let Some((outgoing, lease)) = other else { return Err(failed) };
             // What this server's time was is not the next one's.
@@ -129,8 +130,8 @@ fn other(again: &Again, cause: Cause, exchange: &Exchange, route: &mut Route) ->
     again.elsewhere(cause, &**lease.server(), route, exchange.conn())
 }
 
-/// The request was sent, or part of it, and there will be no answer.
-fn give_up(exchange: &Exchange, broken: &Broken) -> Failed {
+/// The request was sent, or part of it, and there will be no answer. `since`: from when on the server could have answered.
+fn give_up(exchange: &Exchange, broken: &Broken, since: Instant) -> Failed {
     let (failure, answer) = match broken {
         Broken::Upload(UploadFault::Malformed) => {
             return Failed::Told(Answer::bad_request("malformed-body"));
@@ -139,8 +140,7 @@ fn give_up(exchange: &Exchange, broken: &Broken) -> Failed {
         Broken::Upload(UploadFault::TooLarge) => return Failed::Told(Answer::TOO_LARGE),
         Broken::Upload(UploadFault::Left) => return Failed::Gone,
         Broken::Expired(Deadline::Idle) => return Failed::Told(Answer::STALLED_UPLOAD),
-        // Whose fault that is shows only where the client has said all.
-        Broken::Expired(Deadline::Total) if !exchange.conn().upload().done => {
+        Broken::Expired(Deadline::Total) if !had_the_time(exchange, since) => {
             return Failed::Told(Answer::OVERDUE);
         }
         Broken::Expired(Deadline::Total) => (Failure::ResponseTimeout, Answer::OVERDUE),
@@ -150,6 +150,16 @@ fn give_up(exchange: &Exchange, broken: &Broken) -> Failed {
     };
     exchange.failed(failure);
     Failed::Told(answer)
+}
+
+/// Whether most of a request's time was its server's, and not the queue's, another server's or that of a client that
+/// takes its time with a body.
+fn had_the_time(exchange: &Exchange, since: Instant) -> bool {
+    let conn = exchange.conn();
+    let upload = conn.upload();
+    let most = conn.worker.settings.deadlines.total().map(|total| total / 2);
+    let had = conn.now().saturating_duration_since(since);
+    upload.done && upload.bytes == 0 && most.is_some_and(|most| had >= most)
 }
 
 /// Why nobody serves: `last` is how the server that was tried last failed.

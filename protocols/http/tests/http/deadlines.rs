@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sekisho_api::Failure;
+
 use super::support::{Origin, Reply, Rig, Setup, test};
 
 #[test]
@@ -209,5 +211,21 @@ fn dripped_upload_is_answered_408_and_a_steady_one_is_taken() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(client.answer("POST").await.text(), "a");
+    });
+}
+
+#[test]
+fn time_that_the_client_used_up_is_not_counted_against_the_server() {
+    test(async {
+        let origin = Origin::new(|_| Reply::Silence).await;
+        let rig = Rig::new("total-timeout = \"300ms\"", &[&origin]).await;
+        let mut client = rig.client().await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabc").await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        client.send("d").await;
+        assert_eq!(client.answer("POST").await.status, 504);
+        assert!(rig.core.servers[0].failures().is_empty());
+        assert_eq!(client.get("/", "").await.status, 504);
+        assert_eq!(rig.core.servers[0].failures(), [Failure::ResponseTimeout], "it had all the time");
     });
 }
