@@ -93,7 +93,7 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
         match broken {
             // The connection died of old age, which says nothing about its server: the same one may be tried again,
             // on a new connection. What the server may have seen is not repeated unless it can be said twice.
-            Broken::Unsent | Broken::Silent if reused => {
+            Broken::Unsent | Broken::Silent if reused && upstream.may_be_old() => {
                 *request = upstream.recall().or_else(|| {
                     let again = again.filter(|_| retry.is_on(Cause::EmptyAnswer))?;
                     again.request(route.pool, &conn)

@@ -203,3 +203,23 @@ fn connection_that_died_while_nobody_used_it_costs_no_request() {
         assert!(rig.core.servers[0].failures().is_empty());
     });
 }
+
+#[test]
+fn request_that_a_server_resets_is_no_matter_of_age_and_is_not_said_twice() {
+    test(async {
+        let origin = TwoOrigin::new(|asked| async move {
+            match asked.head.uri().path() {
+                "/bad" => asked.reset(Reason::INTERNAL_ERROR),
+                _ => asked.ok("a"),
+            }
+        })
+        .await;
+        let rig = before(&[&origin], "").await;
+        let mut client = rig.client().await;
+        assert_eq!(client.get("/", "").await.text(), "a");
+        assert_eq!(client.get("/bad", "").await.status, 502);
+        assert_eq!(origin.seen.borrow().len(), 2);
+        assert_eq!(rig.core.servers[0].failures(), [Failure::Reset]);
+        assert_eq!((client.get("/", "").await.text(), origin.connections.get()), ("a", 1));
+    });
+}

@@ -148,6 +148,14 @@ impl Upstream {
         }
     }
 
+    /// Whether a request that got no answer may have failed for its connection's age.
+    pub(crate) fn may_be_old(&self) -> bool {
+        match self {
+            Self::One(_) => true,
+            Self::Two(stream) => stream.may_be_old(),
+        }
+    }
+
     /// The length of the answer's body, or of what is left of it, if it is known.
     pub(crate) fn length(&self) -> Option<u64> {
         match self {

@@ -43,6 +43,8 @@ pub(crate) struct Stream {
     answer: Answer,
     /// The server has not looked at the request (RFC 9113, section 8.7).
     refused: bool,
+    /// The server has broken off this one request, and not the connection.
+    reset: bool,
     /// A part of the answer has come.
     heard: bool,
     /// Interim answers to this request.
@@ -80,6 +82,7 @@ impl Stream {
             abandoned: false,
             answer: Answer::None(None),
             refused: false,
+            reset: false,
             heard: false,
             interim: 0,
             told: 0,
@@ -230,6 +233,11 @@ impl Stream {
         request.again()
     }
 
+    /// Whether the request may have failed for its connection's age: what the server breaks off alone did not.
+    pub(in super::super) fn may_be_old(&self) -> bool {
+        !self.reset
+    }
+
     /// The length of what is left of the answer's body, if it is known.
     pub(in super::super) fn length(&self) -> Option<u64> {
         self.left
@@ -352,6 +360,7 @@ impl Stream {
         if error.is_library() || error.reason() == Some(Reason::HTTP_1_1_REQUIRED) {
             return Broken::Malformed;
         }
+        self.reset = error.is_reset();
         Broken::Silent
     }
 
