@@ -223,3 +223,21 @@ fn request_that_a_server_resets_is_no_matter_of_age_and_is_not_said_twice() {
         assert_eq!((client.get("/", "").await.text(), origin.connections.get()), ("a", 1));
     });
 }
+
+#[test]
+fn field_of_a_connection_behind_a_body_stays_behind() {
+    test(async {
+        let origin = TwoOrigin::new(|mut asked| async move {
+            let (_, trailers) = asked.whole().await;
+            assert_eq!(trailers.map(|fields| fields.len()), Some(1));
+            asked.ok("a");
+        })
+        .await;
+        let rig = before(&[&origin], "").await;
+        let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\
+                    Trailer: keep-alive, proxy-connection, x-sum\r\n\r\n\
+                    1\r\na\r\n0\r\nkeep-alive: 1\r\nproxy-connection: close\r\nx-sum: 1\r\n\r\n";
+        assert_eq!(rig.client().await.ask(post).await.text(), "a");
+        assert!(rig.core.servers[0].failures().is_empty());
+    });
+}

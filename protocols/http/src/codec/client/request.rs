@@ -83,7 +83,7 @@ fn write_field(bytes: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     bytes.extend_from_slice(b"\r\n");
 }
 
-pub(super) const NO_TRAILERS: [&str; 18] = [
+pub(super) const NO_TRAILERS: [&str; 20] = [
     "authorization",
     "cache-control",
     "connection",
@@ -95,8 +95,10 @@ pub(super) const NO_TRAILERS: [&str; 18] = [
     "expect",
     "forwarded",
     "host",
+    "keep-alive",
     "max-forwards",
     "proxy-authorization",
+    "proxy-connection",
     "set-cookie",
     "te",
     "trailer",
