@@ -1,7 +1,7 @@
 //! What a rule changes of a request and of its answer.
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use smallvec::SmallVec;
 
 use super::path::PathPattern;
@@ -42,7 +42,9 @@ impl Edits {
     pub(super) fn request(&self, head: &mut request::Parts, pattern: &PathPattern, scene: &Scene<'_>) {
         let made = self.request.made(scene, Some(head));
         self.request.edit(&mut head.headers, made);
+        // A tunnel has no path.
         if let Some(with) = &self.rewrite
+            && head.method != Method::CONNECT
             && let Some(uri) = rewritten(&head.uri, pattern, with)
         {
             head.uri = uri;

@@ -241,3 +241,17 @@ fn field_of_a_connection_behind_a_body_stays_behind() {
         assert!(rig.core.servers[0].failures().is_empty());
     });
 }
+
+#[test]
+fn tunnel_that_meets_a_rule_with_another_path_is_no_failure_of_the_servers() {
+    test(async {
+        let origin = TwoOrigin::named("a").await;
+        let options = "allow-methods = [\"CONNECT\"]\n[[rules]]\npath-prefix = \"/\"\nrewrite = \"/inner\"";
+        let rig = before(&[&origin], options).await;
+        let mut client = rig.client().await;
+        client.send("CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n").await;
+        assert_eq!(client.any_answer("HEAD").await.status, 200);
+        assert_eq!(origin.seen.borrow()[0].1.uri(), "b.example:443");
+        assert!(rig.core.servers[0].failures().is_empty());
+    });
+}
