@@ -228,3 +228,19 @@ fn websocket_to_a_server_that_has_no_way_to_it_is_refused_and_is_no_failure_of_t
         assert!(origin.seen.borrow().is_empty() && rig.core.servers[0].failures().is_empty());
     });
 }
+
+#[test]
+fn websocket_without_a_key_is_refused_before_a_server_opens_one() {
+    test(async {
+        let mut settings = h2::server::Builder::new();
+        settings.enable_connect_protocol();
+        let origin = TwoOrigin::with(settings, |asked| async move { asked.ok("open") }).await;
+        let rig = before(&[&origin], "").await;
+        // So that a connection is there whose server allows them.
+        assert_eq!(rig.client().await.get("/", "").await.status, 200);
+        let request = UPGRADE.replace("Sec-WebSocket-Key", "X-Other");
+        let answer = rig.client().await.ask(request).await;
+        assert_eq!((answer.status, answer.complete), (502, true));
+        assert_eq!(origin.seen.borrow().len(), 1);
+    });
+}

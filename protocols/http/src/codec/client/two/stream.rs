@@ -96,7 +96,8 @@ impl Stream {
     pub(in super::super) fn begin(&mut self, request: Outgoing) {
         let asked = request.asked();
         self.opens = asked.upgrade || asked.connect;
-        if asked.upgrade && !self.place.changes() {
+        // Without a key, nothing could be proved to the client.
+        if asked.upgrade && !(self.place.changes() && key(&request).is_some()) {
             self.answer = Answer::None(Some(Broken::Unchangeable));
             return;
         }
