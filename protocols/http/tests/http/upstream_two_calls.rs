@@ -244,3 +244,38 @@ fn websocket_without_a_key_is_refused_before_a_server_opens_one() {
         assert_eq!(origin.seen.borrow().len(), 1);
     });
 }
+
+#[test]
+fn answer_whose_request_went_wrong_never_looks_complete() {
+    test(async {
+        let origin = TwoOrigin::new(|asked| async move {
+            let _body = asked.body;
+            let mut respond = asked.respond;
+            let mut way = respond.send_response(Response::new(()), false).unwrap();
+            // More than the client's window, and never all.
+            way.send_data(Bytes::from(vec![b'x'; 100_000]), false).unwrap();
+            std::future::pending::<()>().await;
+        })
+        .await;
+        let rig = before(&[&origin], "max-body = \"1 KiB\"").await;
+        let mut client = client(&rig).await;
+        let request = Request::post("http://a.example/").version(Version::HTTP_2).body(()).unwrap();
+        let (answer, mut way) = client.send_request(request, false).unwrap();
+        let mut body = answer.await.unwrap().into_body();
+        // The gateway has a full window before it, and reads what the client says.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        way.send_data(vec![b'y'; 2000].into(), false).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let mut broken = false;
+        while let Some(data) = body.data().await {
+            match data {
+                Ok(data) => body.flow_control().release_capacity(data.len()).unwrap(),
+                Err(_) => {
+                    broken = true;
+                    break;
+                }
+            }
+        }
+        assert!(broken, "what was cut passes for the whole");
+    });
+}

@@ -173,7 +173,12 @@ impl Stream {
         if self.poll_send(cx).is_err() {
             return Poll::Ready(Some(Err(Lost)));
         }
-        let Answer::Body(body) = &mut self.answer else { return Poll::Ready(None) };
+        let body = match &mut self.answer {
+            Answer::Body(body) => body,
+            Answer::Over => return Poll::Ready(None),
+            // It was given up with its request, and is not whole.
+            Answer::None(_) | Answer::Awaited(_) => return Poll::Ready(Some(Err(Lost))),
+        };
         // Whoever asks for more has passed on what there was: the server may send as much again.
         let taken = mem::take(&mut self.taken);
         if taken > 0 {
