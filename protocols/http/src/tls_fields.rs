@@ -71,11 +71,8 @@ impl TlsFields {
 
     /// Writes the fields of one request, and removes what its client wrote in their place.
     pub(crate) fn write(&self, headers: &mut HeaderMap, facts: &Facts, own: &Own) {
-        if self.0.is_empty() {
-            return;
-        }
         self.remove(headers);
-        let Some(tls) = &facts.tls else { return };
+        let Some(tls) = facts.tls.as_ref().filter(|_| !self.0.is_empty()) else { return };
         let values = own.tls.get_or_init(|| self.0.iter().map(|(_, fact)| fact.value(tls)).collect());
         for ((name, _), value) in self.0.iter().zip(values) {
             if let Some(value) = value {
@@ -90,7 +87,10 @@ impl TlsFields {
     }
 
     /// Removes the fields, and those that a server takes for them: many read `_` as `-`.
-    fn remove(&self, headers: &mut HeaderMap) {
+    pub(crate) fn remove(&self, headers: &mut HeaderMap) {
+        if self.0.is_empty() {
+            return;
+        }
         for (name, _) in &self.0 {
             headers.remove(name);
         }

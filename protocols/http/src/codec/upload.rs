@@ -196,7 +196,11 @@ impl Body for Upload {
                 let bytes = data.len() as u64;
                 (Frame::data(data), bytes)
             }
-            Poll::Ready(Ok(Piece::Trailers(fields))) => (Frame::trailers(fields), 0),
+            Poll::Ready(Ok(Piece::Trailers(mut fields))) => {
+                // Those of HTTP/2 pass unannounced.
+                this.conn.worker.settings.tls_fields.remove(&mut fields);
+                (Frame::trailers(fields), 0)
+            }
             Poll::Ready(Ok(Piece::End)) => {
                 this.keep(None);
                 this.conn.update_upload(|upload| upload.done = true);

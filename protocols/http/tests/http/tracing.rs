@@ -1,6 +1,9 @@
 //! Numbers that a request is found by, and what its server is told of the client's TLS.
 
-use super::support::{Origin, Rig, Setup, test};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+
+use super::support::{Origin, Rig, Setup, TwoOrigin, test, two};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -128,5 +131,34 @@ fn facts_about_tls_are_the_gateways_alone_to_tell() {
                 "{seen:?}"
             );
         }
+    });
+}
+
+#[test]
+fn facts_about_tls_are_no_clients_to_tell_behind_a_body_of_http_2() {
+    test(async {
+        let origin = TwoOrigin::new(|mut asked| async move {
+            let (_, trailers) = asked.whole().await;
+            let head = Response::builder().header("x-seen", format!("{:?}", trailers.unwrap_or_default()));
+            asked.respond.send_response(head.body(()).unwrap(), true).unwrap();
+        })
+        .await;
+        let rig = Rig::with(Setup {
+            options: "tls-headers = { x-verify = \"verify\" }",
+            pool: "version = \"2\"",
+            servers: vec![origin.address],
+            tls: true,
+            alpn: "h2",
+            ..Setup::default()
+        })
+        .await;
+        let mut client = two(&rig).await;
+        let request = Request::post("https://a.example/").body(()).unwrap();
+        let (answer, mut way) = client.send_request(request, false).unwrap();
+        way.send_data(Bytes::from_static(b"x"), false).unwrap();
+        let trailers = [("x-verify", "SUCCESS"), ("x_verify", "SUCCESS"), ("x-sum", "1")];
+        let trailers = trailers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        way.send_trailers(HeaderMap::from_iter(trailers)).unwrap();
+        assert_eq!(answer.await.unwrap().headers()["x-seen"], "{\"x-sum\": \"1\"}");
     });
 }
