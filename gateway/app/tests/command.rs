@@ -86,6 +86,17 @@ fn check_says_what_a_right_file_makes() {
 }
 
 #[test]
+fn check_says_which_addresses_move() {
+    let vrrp = "[vrrp.site]\ninterface = 'eth0'\nrouter-id = 51\naddresses = '203.0.113.10/24'\n";
+    let scratch = Scratch::new("check-vrrp", &format!("{WEB}{vrrp}"));
+    let output = output(&["check", name(&scratch.file())]);
+    let said = text(&output.stdout);
+    for part in ["Addresses that move", "site", "eth0", "51", "203.0.113.10/24"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
+
+#[test]
 fn check_of_a_wrong_file_shows_every_problem_and_exits_with_one() {
     let wrong = WEB.replace("first-available", "first-avialable").replace("persist ", "persits ");
     let scratch = Scratch::new("wrong", &wrong);

@@ -141,9 +141,8 @@ impl Program {
 
     pub(super) fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
-            let _ = kill_process_group(group, signal);
-            // It may not have a group of its own yet.
-            let _ = kill_process(group, signal);
+            // It may not have a group of its own yet. Never both: a second signal may mean something else.
+            let _ = kill_process_group(group, signal).or_else(|_| kill_process(group, signal));
         }
         if matches!(signal, Signal::CONT | Signal::KILL) {
             let _ = kill_process(Pid::from_child(&self.door), Signal::CONT);

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sekisho_api::Transport;
-use sekisho_config::{Config, Loaded, Registry};
+use sekisho_config::{Config, Loaded, Registry, VrrpMode};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::cli::CheckOptions;
@@ -43,6 +43,9 @@ fn summary(config: &Config, now: SystemTime) -> Result<String, Failure> {
     if !certificates.is_empty() {
         text.push_str(&format!("\nCertificates\n\n{certificates}"));
     }
+    if !config.vrrp.is_empty() {
+        text.push_str(&format!("\nAddresses that move\n\n{}", moving(config)));
+    }
     Ok(text)
 }
 
@@ -76,6 +79,29 @@ fn pools(config: &Config) -> Table<4> {
             pool.spec.method.name().to_owned(),
             pool.probe.as_ref().map(|probe| probe.kind.to_owned()).unwrap_or_default(),
             few(servers, pool.spec.servers.len()),
+        ]);
+    }
+    table
+}
+
+fn moving(config: &Config) -> Table<6> {
+    let mut table = Table::new(["name", "group", "interface", "router", "priority", "addresses"]);
+    for vrrp in &config.vrrp {
+        let own = match vrrp.mode {
+            VrrpMode::BuiltIn => {
+                [vrrp.interface.clone(), vrrp.router_id.to_string(), vrrp.priority.to_string()]
+            }
+            VrrpMode::External => ["external", "", ""].map(str::to_owned),
+        };
+        let [interface, router, priority] = own;
+        let addresses = vrrp.addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}"));
+        table.row([
+            vrrp.name.to_string(),
+            vrrp.group.to_string(),
+            interface,
+            router,
+            priority,
+            few(addresses, vrrp.addresses.len()),
         ]);
     }
     table

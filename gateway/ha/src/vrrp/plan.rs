@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::machine::{State, Why};
 use super::packet::{Centiseconds, Checksum};
 
+/// How often each end says something, at least.
+pub(crate) const TELL: Duration = Duration::from_millis(500);
+/// Who says nothing for so long hangs: a process that is stopped closes no socket.
+pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+
 /// What the gateway says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -26,6 +31,8 @@ pub(crate) enum Order {
         /// How many.
         points: u8,
     },
+    /// The gateway lives. Said often enough that a speaker never waits longer than [`SILENCE`] for some order.
+    Alive,
     /// Let others take over, then say [`Report::HandedOver`].
     HandOver,
 }
@@ -34,7 +41,7 @@ pub(crate) enum Order {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Report {
-    /// How all tables stand: at every change, and every second.
+    /// How all tables stand: at every change, and every [`TELL`].
     Status(Vec<TableStatus>),
     /// No address is here any more.
     HandedOver,

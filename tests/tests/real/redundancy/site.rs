@@ -1,5 +1,6 @@
 //! A site in namespaces: nodes and a client on one switch.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
@@ -75,7 +76,7 @@ impl Site {
     /// Who answers at the address.
     pub(super) fn who(&self, address: &str) -> Option<String> {
         let address = SocketAddr::new(address.parse().unwrap(), PORT);
-        self.client.inside(|| ask(address))
+        self.client.inside(|| ask(address)).ok()
     }
 
     /// Waits until this node answers at both addresses.
@@ -108,10 +109,10 @@ impl Node {
     pub(super) fn configure(&self, vrrp: &str) {
         let socket = self.admin();
         let text = format!(
-            "[gateway]\nlog = 'info'\nadmin = '{}'\n\
+            "[gateway]\nlog = 'info'\ndrain-timeout = '2s'\nadmin = '{}'\n\
              [vip.web]\nlisten = ['{VIP}:{PORT}', '[{VIP_V6}]:{PORT}']\nprotocol = 'tcp'\npool = 'web'\n\
              [pool.web]\nservers = {{ here = '{SERVER}' }}\n\
-             probe = {{ kind = 'tcp', interval = '200ms', fast-interval = '100ms', timeout = '100ms', fall = 2 }}\n\
+             probe = {{ kind = 'tcp', interval = '200ms', fast-interval = '100ms', timeout = '1s', fall = 2 }}\n\
              [vrrp.web]\ninterface = 'eth0'\nrouter-id = 51\naddresses = ['{VIP}/24', '{VIP_V6}/64']\n{vrrp}\n",
             socket.display()
         );
@@ -158,7 +159,11 @@ impl Node {
     /// Asks the program to stop, and waits until it has.
     pub(super) fn stop(&mut self) {
         self.program().signal(Signal::TERM);
-        until("it stops", || self.program().ended());
+        let begun = Instant::now();
+        until("it stops", || {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it does not stop: {}", self.log());
+            self.program().ended()
+        });
         self.program = None;
     }
 
@@ -209,6 +214,13 @@ impl Node {
     }
 }
 
+impl Seen {
+    /// Whether whoever was reached served: what was lost on the way, or took long on a busy machine, is no refusal.
+    pub(super) fn refused_nobody(&self) -> bool {
+        !self.ways.iter().any(|way| way.contains("refused") || way.contains("closed"))
+    }
+}
+
 /// What a client saw.
 pub(super) struct Watched {
     address: SocketAddr,
@@ -221,6 +233,8 @@ pub(super) struct Watched {
 pub(super) struct Seen {
     pub(super) answered: usize,
     pub(super) failed: usize,
+    /// In which ways.
+    pub(super) ways: BTreeSet<String>,
     /// The longest time between two that were answered.
     pub(super) longest: Duration,
 }
@@ -232,9 +246,9 @@ impl Watched {
         std::thread::sleep(Duration::from_millis(500));
         self.end.store(true, Relaxed);
         let seen = self.thread.join().unwrap();
-        let Seen { answered, failed, longest } = seen;
+        let Seen { answered, failed, longest, ways } = &seen;
         eprintln!(
-            "{what}: {}: {answered} answered, {failed} failed, {} ms without an answer",
+            "{what}: {}: {answered} answered, {failed} failed {ways:?}, {} ms without an answer",
             self.address,
             longest.as_millis()
         );
@@ -243,18 +257,21 @@ impl Watched {
 }
 
 fn probe(address: SocketAddr, end: &AtomicBool) -> Seen {
-    let mut seen = Seen { answered: 0, failed: 0, longest: Duration::ZERO };
+    let mut seen = Seen { answered: 0, failed: 0, ways: BTreeSet::new(), longest: Duration::ZERO };
     let mut last = None;
     while !end.load(Relaxed) {
         let begun = Instant::now();
         match ask(address) {
-            Some(_) => {
+            Ok(_) => {
                 let now = Instant::now();
                 let gap = last.replace(now).map_or(Duration::ZERO, |last| now - last);
                 seen.longest = seen.longest.max(gap);
                 seen.answered += 1;
             }
-            None => seen.failed += 1,
+            Err(error) => {
+                seen.failed += 1;
+                seen.ways.insert(error);
+            }
         }
         std::thread::sleep(Duration::from_millis(20).saturating_sub(begun.elapsed()));
     }
@@ -262,12 +279,13 @@ fn probe(address: SocketAddr, end: &AtomicBool) -> Seen {
 }
 
 /// Who answers there, if somebody does at once.
-fn ask(address: SocketAddr) -> Option<String> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok()?;
+fn ask(address: SocketAddr) -> Result<String, String> {
+    let connected = TcpStream::connect_timeout(&address, Duration::from_millis(100));
+    let mut stream = connected.map_err(|error| format!("connecting: {error}"))?;
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let mut said = String::new();
-    stream.read_to_string(&mut said).ok()?;
-    (!said.is_empty()).then_some(said)
+    stream.read_to_string(&mut said).map_err(|error| format!("reading: {error}"))?;
+    if said.is_empty() { Err("closed without a word".to_owned()) } else { Ok(said) }
 }
 
 /// Says one thing to everybody.

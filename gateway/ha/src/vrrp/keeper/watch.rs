@@ -15,7 +15,7 @@ use super::fitness::{self, Fitness};
 use super::{Board, Command, Spawn, check_rights, plans};
 use crate::vrrp::channel::Channel;
 use crate::vrrp::machine::State;
-use crate::vrrp::plan::{Order, Plan, Report};
+use crate::vrrp::plan::{Order, Plan, Report, SILENCE, TELL};
 
 /// How often commands and the node's fitness are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -45,13 +45,22 @@ struct Speaker {
     /// None, if a process before this one started it.
     child: Option<Child>,
     begun: Instant,
+    /// When it last said something, and was last told something.
+    heard: Instant,
+    told: Instant,
+}
+
+impl Speaker {
+    fn new(channel: Channel, child: Option<Child>, now: Instant) -> Self {
+        Self { channel, child, begun: now, heard: now, told: now }
+    }
 }
 
 impl Watch {
     pub(super) fn new(view: View, spawn: Spawn, speaker: Option<UnixStream>, board: Arc<Board>) -> Self {
         let now = Instant::now();
         let speaker = speaker.and_then(|stream| Channel::new(stream).ok());
-        let speaker = speaker.map(|channel| Speaker { channel, child: None, begun: now });
+        let speaker = speaker.map(|channel| Speaker::new(channel, None, now));
         Self {
             view,
             spawn,
@@ -85,6 +94,9 @@ impl Watch {
             self.listen();
             self.keep();
             self.judge();
+            if self.speaker.as_ref().is_some_and(|speaker| speaker.told.elapsed() >= TELL) {
+                self.tell(&Order::Alive);
+            }
         }
         if let Some(mut speaker) = self.speaker.take() {
             drop(speaker.channel);
@@ -131,7 +143,7 @@ impl Watch {
         }
         let started = UnixStream::pair().and_then(|(own, other)| {
             let child = (self.spawn)(OwnedFd::from(other))?;
-            Ok(Speaker { channel: Channel::new(own)?, child: Some(child), begun: now })
+            Ok(Speaker::new(Channel::new(own)?, Some(child), now))
         });
         match started {
             Ok(speaker) => {
@@ -164,6 +176,13 @@ impl Watch {
         };
         match speaker.channel.receive::<Report>() {
             Ok(reports) => {
+                let now = Instant::now();
+                if !reports.is_empty() {
+                    speaker.heard = now;
+                } else if now.duration_since(speaker.heard) > SILENCE {
+                    tracing::error!("The process that speaks VRRP says nothing");
+                    return self.lost();
+                }
                 for report in reports {
                     match report {
                         Report::Status(mut tables) => {
@@ -235,7 +254,10 @@ impl Watch {
     }
 
     fn tell(&mut self, order: &Order) {
-        let told = self.speaker.as_mut().map(|speaker| speaker.channel.send(order));
+        let told = self.speaker.as_mut().map(|speaker| {
+            speaker.told = Instant::now();
+            speaker.channel.send(order)
+        });
         if let Some(Err(error)) = told {
             tracing::error!(reason = %error, "The process that speaks VRRP has ended");
             self.lost();

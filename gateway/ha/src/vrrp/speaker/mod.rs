@@ -21,15 +21,13 @@ use rustix::process::setpriority_process;
 use super::channel::Channel;
 use super::io::kernel::Kernel;
 use super::machine::{Event, Moment, State, Why};
-use super::plan::{GroupPlan, Order, Plan, Report, TableStatus, WatchPlan};
+use super::plan::{GroupPlan, Order, Plan, Report, SILENCE, TELL, TableStatus, WatchPlan};
 use team::Team;
 
 /// The scheduler's, -20 to 19.
 const PRIORITY: i32 = -10;
 /// How often addresses are given more time.
 const REFRESH: Duration = Duration::from_millis(500);
-/// How often the gateway hears how things stand, at least.
-const TELL: Duration = Duration::from_secs(1);
 
 /// Speaks VRRP until the other end of `channel` is closed; then gives all addresses up at once, since nobody serves
 /// them any more.
@@ -66,6 +64,9 @@ struct Speaker {
     watches: Vec<Watch>,
     refreshed: Moment,
     told: Moment,
+    /// When the gateway last said something, and whether that is too long ago.
+    heard: Moment,
+    silent: bool,
     /// Whether the gateway does not know yet how things stand.
     news: bool,
     /// Whether the gateway has asked for the end.
@@ -92,6 +93,8 @@ impl Speaker {
             watches: Vec::new(),
             refreshed: Moment::ZERO,
             told: Moment::ZERO,
+            heard: Moment::ZERO,
+            silent: false,
             news: true,
             asked: false,
             handed_over: false,
@@ -113,12 +116,16 @@ impl Speaker {
             self.kernel.note()?;
             self.look(now);
             match self.channel.receive() {
-                Ok(orders) => orders.into_iter().for_each(|order| self.obey(order)),
+                Ok(orders) => {
+                    self.heard = if orders.is_empty() { self.heard } else { now };
+                    orders.into_iter().for_each(|order| self.obey(order));
+                }
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
                 Err(error) => return Err(error),
             }
             let now = self.now();
+            self.judge(now);
             for team in &mut self.teams {
                 self.news |= team.happens(Event::Tick, &mut self.kernel, now);
             }
@@ -134,7 +141,8 @@ impl Speaker {
         let now = self.now();
         let due = self.teams.iter().filter_map(|team| team.group().due());
         let refresh = self.teams.iter().any(|team| team.group().holds()).then_some(self.refreshed + REFRESH);
-        let due = due.chain(refresh).chain([self.told + TELL]).min().unwrap_or(now);
+        let hangs = (!self.silent).then_some(self.heard + SILENCE + Duration::from_millis(1));
+        let due = due.chain(refresh).chain([self.told + TELL]).chain(hangs).min().unwrap_or(now);
         let left = due.saturating_sub(now);
         let time = Timespec {
             tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
@@ -154,6 +162,23 @@ impl Speaker {
         }
     }
 
+    /// Whether the gateway hangs, so that nobody serves though nothing has ended.
+    fn judge(&mut self, now: Moment) {
+        let silent = now > self.heard + SILENCE;
+        if silent == self.silent {
+            return;
+        }
+        self.silent = silent;
+        match silent {
+            true => tracing::error!("The gateway says nothing: it is taken to be unfit"),
+            false => tracing::info!("The gateway is back"),
+        }
+        for team in &mut self.teams {
+            team.silent(silent);
+            team.fitness(&mut self.kernel, now);
+        }
+    }
+
     /// What links and addresses mean for voices and watches.
     fn look(&mut self, now: Moment) {
         let moving: HashSet<IpAddr> = self.plan.addresses().collect();
@@ -167,7 +192,7 @@ impl Speaker {
 
     fn obey(&mut self, order: Order) {
         let now = self.now();
-        self.news = true;
+        self.news |= order != Order::Alive;
         match order {
             Order::Configure { plan, resume } => self.configure(plan, &resume, now),
             Order::Lost { group, points } => {
@@ -176,6 +201,7 @@ impl Speaker {
                     team.fitness(&mut self.kernel, now);
                 }
             }
+            Order::Alive => {}
             Order::HandOver => {
                 self.asked = true;
                 for team in &mut self.teams {
@@ -214,6 +240,7 @@ impl Speaker {
 
     fn start(&mut self, plan: &GroupPlan, resume: bool, now: Moment) -> Team {
         let mut team = Team::new(plan);
+        team.silent(self.silent);
         if !resume {
             team.tidy(&mut self.kernel);
         }

@@ -17,6 +17,8 @@ pub(super) struct Team {
     mouths: Vec<Mouth>,
     /// Points of priority that the gateway says are lost.
     lost: u8,
+    /// Whether the gateway hangs.
+    silent: bool,
     /// Interfaces that are down, without which the node is not fit to serve.
     down: Vec<String>,
     transitions: u64,
@@ -32,6 +34,7 @@ impl Team {
             group: Group::new(rules(plan), &voices(plan)),
             mouths: plan.voices.iter().map(Mouth::new).collect(),
             lost: 0,
+            silent: false,
             down: Vec::new(),
             transitions: 0,
             ended: false,
@@ -105,9 +108,14 @@ impl Team {
         self.lost = points;
     }
 
+    /// Whether the gateway hangs.
+    pub(super) fn silent(&mut self, silent: bool) {
+        self.silent = silent;
+    }
+
     /// Tells the group what is lost in all.
     pub(super) fn fitness(&mut self, kernel: &mut Kernel, now: Moment) -> bool {
-        let lost = if self.down.is_empty() { self.lost } else { u8::MAX };
+        let lost = if self.down.is_empty() && !self.silent { self.lost } else { u8::MAX };
         self.happens(Event::Lost(lost), kernel, now);
         true
     }
