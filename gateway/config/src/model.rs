@@ -11,6 +11,8 @@ use std::time::Duration;
 use sekisho_api::{Handler, IdentityRules, Networks, Persist, PoolSettings, Probe, Transport};
 use sekisho_scheduler::{PoolSpec, TableSpec};
 
+use crate::defaults;
+
 /// A whole configuration. Immutable: a reload builds another one.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -113,6 +115,8 @@ pub struct Vip {
     pub timeouts: Timeouts,
     /// Whether it writes to the access log.
     pub access_log: bool,
+    /// The proxies that alone may connect, and say in a PROXY header for whom; none: clients connect themselves.
+    pub proxies: Option<Networks>,
 }
 
 /// TLS towards clients.
@@ -266,6 +270,18 @@ pub struct ReturnPath {
     pub table: u32,
     /// The priority of the rule that leads there.
     pub priority: u32,
+}
+
+impl Default for ReturnPath {
+    fn default() -> Self {
+        let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            manage: true,
+            mark: number(defaults::MARK),
+            table: number(defaults::ROUTES),
+            priority: number(defaults::PRIORITY),
+        }
+    }
 }
 
 /// Where the servers are, for the commands that make their answers come back through the gateway.

@@ -120,15 +120,22 @@ fn admit(
 ) {
     let began = Instant::now();
     let client = SocketAddr::new(client.ip().to_canonical(), client.port());
-    let Some(place) = serving.live.counts.clients.enter(client.ip()) else {
-        let facts = Facts::plain(client, slot.bound);
-        return connection::refused(worker, &serving, &facts, began);
+    // Where proxies speak for their clients, these are counted when they are known.
+    let place = match serving.live.vip.proxies {
+        Some(_) => None,
+        None => match serving.live.counts.clients.enter(client.ip()) {
+            Some(place) => Some(place),
+            None => {
+                let facts = Facts::plain(client, slot.bound);
+                return connection::refused(worker, &serving, &facts, began);
+            }
+        },
     };
     // The listener's own address, unless it is a wildcard: one system call less for each connection.
     let local = if slot.bound.ip().is_unspecified() { stream.local_addr().ok() } else { Some(slot.bound) };
     let local = local.map_or(slot.bound, |local| SocketAddr::new(local.ip().to_canonical(), local.port()));
     let Ok(stream) = TcpStream::from_std(stream) else { return };
-    let admission = Admission { _gateway: gateway, _vip: vip, _client: place };
+    let admission = Admission { _gateway: gateway, _vip: vip, client: place };
     let facts = Facts { id: worker.number(), ..Facts::plain(client, local) };
     worker.serve(connection::serve(worker.clone(), serving, stream, facts, admission, began));
 }

@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Blame, Core, Deadline, End, Facts, Lease, Record, Stream};
+use sekisho_api::{Blame, Core, Deadline, End, Facts, Lease, Networks, Record, Stream};
 use sekisho_config::TlsMode;
 use tokio::net::TcpStream;
 
@@ -12,8 +12,9 @@ use crate::companions::Companion;
 use crate::converse::{self, Front, Related};
 use crate::dial::within;
 use crate::io::Io;
-use crate::limits::Admission;
+use crate::limits::{Admission, ClientPlace};
 use crate::plain::PlainStream;
+use crate::proxy_header::{self, Without};
 use crate::relay::{Patience, Relay};
 use crate::slot::{Serve, Serving};
 use crate::tls::HandshakeError;
@@ -26,10 +27,19 @@ pub(crate) fn serve(
     serving: Rc<Serving>,
     stream: TcpStream,
     mut facts: Facts,
-    admission: Admission,
+    mut admission: Admission,
     began: Instant,
 ) -> impl Future<Output = ()> {
     async move {
+        if let Some(proxies) = &serving.live.vip.proxies {
+            match Box::pin(introduce(&worker, &serving, &stream, proxies, &mut facts, began)).await {
+                Ok(place) => admission.client = Some(place),
+                Err(end) => {
+                    let took = began.elapsed();
+                    return serving.core.record(&Record { took, end, ..blank(&facts, began) });
+                }
+            }
+        }
         let implicit = serving.live.vip.tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::Implicit);
         let io = match serving.live.acceptor.as_ref().filter(|_| implicit) {
             None => Io::Plain(PlainStream::new(stream)),
@@ -174,6 +184,33 @@ fn finish(serving: &Serving, facts: &Facts, began: Instant, ended: &Ended, lease
 pub(crate) fn refused(_: &Rc<Worker>, serving: &Serving, facts: &Facts, began: Instant) {
     let end = End::Limited("max-connections-per-client");
     serving.core.record(&Record { end, ..blank(facts, began) });
+}
+
+/// Learns from a proxy who the client is, and counts that one.
+async fn introduce(
+    worker: &Rc<Worker>,
+    serving: &Serving,
+    stream: &TcpStream,
+    proxies: &Networks,
+    facts: &mut Facts,
+    began: Instant,
+) -> Result<ClientPlace, End> {
+    if !proxies.contains(facts.client.ip()) {
+        return Err(End::Fault(Blame::Client, "untrusted-proxy"));
+    }
+    let deadline = began + serving.live.vip.timeouts.handshake;
+    let header = match within(worker.ticker(), deadline, pin!(proxy_header::read(stream))).await {
+        Some(Ok(header)) => header,
+        Some(Err(Without::Left)) => return Err(End::ClientLeft),
+        Some(Err(Without::Malformed)) => return Err(End::Fault(Blame::Client, "proxy-header")),
+        None => return Err(End::Expired(Deadline::Handshake)),
+    };
+    if let Some((client, local)) = header.told {
+        facts.peer = Some(Box::new(facts.client));
+        (facts.client, facts.local) = (client, local);
+    }
+    let place = serving.live.counts.clients.enter(facts.client.ip());
+    place.ok_or(End::Limited("max-connections-per-client"))
 }
 
 async fn secure(

@@ -134,7 +134,8 @@ impl Drop for ClientPlace {
 pub(crate) struct Admission {
     pub(crate) _gateway: Place,
     pub(crate) _vip: Place,
-    pub(crate) _client: ClientPlace,
+    /// None as long as it is not known who the client is.
+    pub(crate) client: Option<ClientPlace>,
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub(crate) const VIP: &str = "vip";
 pub(crate) const ID: &str = "id";
 /// The client's address and port.
 pub(crate) const CLIENT: &str = "client";
+/// The proxy that named the client in a PROXY header; absent where the client connected itself.
+pub(crate) const PEER: &str = "peer";
 /// The address and port that the client reached.
 pub(crate) const LOCAL: &str = "local";
 /// The version of TLS with the client; absent on plain connections.

@@ -1,6 +1,7 @@
-//! The PROXY header: how a server is told who the client is before the client's first byte.
+//! The PROXY header: how a server is told who the client is before the client's first byte, and the gateway by a proxy
+//! before it.
 //!
-//! Pure writers of both versions. Source: HAProxy's [proxy-protocol.txt][1], sections 2.1 (text) and 2.2 (binary).
+//! Pure writers and a pure reader of both versions. Source: HAProxy's [proxy-protocol.txt][1], sections 2.1 (text) and 2.2 (binary).
 //!
 //! [1]: https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt
 
@@ -9,6 +10,11 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use bytes::BufMut;
 use sekisho_api::{Facts, TlsFacts};
 use sekisho_config::ProxyVersion;
+
+mod accept;
+mod parse;
+
+pub(crate) use accept::{Without, read};
 
 /// The longest header of a datagram: the fixed part, two IPv6 addresses and their ports.
 pub(crate) const DATAGRAM_HEADER: usize = FIXED + 36;

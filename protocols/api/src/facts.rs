@@ -16,12 +16,14 @@ pub struct Facts {
     pub tls: Option<Arc<TlsFacts>>,
     /// The connection's number: no other of this process has or had it. 0 where there is no connection, as for a datagram.
     pub id: u64,
+    /// The peer of the socket, where a PROXY header of its named another as the client.
+    pub peer: Option<Box<SocketAddr>>,
 }
 
 impl Facts {
     /// Facts of a plain connection.
     pub fn plain(client: SocketAddr, local: SocketAddr) -> Self {
-        Self { client, local, tls: None, id: 0 }
+        Self { client, local, tls: None, id: 0, peer: None }
     }
 }
 

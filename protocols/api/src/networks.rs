@@ -16,6 +16,11 @@ impl Networks {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// Whether there is none of them.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads the list under `key`; what is wrong is recorded and left out. `None` if the key is not written.
     pub fn read(section: &mut Section<'_>, key: &'static str) -> Option<Self> {
         let mut networks = Vec::new();

@@ -74,6 +74,7 @@ fn every_key_of_a_vip_reaches_the_model() {
     assert_eq!(vip.pools.iter().map(|pool| &**pool).collect::<Vec<_>>(), ["web", "images"]);
     assert_eq!(&*vip.domain, "staff");
     assert!(!vip.access_log);
+    assert_eq!(vip.proxies, Some(config.gateway.trusted.clone()));
     assert_eq!(
         vip.persist,
         [

@@ -36,6 +36,9 @@ pub(super) fn line(
         line.identifier(names::ID, record.facts.id);
     }
     line.address(names::CLIENT, record.facts.client);
+    if let Some(peer) = &record.facts.peer {
+        line.address(names::PEER, **peer);
+    }
     line.address(names::LOCAL, record.facts.local);
     if let Some(tls) = &record.facts.tls {
         line.word(names::TLS, tls.version);

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use sekisho_api::Key;
+use sekisho_config::{ReturnPath, Topology};
 use sekisho_scheduler::TableSpec;
 
 use super::*;
@@ -200,8 +201,15 @@ fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
 }
 
 fn config(gateway: Gateway) -> Config {
-    let network = ReturnPath { manage: false, mark: 1, table: 256, priority: 1 };
-    Config { gateway, vips: Vec::new(), pools: Vec::new(), domains: Vec::new(), vrrp: Vec::new(), network }
+    Config {
+        gateway,
+        vips: Vec::new(),
+        pools: Vec::new(),
+        domains: Vec::new(),
+        vrrp: Vec::new(),
+        network: ReturnPath::default(),
+        topology: Topology::default(),
+    }
 }
 
 /// What a secret makes: secrets themselves do not print or compare.

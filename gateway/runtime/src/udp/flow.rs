@@ -74,7 +74,7 @@ impl Flows {
             return;
         };
         let Some(client) = counts.clients.enter(facts.client.ip()) else { return };
-        let admission = Admission { _gateway: gateway, _vip: vip, _client: client };
+        let admission = Admission { _gateway: gateway, _vip: vip, client: Some(client) };
         let flow = Rc::new(Flow {
             server: RefCell::new(None),
             inbox: RefCell::default(),
