@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sekisho_config::Registry;
 
 use crate::command::operator::{self, Verb};
-use crate::command::{check, explain, new_protocol, rdp_file, run, speak};
+use crate::command::{check, explain, net, new_protocol, rdp_file, run, speak};
 use crate::demo;
 use crate::failure::Failure;
 use crate::help;
@@ -57,6 +57,7 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
         Command::NewProtocol(options) => new_protocol::run(options, &mut out),
         Command::Servers(options) => operator::run(&Verb::Servers(options), registry, &mut out),
         Command::Vrrp(options) => operator::run(&Verb::Vrrp(options), registry, &mut out),
+        Command::Net { verb } => net::run(verb, registry, &mut out),
         Command::Drain(options) => operator::run(&Verb::State("drain", options), registry, &mut out),
         Command::Maintenance(options) => {
             operator::run(&Verb::State("maintenance", options), registry, &mut out)
@@ -169,6 +170,16 @@ enum Command {
     /// other nodes.
     #[command(after_long_help = help::VRRP)]
     Vrrp(VrrpOptions),
+
+    /// Lead servers' answers to clients back through the gateway, and find out why they do not come.
+    ///
+    /// For pools with `source = "client"`, whose servers see and answer clients' own addresses.
+    #[command(after_long_help = help::NET, subcommand_required = true, arg_required_else_help = true)]
+    Net {
+        /// What about it
+        #[command(subcommand)]
+        verb: NetVerb,
+    },
 
     /// Let a server keep the clients that it has, and give it no others.
     ///
@@ -377,6 +388,38 @@ pub(crate) struct ServersOptions {
 pub(crate) struct VrrpOptions {
     #[command(flatten)]
     pub(crate) at: At,
+}
+
+/// `sekisho net`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetVerb {
+    /// Print the commands for each server, and what the gateway's machine needs
+    ///
+    /// For the topology that `[network]` describes. Runs none of them.
+    Plan {
+        /// The configuration file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Say what is wrong on this machine, and what helps
+    ///
+    /// Changes nothing. Opens a connection to each server that sees clients, in the name of a client.
+    Doctor {
+        /// The configuration file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Connect as this client: an address that servers reach by their way out
+        #[arg(long, value_name = "ADDRESS", default_values = ["192.0.2.1", "2001:db8:ffff::1"])]
+        client: Vec<IpAddr>,
+    },
+    /// Take out what a gateway that was killed has left in the kernel
+    ///
+    /// The next start does so by itself. Not while a gateway runs: its servers would no longer be heard.
+    Clean {
+        /// The configuration file [default: what holds without one]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// `sekisho drain` and `sekisho maintenance`.

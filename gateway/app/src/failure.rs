@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// The kernel cannot be told the way of packets.
     #[error("the gateway could not start: {0}")]
     Network(#[from] sekisho_net::NetworkError),
+    /// The configuration does not say enough of the topology.
+    #[error("there are no commands: {0}")]
+    Plan(#[from] sekisho_net::PlanError),
     /// Standard input is no gateway, or the kernel gives no sockets.
     #[error("VRRP cannot be spoken: {0}; `sekisho run` does it by itself")]
     Speaker(io::Error),

@@ -156,6 +156,18 @@ Exit status:
      Sekisho's sources are not found
   2  the command line is mistaken";
 
+/// The end of `sekisho net --help`.
+pub(crate) const NET: &str = "\
+Examples:
+  sekisho net plan gateway.toml     commands for each server, after the topology in [network]
+  sekisho net doctor gateway.toml   on the gateway while it runs, as root or its user
+  sekisho net clean                 after a gateway was killed that will not come back
+
+Exit status:
+  0  done; nothing is wrong
+  1  something is wrong, or the configuration is
+  2  the command line is mistaken";
+
 /// The end of `sekisho servers --help`.
 pub(crate) const SERVERS: &str = "\
 Examples:

@@ -107,7 +107,7 @@ impl Drop for Installed {
 }
 
 /// The versions of IP that this machine speaks.
-fn families() -> impl Iterator<Item = Family> {
+pub(crate) fn families() -> impl Iterator<Item = Family> {
     let six = Path::new("/proc/net/if_inet6").exists();
     Family::ALL.into_iter().filter(move |family| *family == Family::V4 || six)
 }
@@ -122,7 +122,11 @@ fn install(path: &ReturnPath) -> Result<(), NetworkError> {
     verify(path)
 }
 
-fn verify(path: &ReturnPath) -> Result<(), NetworkError> {
+/// Whether what this path is made of is in.
+///
+/// # Errors
+/// What is missing.
+pub(crate) fn verify(path: &ReturnPath) -> Result<(), NetworkError> {
     let vanished = |what: &[String]| NetworkError::Vanished(format!("`ip {}`", what.join(" ")));
     if path.manage {
         run("nft", &["list".to_owned(), "table".to_owned(), "inet".to_owned(), TABLE.to_owned()], "")?;

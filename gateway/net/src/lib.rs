@@ -7,12 +7,19 @@
 //! | module | idea |
 //! |---|---|
 //! | `way` | the three of them as text: pure |
+//! | `plan` | the commands for the servers, whose answers have to come here: pure |
+//! | `doctor` | what is wrong on this machine as it runs |
+//! | `live` | what the system says about itself |
 //! | `install` | putting them in, looking whether they are there, taking them out |
 //! | `run` | the programs of the system that do it |
 
+mod doctor;
 mod install;
+mod live;
+mod plan;
 mod run;
 mod way;
 
+pub use doctor::{Diagnosis, Finding, examine};
 pub use install::{Installed, NetworkError, remove};
-pub use way::Family;
+pub use plan::{PlanError, plan};

@@ -1,5 +1,7 @@
 //! The way back of packets that go to clients' addresses, in the words of `nft` and `ip`.
 
+use std::net::IpAddr;
+
 use sekisho_config::ReturnPath;
 
 /// The table of nftables that is the gateway's own.
@@ -7,7 +9,7 @@ pub(crate) const TABLE: &str = "sekisho_return";
 
 /// A version of IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub(crate) enum Family {
     /// IPv4.
     V4,
     /// IPv6.
@@ -16,9 +18,15 @@ pub enum Family {
 
 impl Family {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+    pub(crate) const ALL: [Self; 2] = [Self::V4, Self::V6];
 
-    const fn option(self) -> &'static str {
+    /// That of an address.
+    pub(crate) const fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    /// What `ip` is told.
+    pub(crate) const fn option(self) -> &'static str {
         match self {
             Self::V4 => "-4",
             Self::V6 => "-6",

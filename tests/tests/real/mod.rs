@@ -21,6 +21,7 @@ mod resilience;
 mod smuggling;
 mod soak;
 mod tls;
+mod topology;
 mod web_socket;
 
 use std::io::Write;

@@ -32,7 +32,8 @@ fn layer(folder: &str) -> Option<Layer> {
             normal: &["sekisho-api", "sekisho-scheduler", "sekisho-config", "sekisho-runtime"],
             tests: TESTKIT,
         },
-        "gateway/net" => Layer { normal: &["sekisho-api", "sekisho-config"], tests: &[] },
+        // Its tests load examples.
+        "gateway/net" => Layer { normal: &["sekisho-api", "sekisho-config"], tests: &["sekisho-tcp"] },
         "gateway/app" | "tests" => return None,
         // What IMAP and its siblings share; it is no protocol.
         "protocols/mail" => Layer { normal: &["sekisho-api"], tests: TESTKIT },

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod explain;
 mod find;
+pub(crate) mod net;
 pub(crate) mod new_protocol;
 pub(crate) mod operator;
 pub(crate) mod rdp_file;

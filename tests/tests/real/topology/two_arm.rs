@@ -1,0 +1,139 @@
+//! The gateway is the servers' way out.
+
+use rustix::process::Signal;
+use sekisho_tests::{program, sekisho};
+
+use super::site::Arms;
+use super::{Family, Site, run};
+
+/// One of each, and nothing else.
+const ONE_SET: [&str; 5] = [
+    "table inet sekisho_return",
+    "5300:	from all fwmark 0x2000000/0x2000000 lookup 5300",
+    "local default dev lo scope host",
+    "5300:	from all fwmark 0x2000000/0x2000000 lookup 5300",
+    "local default dev lo metric 1024 pref medium",
+];
+
+#[test]
+fn servers_behind_two_arms_see_the_client_over_http_tcp_and_udp() {
+    let mut site = Site::new("two-arm", Arms::Two);
+    site.configure("source = 'client'", 80, Family::server, "");
+    site.start(&[]);
+    site.shows_the_client();
+    for server in &site.servers {
+        let log = server.log();
+        for family in Family::BOTH {
+            let line = format!("{0} - {0}", family.client());
+            assert!(log.lines().any(|logged| logged == line), "{log}");
+        }
+    }
+    assert_eq!(site.left(), ONE_SET);
+    site.end(Signal::TERM);
+    assert_eq!(site.left(), [""; 0]);
+}
+
+#[test]
+fn gateway_that_was_killed_leaves_one_set_of_rules_when_it_is_back() {
+    let mut site = Site::new("two-arm-killed", Arms::Two);
+    site.configure("source = 'client'", 80, Family::server, "");
+    for _ in 0..3 {
+        site.start(&[]);
+        assert_eq!(site.left(), ONE_SET);
+        site.shows_the_client();
+        site.end(Signal::KILL);
+        assert_eq!(site.left(), ONE_SET);
+    }
+    site.start(&[]);
+    site.end(Signal::TERM);
+    assert_eq!(site.left(), [""; 0]);
+}
+
+#[test]
+fn servers_that_see_the_gateway_are_told_of_the_client_and_a_forged_one_is_not_believed() {
+    let mut site = Site::new("two-arm-told", Arms::Two);
+    let forged = ["X-Forwarded-For: 192.0.2.66"];
+    site.configure("", 80, Family::server, "");
+    site.start(&[]);
+    for family in Family::BOTH {
+        let expected = format!("{};{}", family.inside(), family.client());
+        assert_eq!(site.get(site.vip(family, 80), &forged), expected);
+    }
+    site.end(Signal::TERM);
+    site.configure("proxy-protocol = 'v2'", 81, Family::server, "");
+    site.start(&[]);
+    for family in Family::BOTH {
+        assert_eq!(site.get(site.vip(family, 80), &forged), format!("{};", family.client()));
+    }
+    assert_eq!(site.left(), [""; 0]);
+}
+
+#[test]
+fn gateway_without_root_needs_the_capabilities_that_are_named_and_no_others() {
+    let mut site = Site::new("two-arm-user", Arms::Two);
+    let network = "[network]\nnext-hop = ['10.0.0.1', '2001:db8:2::1']\n";
+    site.configure("source = 'client'", 80, Family::server, network);
+    let setpriv = program("setpriv");
+    let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let with = |capabilities: &str| {
+        let sets = ["--inh-caps", "--ambient-caps"].map(|set| format!("{set}=-all,{capabilities}"));
+        let words = [setpriv.to_str().unwrap()].into_iter().chain(user).map(str::to_owned).chain(sets);
+        words.collect::<Vec<_>>()
+    };
+    let (content, plan) = site.net("plan");
+    let line = plan.lines().find_map(|line| line.split_once("AmbientCapabilities=")).unwrap().1;
+    assert!(content && line == "CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_NET_ADMIN", "{plan}");
+    let named = with("+net_bind_service,+net_raw,+net_admin");
+    site.start(&named.iter().map(String::as_str).collect::<Vec<_>>());
+    site.shows_the_client();
+    site.end(Signal::TERM);
+    assert_eq!(site.left(), [""; 0]);
+    for (fewer, missing) in [("+net_bind_service", "CAP_NET_ADMIN"), ("+net_admin", "CAP_NET_BIND_SERVICE")] {
+        let words = [with(fewer), vec![sekisho().to_str().unwrap().to_owned()]].concat();
+        let (file, words) = (site.file(), words.iter().map(String::as_str).collect::<Vec<_>>());
+        let words = [&words[1..], &["run", file.to_str().unwrap()]].concat();
+        let output = site.gateway.inside(|| run("setpriv", &words));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(missing), "{fewer}: {said}");
+        assert_eq!(site.left(), [""; 0]);
+    }
+}
+
+#[test]
+fn doctor_finds_what_is_wrong_and_nothing_where_all_is_right() {
+    let mut site = Site::new("two-arm-doctor", Arms::Two);
+    site.configure("source = 'client'", 80, Family::server, "");
+    let (content, said) = site.net("doctor");
+    assert!(!content && said.contains("does not forward") && said.contains("way back is not in"), "{said}");
+    site.gateway
+        .shell("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding");
+    site.start(&[]);
+    let (content, said) = site.net("doctor");
+    assert!(content && said.contains("http-6/two ([2001:db8:2::12]:80) answers clients"), "{said}");
+
+    site.servers[0].machine.shell("ip route replace default via 10.0.0.99");
+    let (content, said) = site.net("doctor");
+    let bypassed =
+        "http-4/one (10.0.0.11:80) answers this machine, but what it answers to 192.0.2.1 does not";
+    assert!(
+        !content && said.contains(bypassed) && !said.contains("two (10.0.0.12:80) answers this"),
+        "{said}"
+    );
+    site.servers[0].machine.shell("ip route replace default via 10.0.0.1");
+
+    site.gateway.shell("ip rule add pref 5300 from 10.9.0.0/16 lookup 7");
+    let (content, said) = site.net("doctor");
+    assert!(!content && said.contains("another rule has priority 5300"), "{said}");
+    site.gateway.shell("ip rule del pref 5300 from 10.9.0.0/16 lookup 7");
+
+    site.gateway.shell("echo 1 >/proc/sys/net/ipv4/conf/inside/src_valid_mark");
+    let (content, said) = site.net("doctor");
+    assert!(!content && said.contains("src_valid_mark is on for inside"), "{said}");
+    assert!(said.contains(bypassed), "{said}");
+    site.gateway.shell("echo 0 >/proc/sys/net/ipv4/conf/inside/src_valid_mark");
+    assert!(site.net("doctor").0);
+
+    site.end(Signal::KILL);
+    assert!(site.net("clean").0);
+    assert_eq!(site.left(), [""; 0]);
+}
