@@ -211,6 +211,7 @@ impl Group {
         actions: &mut Vec<Action>,
     ) {
         let lost = self.lost;
+        let wins = self.wins_before(place, now);
         let Some(voice) = self.voices.get_mut(place) else { return };
         let Some(address) = voice.own else { return };
         voice.heard = Some(Heard { from, priority, at: now });
@@ -235,7 +236,7 @@ impl Group {
                     self.until = self.until.min(now + LINGER);
                 }
             }
-            (State::Active, _) if priority > own || priority == own && from > address => {
+            (State::Active, _) if (priority, from) > (own, address) && !wins => {
                 voice.yield_to(interval, lost, now);
                 self.give_up(place, now, actions);
             }
@@ -249,6 +250,13 @@ impl Group {
                 }
             }
         }
+    }
+
+    /// Whether an earlier voice has heard a moment ago that this node is the better one. That decides: if each of two
+    /// nodes were better on another voice, both would give up, and again.
+    fn wins_before(&self, place: usize, now: Moment) -> bool {
+        let mut earlier = self.voices.iter().take(place);
+        earlier.find_map(|voice| voice.is_better(self.lost, now)).unwrap_or(false)
     }
 
     /// A better router is active where `voice` listens.

@@ -39,6 +39,8 @@ struct World {
     now: Moment,
     random: u64,
     loss: u32,
+    /// Whether packets never overtake each other.
+    in_order: bool,
     /// Links that are cut: from, to, voice.
     cut: Vec<(usize, usize, usize)>,
     nodes: Vec<Node>,
@@ -70,6 +72,7 @@ impl World {
             now: Duration::from_secs(1),
             random: seed | 1,
             loss: 0,
+            in_order: false,
             cut: Vec::new(),
             nodes,
             packets: BTreeMap::new(),
@@ -87,8 +90,10 @@ impl World {
         high % below
     }
 
-    fn address(node: usize) -> IpAddr {
-        Ipv4Addr::new(192, 0, 2, node as u8 + 1).into()
+    /// Of two nodes, one has the higher address on even voices, the other on odd ones.
+    fn address(node: usize, voice: usize) -> IpAddr {
+        let host = if voice.is_multiple_of(2) { node as u8 + 1 } else { 254 - node as u8 };
+        Ipv4Addr::new(192, 0, 2, host).into()
     }
 
     fn event(&mut self, node: usize, event: Event) {
@@ -110,7 +115,7 @@ impl World {
             if to == from || cut || self.random(100) < self.loss {
                 continue;
             }
-            let delay = DELAY * self.random(100) / 100;
+            let delay = if self.in_order { DELAY } else { DELAY * self.random(100) / 100 };
             self.sent += 1;
             self.packets.insert((self.now + delay, self.sent), (from, to, voice, priority));
         }
@@ -124,7 +129,7 @@ impl World {
         self.nodes[node].group = Group::new(rules, &voices);
         self.nodes[node].runs = true;
         for voice in 0..voices.len() {
-            let own = self.nodes[node].up[voice].then(|| Self::address(node));
+            let own = self.nodes[node].up[voice].then(|| Self::address(node, voice));
             self.event(node, Event::Link { voice, own });
         }
         let lost = self.nodes[node].lost;
@@ -135,7 +140,7 @@ impl World {
     fn link(&mut self, node: usize, voice: usize, up: bool) {
         self.nodes[node].up[voice] = up;
         if self.nodes[node].runs {
-            self.event(node, Event::Link { voice, own: up.then(|| Self::address(node)) });
+            self.event(node, Event::Link { voice, own: up.then(|| Self::address(node, voice)) });
         }
     }
 
@@ -187,7 +192,7 @@ impl World {
                         let interval = Centiseconds::from_duration(INTERVAL);
                         self.event(
                             to,
-                            Event::Advert { voice, from: Self::address(from), priority, interval },
+                            Event::Advert { voice, from: Self::address(from, voice), priority, interval },
                         );
                     }
                 }
@@ -278,6 +283,24 @@ proptest! {
     #[test]
     fn nodes_with_two_voices_settle(seed: u64, mischief in mischief(3, 2)) {
         settles(seed, PREEMPT, &[100, 100, 200], 2, &mischief)?;
+    }
+
+    #[test]
+    fn split_of_two_equal_nodes_heals_without_a_gap(seed: u64, millis in 0_u64..1000) {
+        let mut world = World::new(seed, PREEMPT, &[100, 100], 2);
+        world.in_order = true;
+        let split = [(0, 1, 0), (1, 0, 0), (0, 1, 1), (1, 0, 1)];
+        world.cut.extend(split);
+        world.start(0);
+        world.pass(Duration::from_millis(millis));
+        world.start(1);
+        world.pass(Duration::from_secs(3));
+        prop_assert_eq!(world.active(), [0, 1]);
+        let before = world.changes.len();
+        world.heal();
+        world.pass(Duration::from_secs(5));
+        prop_assert_eq!(world.active().len(), 1);
+        prop_assert_eq!(world.changes.len(), before + 1, "one gives up: {:?}", &world.changes[before..]);
     }
 
     #[test]

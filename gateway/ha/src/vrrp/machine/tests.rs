@@ -337,6 +337,22 @@ fn group_gives_up_as_a_whole() {
 }
 
 #[test]
+fn first_voice_that_hears_decides_a_tie_that_the_next_would_decide_otherwise() {
+    let mut bench = Bench::active(PREEMPT, &[100, 100]);
+    bench.hears_from(0, "192.0.2.0", 100);
+    bench.hears_from(1, "192.0.2.10", 100);
+    assert_eq!(bench.state(), State::Active, "the other one gives up");
+    // The first hears nobody any more.
+    bench.passes(ms(1000));
+    bench.hears_from(1, "192.0.2.10", 100);
+    assert_eq!(bench.state(), State::Backup);
+    let mut bench = Bench::active(PREEMPT, &[100, 100]);
+    bench.hears_from(0, "192.0.2.10", 100);
+    bench.hears_from(1, "192.0.2.0", 100);
+    assert_eq!(bench.state(), State::Backup);
+}
+
+#[test]
 fn lost_link_ends_it_at_once_and_a_new_one_begins_it_again() {
     let mut bench = Bench::active(PREEMPT, &[200, 200]);
     let actions = bench.does(Event::Link { voice: 1, own: None });

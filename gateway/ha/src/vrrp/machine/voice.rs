@@ -127,6 +127,12 @@ impl Voice {
         may
     }
 
+    /// Whether it is better than who was active a moment ago; none: nobody was.
+    pub(super) fn is_better(&self, lost: u8, now: Moment) -> Option<bool> {
+        let heard = self.heard.filter(|heard| heard.priority > 0 && now < heard.at + self.patience())?;
+        Some((self.priority(lost), self.own?) > (heard.priority, heard.from))
+    }
+
     /// The longest that another node may need to notice that this one is silent.
     pub(super) fn patience(&self) -> Duration {
         self.rules.interval.duration() * 4
