@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 44] = [
+const NEEDED: [Package; 45] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -87,6 +87,8 @@ const NEEDED: [Package; 44] = [
     // A partner for VRRP, and what reads the packets.
     Package { program: "keepalived", package: "keepalived" },
     Package { program: "tshark", package: "tshark" },
+    // What the gateway tells the kernel with, where servers see clients.
+    Package { program: "nft", package: "nftables" },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];

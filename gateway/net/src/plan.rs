@@ -40,7 +40,8 @@ pub(crate) fn rights(config: &Config) -> Vec<Right> {
     let admin = if speaks { "addresses that move" } else { "the way back of clients' addresses" };
     [
         (low, Right { name: "CAP_NET_BIND_SERVICE", bit: 10, reason: "ports below 1024" }),
-        (client || speaks, Right { name: "CAP_NET_RAW", bit: 13, reason: raw }),
+        // CAP_NET_ADMIN lets a process use others' addresses as well.
+        (client && !config.network.manage || speaks, Right { name: "CAP_NET_RAW", bit: 13, reason: raw }),
         (client && config.network.manage || speaks, Right { name: "CAP_NET_ADMIN", bit: 12, reason: admin }),
     ]
     .into_iter()

@@ -26,12 +26,20 @@ pub struct Options {
     pub access: Option<Sender<String>>,
 }
 
+/// The right that a process lacks that may not listen.
+fn right_to(address: SocketAddr, error: &std::io::Error) -> &'static str {
+    match error.kind() == std::io::ErrorKind::PermissionDenied && address.port() < 1024 {
+        true => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        false => "",
+    }
+}
+
 /// Why a gateway did not start, or why a reload changed nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// An address cannot be listened on: in use, not of this machine, or below 1024 without the right to it.
-    #[error("vip `{vip}` cannot listen on {address}: {source}")]
+    #[error("vip `{vip}` cannot listen on {address}: {source}{}", right_to(*address, source))]
     Listen {
         /// The VIP.
         vip: String,
