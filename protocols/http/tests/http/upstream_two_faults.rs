@@ -255,3 +255,21 @@ fn tunnel_that_meets_a_rule_with_another_path_is_no_failure_of_the_servers() {
         assert!(rig.core.servers[0].failures().is_empty());
     });
 }
+
+#[test]
+fn empty_body_that_was_refused_unseen_is_whole_at_the_next_server_whatever_it_speaks() {
+    test(async {
+        let never = TwoOrigin::new(|mut asked| async move {
+            asked.whole().await;
+            asked.reset(Reason::REFUSED_STREAM);
+        })
+        .await;
+        let old = Origin::named("old").await;
+        let servers = vec![never.address, old.address];
+        let rig = Rig::with(Setup { servers, pool: "version = \"auto\"", ..Setup::default() }).await;
+        rig.core.two.borrow_mut().push(1);
+        let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        assert_eq!(rig.client().await.ask(post).await.text(), "old");
+        assert_eq!((never.seen.borrow().len(), old.seen().len()), (1, 1));
+    });
+}

@@ -49,6 +49,8 @@ pub(crate) struct Outgoing {
     repeatable: bool,
     /// The head as a message, where the version that it is said in is not known beforehand.
     head: Option<Box<request::Parts>>,
+    /// Some of the body stands in the bytes to write, which are HTTP/1.1.
+    laid_out: bool,
 }
 
 /// Why no more of a request can be sent.
@@ -101,6 +103,7 @@ impl Outgoing {
             modern: head.version >= Version::HTTP_11,
             repeatable: idempotent && framing == Framing::Nothing,
             head: None,
+            laid_out: false,
         }
     }
 
@@ -238,6 +241,16 @@ impl Outgoing {
         if self.written > 0 && !self.repeatable {
             return None;
         }
+        if self.head.is_some() {
+            // The next server may speak another version, in which that would be missing.
+            if self.laid_out {
+                return None;
+            }
+            // A body that ended before a byte of it came is none.
+            if self.body.is_none() && self.framing == Framing::Chunked {
+                self.framing = Framing::Nothing;
+            }
+        }
         (self.at, self.written, self.flushed) = (0, 0, false);
         Some(self)
     }
@@ -292,6 +305,7 @@ impl Outgoing {
                     Poll::Ready(frame) => frame.transpose()?,
                 },
             };
+            self.laid_out = true;
             self.bytes.extend_from_slice(mem::take(&mut self.after));
             match frame.map(Frame::into_data) {
                 Some(Ok(data)) => self.data(data)?,

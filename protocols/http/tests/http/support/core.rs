@@ -100,6 +100,8 @@ pub(crate) struct FakeCore {
     /// Servers are told whom a connection is for.
     pub(crate) telling: Cell<bool>,
     pub(crate) response: Option<Duration>,
+    /// The ids of servers that agree on HTTP/2 in TLS.
+    pub(crate) two: RefCell<Vec<u64>>,
 }
 
 impl FakeCore {
@@ -161,7 +163,9 @@ impl Core for FakeCore {
             match TcpStream::connect(lease.server().address()).await {
                 Ok(stream) => {
                     let _ = stream.set_nodelay(true);
-                    Ok(Box::new(Plain(stream)) as BoxStream)
+                    let two = self.two.borrow().contains(&lease.server().id());
+                    let agreed = two.then(|| TlsFacts { alpn: Some((*b"h2").into()), ..TlsFacts::default() });
+                    Ok(Box::new(Plain(stream, agreed.map(Arc::new))) as BoxStream)
                 }
                 Err(_) => {
                     lease.server().observe(Observation::Failed(Failure::Refused), Instant::now());
@@ -220,22 +224,24 @@ impl Core for FakeCore {
             marks.iter().filter_map(|(name, mark)| Some(format!(" {name}={}", (*mark)?))).collect();
         let server = record.server.map_or("-", |s| s.name());
         let why = record.why.map_or("-", Why::name);
-        self.records.borrow_mut().push(format!(
-            "{line} {server} {why} in={} out={} tries={} {}",
-            record.received,
-            record.sent,
-            record.attempts,
-            record.end.name()
-        ) + &marks);
+        self.records.borrow_mut().push(
+            format!(
+                "{line} {server} {why} in={} out={} tries={} {}",
+                record.received,
+                record.sent,
+                record.attempts,
+                record.end.name()
+            ) + &marks,
+        );
     }
 
     fn count(&self, _: u64, _: u64, _: End) {}
 }
 
-/// A TCP socket as a stream of the contract. It counts the reads and writes that came to something, as these are
-/// the system calls of a request.
+/// A TCP socket as a stream of the contract, and what was agreed on as if it spoke TLS. It counts the reads and writes
+/// that came to something, as these are the system calls of a request.
 #[derive(Debug)]
-pub(crate) struct Plain(pub(crate) TcpStream);
+pub(crate) struct Plain(pub(crate) TcpStream, pub(crate) Option<Arc<TlsFacts>>);
 
 thread_local! {
     /// Reads and writes of all streams of this thread.
@@ -295,7 +301,7 @@ impl AsyncWrite for Plain {
 
 impl Stream for Plain {
     fn tls(&self) -> Option<&Arc<TlsFacts>> {
-        None
+        self.1.as_ref()
     }
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.0.poll_read_ready(cx))?;

@@ -17,7 +17,7 @@ pub(crate) use two::{get2, two};
 
 /// A socket as the contract's stream.
 pub(crate) fn stream(socket: tokio::net::TcpStream) -> sekisho_api::BoxStream {
-    Box::new(core::Plain(socket))
+    Box::new(core::Plain(socket, None))
 }
 
 /// What a server says to this key of a WebSocket (RFC 6455, section 4.2.2).

@@ -107,7 +107,7 @@ impl Rig {
                 count.set(count.get() + 1);
                 let polled = polled.clone();
                 tokio::task::spawn_local(async move {
-                    let mut served = serving.serve(Box::new(Plain(stream)), facts);
+                    let mut served = serving.serve(Box::new(Plain(stream, None)), facts);
                     std::future::poll_fn(|cx| {
                         polled.set(polled.get() + 1);
                         served.as_mut().poll(cx)

@@ -335,6 +335,7 @@ impl Stream {
                     sending.send_data(Bytes::new(), true)
                 }
                 Piece::Trailers(fields) => {
+                    self.begun = true;
                     let fields = request::trailers(&fields, request.declared());
                     end(sending, fields)
                 }
