@@ -298,3 +298,12 @@ fn configuration_that_checks_nothing_is_not_allowed_to_look_as_if() {
         assert!(problems.iter().any(|(message, _)| message == expected), "{problems:?}");
     }
 }
+
+#[test]
+fn parameter_is_found_however_its_name_is_spelt() {
+    let uri = "/?a=1&access_token=one&access%5Ftoken=two&%61ccess_token=three&access_token&access%5token=no&xaccess_token=no";
+    let (head, ()) = http::Request::builder().uri(uri).body(()).unwrap().into_parts();
+    let place = Place::read("query:access_token").unwrap();
+    assert_eq!(place.all(&head).as_slice(), [b"one".as_slice(), b"two", b"three"]);
+    assert_eq!(place.find(&head), Some(b"one".as_slice()));
+}
