@@ -38,6 +38,7 @@ pub(crate) fn relay(
         }
         if let Some(settings) = sources.cookie(route.pool)
             && !names(route.prefer.as_ref(), &**lease.server())
+            && !is_lent(route)
         {
             worker.jar.set(&mut head.headers, settings, &**lease.server(), conn.facts.tls.is_some());
         }
@@ -68,6 +69,11 @@ pub(crate) fn relay(
         None => Download::relay(upstream, exchange, encoder),
     };
     Response::from_parts(head, body)
+}
+
+/// Whether a client that has a server was served by another one this time, for what may have been the request's own doing.
+fn is_lent(route: &Route) -> bool {
+    route.prefer.is_some() && !route.doubted.is_empty()
 }
 
 /// Whether the cookie that the client brought names this server.

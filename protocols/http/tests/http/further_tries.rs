@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use sekisho_api::Failure;
+use sekisho_api::{CookieSettings, Failure, Persist};
 
-use super::support::{Origin, Reply, Rig, test};
+use super::support::{Origin, Reply, Rig, Setup, test};
 
 const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
 
@@ -260,8 +260,8 @@ fn client_stays_at_home_when_its_request_was_served_elsewhere() {
                 .await;
         let other = Origin::named("other").await;
         let servers = vec![home.address, other.address];
-        let header = sekisho_api::Persist::Header { name: "x-user".into() };
-        let setup = super::support::Setup {
+        let header = Persist::Header { name: "x-user".into() };
+        let setup = Setup {
             options: "retry = { on = [\"503\"] }",
             persist: vec![header],
             servers,
@@ -324,5 +324,31 @@ fn answer_that_any_client_can_provoke_is_no_failure_of_its_server() {
             let answer = rig.client().await.ask("FROB / HTTP/1.1\r\nHost: a\r\n\r\n").await;
             assert_eq!((answer.status, rig.core.servers[0].failures().len()), (status, failures));
         }
+    });
+}
+
+#[test]
+fn cookie_of_a_client_that_was_served_elsewhere_stays_its_own_servers() {
+    test(async {
+        let own = Origin::new(|seen| match seen.line().contains("/bad") {
+            true => Reply::say(UNAVAILABLE),
+            false => Reply::ok("own"),
+        })
+        .await;
+        let other = Origin::named("other").await;
+        let rig = Rig::with(Setup {
+            options: "retry = { on = [\"503\"] }",
+            persist: vec![Persist::Cookie(CookieSettings::default())],
+            servers: vec![own.address, other.address],
+            ..Setup::default()
+        })
+        .await;
+        let mut client = rig.client().await;
+        let cookie = "Cookie: SEKISHO=token-of-server-000001\r\n";
+        for (target, text) in [("/", "own"), ("/bad", "other"), ("/", "own")] {
+            let answer = client.get(target, cookie).await;
+            assert_eq!((answer.text(), answer.header("set-cookie")), (text, vec![]), "{target}");
+        }
+        assert_eq!(client.get("/bad", "").await.header("set-cookie").len(), 1, "a new client has none");
     });
 }
