@@ -9,6 +9,7 @@ use sekisho_api::Facts;
 
 use crate::options::{Forwarded, Options};
 use crate::text::Text;
+use crate::tls_fields::same;
 
 /// The client's address, and those of the proxies before the gateway.
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -18,6 +19,8 @@ pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwa
 pub(crate) const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 /// `http` or `https`.
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+static FIELDS: [HeaderName; 4] = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO];
 
 /// The values that are the same for all requests of one connection, made at the first.
 #[derive(Debug, Default)]
@@ -36,6 +39,7 @@ pub(crate) fn write(headers: &mut HeaderMap, options: &Options, facts: &Facts, o
     if options.forwarded == Forwarded::Off {
         return;
     }
+    remove_disguised(headers);
     let trusted = options.trusted.contains(facts.client.ip());
     let append = trusted || options.forwarded == Forwarded::Append;
     let address = own.address.get_or_init(|| address_value(facts.client.ip()));
@@ -63,6 +67,19 @@ pub(crate) fn write(headers: &mut HeaderMap, options: &Options, facts: &Facts, o
         forwarded(headers, facts, append);
     } else if !append {
         headers.remove(FORWARDED);
+    }
+}
+
+/// Removes what a server that reads `_` as `-` takes for one of these fields: whoever wrote it, no proxy did.
+fn remove_disguised(headers: &mut HeaderMap) {
+    let disguised = |name: &&HeaderName| {
+        let name = name.as_str().as_bytes();
+        (15..=17).contains(&name.len())
+            && name.contains(&b'_')
+            && FIELDS.iter().any(|field| same(field.as_str().as_bytes(), name))
+    };
+    while let Some(name) = headers.keys().find(disguised).cloned() {
+        headers.remove(name);
     }
 }
 

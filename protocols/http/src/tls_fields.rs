@@ -110,7 +110,7 @@ impl TlsFields {
 }
 
 /// Whether two names are one to a server that reads `_` as `-`.
-fn same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     one.len() == other.len() && one.iter().map(plain).eq(other.iter().map(plain))
 }

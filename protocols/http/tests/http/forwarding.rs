@@ -53,3 +53,20 @@ fn trusted_proxy_is_believed() {
         assert_eq!(seen.header("x-forwarded-proto"), ["https"]);
     });
 }
+
+#[test]
+fn field_that_servers_take_for_a_forwarding_field_passes_only_where_all_do() {
+    test(async {
+        let spoof = "X_Forwarded_For: 10.0.0.1\r\nX-Forwarded_Proto: https\r\nx_forwarded-host: evil\r\n\
+                     X_Forwarded_Port: 1\r\nX_Forwarded_User: me\r\n";
+        for (options, passed) in
+            [("", 1), ("trusted-networks = [\"127.0.0.0/8\"]", 1), ("forwarded = \"off\"", 5)]
+        {
+            let origin = Origin::named("a").await;
+            let rig = Rig::new(options, &[&origin]).await;
+            rig.client().await.get("/", spoof).await;
+            let seen = &origin.seen()[0];
+            assert_eq!(seen.head.lines().filter(|line| line.contains('_')).count(), passed, "{}", seen.head);
+        }
+    });
+}
