@@ -101,10 +101,13 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
             }
             // A server that accepts and hangs up is as good as one that refuses.
             Broken::Unsent if exchange.attempts() < most => {
-                last = Some(Failure::Reset);
-                exchange.failed(Failure::Reset);
-                route.exclude.extend(exchange.lease().map(|lease| lease.server().id()));
                 *request = upstream.recall();
+                // What cannot be said again is given up below, and counted there.
+                if request.is_some() {
+                    last = Some(Failure::Reset);
+                    exchange.failed(Failure::Reset);
+                    route.exclude.extend(exchange.lease().map(|lease| lease.server().id()));
+                }
             }
             _ => {}
         }

@@ -55,6 +55,7 @@ fn body_that_was_begun_is_not_sent_again() {
         let post = client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").await;
         assert_eq!(post.status, 502);
         assert_eq!(origin.seen.borrow().len(), 1);
+        assert_eq!(rig.core.servers[0].failures(), [Failure::Reset], "one request is one failure");
     });
 }
 
