@@ -10,9 +10,11 @@ pub(super) struct Fitness {
     pub(super) reasons: Vec<String>,
 }
 
-/// Whether anything is looked at: without, nobody need look.
-pub(super) fn is_tracked(config: &Config) -> bool {
-    config.vrrp.iter().any(|vrrp| !vrrp.track.pools.is_empty() || !vrrp.track.vips.is_empty())
+/// Whether nobody need look: nothing is tracked, and the speaker knows that nothing is lost.
+pub(super) fn is_settled(config: &Config, told: Option<&[(String, Fitness)]>) -> bool {
+    let tracked = |vrrp: &Vrrp| !vrrp.track.pools.is_empty() || !vrrp.track.vips.is_empty();
+    let nothing = |told: &[(String, Fitness)]| told.iter().all(|(_, fitness)| fitness.lost == 0);
+    told.is_some_and(nothing) && !config.vrrp.iter().any(tracked)
 }
 
 /// The fitness of each group, by its name.
@@ -91,6 +93,22 @@ mod tests {
         let groups = of(&config, &scheduler);
         assert_eq!(groups.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["site", "alone"]);
         groups.into_iter().map(|(_, fitness)| fitness.lost).collect()
+    }
+
+    #[test]
+    fn what_was_lost_is_given_back_when_nothing_is_tracked_any_more() {
+        let config = |track: &str| {
+            let text = format!(
+                "[pool.web]\nservers = {{ a = '10.0.0.1:80' }}\n\
+                 [vrrp.one]\ninterface = 'eth0'\nrouter-id = 1\naddresses = '10.0.1.1'\n{track}"
+            );
+            parse(&text, "settled.toml", Path::new(""), &Registry::new()).unwrap()
+        };
+        let told = |lost| [("one".to_owned(), Fitness { lost, reasons: Vec::new() })];
+        assert!(is_settled(&config(""), Some(&told(0))));
+        assert!(!is_settled(&config(""), Some(&told(30))));
+        assert!(!is_settled(&config(""), None), "a speaker may remember what it was told before a reload");
+        assert!(!is_settled(&config("track = { pools = ['web'] }"), Some(&told(0))));
     }
 
     #[test]

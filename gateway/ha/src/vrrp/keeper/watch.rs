@@ -33,7 +33,8 @@ pub(super) struct Watch {
     speaker: Option<Speaker>,
     /// What the speaker was told last.
     plan: Plan,
-    fitness: Vec<(String, Fitness)>,
+    /// As the speaker was told last; none: it may know something else.
+    fitness: Option<Vec<(String, Fitness)>>,
     /// When a speaker may be started, and how long the next wait is.
     pause: (Instant, Duration),
     /// Whoever stops is not started again.
@@ -67,7 +68,7 @@ impl Watch {
             board,
             speaker,
             plan: Plan::default(),
-            fitness: Vec::new(),
+            fitness: None,
             pause: (now, PAUSES.0),
             handing_over: false,
         }
@@ -129,7 +130,7 @@ impl Watch {
 
     /// Tells the speaker what to be.
     fn configure(&mut self, resume: Vec<String>) {
-        self.fitness.clear();
+        self.fitness = None;
         let order = Order::Configure { plan: self.plan.clone(), resume };
         self.tell(&order);
         self.judge();
@@ -189,7 +190,7 @@ impl Watch {
                             for table in &mut tables {
                                 let of =
                                     |(group, _): &&(String, Fitness)| Some(group) == table.group.as_ref();
-                                let fitness = self.fitness.iter().find(of);
+                                let fitness = self.fitness.iter().flatten().find(of);
                                 table.unfit = fitness.map(|(_, of)| of.reasons.clone()).unwrap_or_default();
                             }
                             *self.board.tables.lock() = tables;
@@ -230,12 +231,13 @@ impl Watch {
             return;
         }
         let status = self.view.status();
-        if !fitness::is_tracked(&status.config) && self.fitness.is_empty() {
+        if fitness::is_settled(&status.config, self.fitness.as_deref()) {
             return;
         }
         let fitness = fitness::of(&status.config, &status.scheduler);
         for (group, now) in &fitness {
-            let before = self.fitness.iter().find(|(name, _)| name == group).map(|(_, before)| before);
+            let before =
+                self.fitness.iter().flatten().find(|(name, _)| name == group).map(|(_, before)| before);
             let unknown = Fitness::default();
             if before.unwrap_or(&unknown) != now {
                 let (lost, reasons) = (now.lost, now.reasons.join(", "));
@@ -245,7 +247,7 @@ impl Watch {
                 self.tell(&Order::Lost { group: group.clone(), points: now.lost });
             }
         }
-        self.fitness = fitness;
+        self.fitness = Some(fitness);
     }
 
     fn hand_over(&mut self) {
