@@ -93,6 +93,12 @@ impl Kernel {
         self.addresses.iter().any(|one| one.address == address && one.permanent)
     }
 
+    /// Whether it is on this link to stay: whoever put it there takes it away.
+    fn is_anothers(&self, link: u32, address: IpAddr) -> bool {
+        let mut here = self.addresses.iter().filter(|one| (one.index, one.address) == (link, address));
+        here.any(|one| one.permanent)
+    }
+
     /// The address of a link to speak from: one of its own, never one that moves.
     ///
     /// Over IPv6 it is the link-local one, unless the peers' are not. What was spoken from before is kept.
@@ -118,20 +124,26 @@ impl Kernel {
         candidates().find(|address| Some(*address) == before).or_else(|| candidates().next())
     }
 
-    /// Adds an address, or refreshes it: three seconds later it goes by itself.
+    /// Adds an address, or refreshes it: three seconds later it goes by itself. One that is there for good stays so.
     ///
     /// # Errors
     /// `PermissionDenied` without CAP_NET_ADMIN; what the kernel says.
     pub(crate) fn add(&mut self, link: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
+        if self.is_anothers(link, address) {
+            return Ok(());
+        }
         let sequence = self.next();
         self.ask(&netlink::add(sequence, link, address, prefix, LIFETIME), sequence).map(drop)
     }
 
-    /// Removes an address; one that is not there is well.
+    /// Removes an address; one that is not there is well, and so is one that is there for good.
     ///
     /// # Errors
     /// As [`add`](Self::add).
     pub(crate) fn remove(&mut self, link: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
+        if self.is_anothers(link, address) {
+            return Ok(());
+        }
         let sequence = self.next();
         match self.ask(&netlink::remove(sequence, link, address, prefix), sequence) {
             Err(error) if is_gone(&error) => Ok(()),
@@ -242,5 +254,18 @@ mod tests {
         assert_eq!(kernel.own(link.index, None, false, None, &|_| false), Some(local));
         assert_eq!(kernel.own(link.index, None, false, None, &|address| address == local), None);
         assert!(kernel.link("no-such-link").is_none());
+    }
+
+    #[test]
+    fn address_that_somebody_has_put_there_for_good_is_neither_given_an_end_nor_removed() {
+        let kernel = Kernel::open().unwrap();
+        let link = kernel.link("lo").unwrap().index;
+        let local: IpAddr = "127.0.0.1".parse().unwrap();
+        assert!(kernel.is_anothers(link, local));
+        assert!(!kernel.is_anothers(link + 1, local), "another link may have it for itself");
+        let mut kernel = kernel;
+        let own = kernel.addresses.iter_mut().find(|one| one.address == local).unwrap();
+        own.permanent = false;
+        assert!(!kernel.is_anothers(link, local));
     }
 }
