@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::vrrp::announce::{self, Mac, Role};
+use crate::vrrp::announce::{self, Role};
 use crate::vrrp::io::ethernet::Ethernet;
 use crate::vrrp::io::kernel::{self, Kernel};
 use crate::vrrp::io::raw::RawSocket;
@@ -51,7 +51,7 @@ pub(super) struct Mouth {
     /// Whether a partner advertises other addresses.
     pub(super) differs: bool,
     socket: Option<RawSocket>,
-    ethernet: Option<(Ethernet, Mac)>,
+    ethernet: Option<Ethernet>,
     link: Option<u32>,
     complained: Option<Moment>,
     /// Whether the last attempt to speak failed, so that each failure is told once.
@@ -105,7 +105,7 @@ impl Mouth {
             }
         }
         self.mute = false;
-        self.ethernet = link.mac.and_then(|mac| Some((Ethernet::open(link.index).ok()?, mac)));
+        self.ethernet = Ethernet::open(link.index).ok();
         Some(Some(own))
     }
 
@@ -192,13 +192,14 @@ impl Mouth {
         }
     }
 
-    /// Tells the link where the addresses are.
-    pub(super) fn announce(&self) {
-        let Some((ethernet, mac)) = &self.ethernet else { return };
+    /// Tells the link where the addresses are: at its Ethernet address of now, which a bond changes with its link.
+    pub(super) fn announce(&self, kernel: &Kernel) {
+        let mac = kernel.link(&self.plan.interface).and_then(|link| link.mac);
+        let Some((ethernet, mac)) = self.ethernet.as_ref().zip(mac) else { return };
         let role = if kernel::forwards(&self.plan.interface) { Role::Router } else { Role::Host };
         for (address, _) in &self.plan.addresses {
             // Said again soon, and neighbours ask.
-            let _ = ethernet.send(&announce::frame(*address, *mac, role));
+            let _ = ethernet.send(&announce::frame(*address, mac, role));
         }
     }
 

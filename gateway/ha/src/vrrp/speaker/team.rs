@@ -140,7 +140,7 @@ impl Team {
                 }
             }
             Action::Take => self.hold(kernel),
-            Action::Announce => self.mouths.iter().for_each(Mouth::announce),
+            Action::Announce => self.mouths.iter().for_each(|mouth| mouth.announce(kernel)),
             Action::Release => self.mouths.iter().for_each(|mouth| mouth.release(kernel, &|_| false)),
             Action::Changed { from, to, why } => {
                 self.transitions += 1;
