@@ -40,6 +40,7 @@ mod vip;
 mod worker;
 
 pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};
+pub use proxy_header::oracle as proxy_header_oracle;
 pub use roster::{Connection, Unanswered, Which};
 pub use tls::CertificateExpiry;
 pub use totals::{Ends, ExchangeTotals, Totals};

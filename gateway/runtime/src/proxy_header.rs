@@ -12,9 +12,11 @@ use sekisho_api::{Facts, TlsFacts};
 use sekisho_config::ProxyVersion;
 
 mod accept;
+mod oracle;
 mod parse;
 
 pub(crate) use accept::{Without, read};
+pub use oracle::header as oracle;
 
 /// The longest header of a datagram: the fixed part, two IPv6 addresses and their ports.
 pub(crate) const DATAGRAM_HEADER: usize = FIXED + 36;
