@@ -1,7 +1,5 @@
 //! The way back, put in and taken out.
 
-use std::path::Path;
-
 use sekisho_config::{Config, ReturnPath, Source};
 use tracing::{info, warn};
 
@@ -108,8 +106,14 @@ impl Drop for Installed {
 
 /// The versions of IP that this machine speaks.
 pub(crate) fn families() -> impl Iterator<Item = Family> {
-    let six = Path::new("/proc/net/if_inet6").exists();
+    let six = std::fs::read_to_string("/proc/net/if_inet6").is_ok_and(|addresses| loops_back(&addresses));
     Family::ALL.into_iter().filter(move |family| *family == Family::V4 || six)
+}
+
+/// Whether `lo` is among the links with an address of IPv6, as `/proc/net/if_inet6` lists them: where
+/// `net.ipv6.conf.all.disable_ipv6` is set the list is there, but no route may lead to `lo`.
+fn loops_back(addresses: &str) -> bool {
+    addresses.lines().any(|line| line.split_whitespace().next_back() == Some("lo"))
 }
 
 fn install(path: &ReturnPath) -> Result<(), NetworkError> {
@@ -158,3 +162,16 @@ pub fn remove(path: &ReturnPath) {
 
 /// Rules of one form that are taken out at the most.
 const MOST: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machine_whose_ipv6_is_switched_off_has_a_way_back_of_ipv4_only() {
+        assert!(!loops_back(""));
+        let outside = "fe800000000000000000000000000001 02 40 20 80     eth0\n";
+        assert!(!loops_back(outside));
+        assert!(loops_back(&format!("{outside}00000000000000000000000000000001 01 80 10 80       lo\n")));
+    }
+}
