@@ -3,6 +3,8 @@
 use http::header::{CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, request};
 
+use crate::tls_fields::same;
+
 /// How a request's body is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -72,7 +74,7 @@ pub(super) fn declared(headers: &HeaderMap) -> Box<[HeaderName]> {
         .iter()
         .flat_map(|line| line.as_bytes().split(|&b| b == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| !NO_TRAILERS.contains(&name.as_str()) && !name.as_str().starts_with("x-forwarded-"))
+        .filter(may_follow)
         .collect()
 }
 
@@ -83,7 +85,16 @@ fn write_field(bytes: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     bytes.extend_from_slice(b"\r\n");
 }
 
-pub(super) const NO_TRAILERS: [&str; 20] = [
+/// Whether a field may stand behind a body: not where a server may take it for one that frames, routes or judges the
+/// message.
+pub(super) fn may_follow(name: &HeaderName) -> bool {
+    let forwards =
+        name.as_str().as_bytes().get(..FORWARDED.len()).is_some_and(|begin| same(begin, FORWARDED));
+    !forwards && !NO_TRAILERS.contains(&name.as_str())
+}
+
+const FORWARDED: &[u8] = b"x-forwarded-";
+const NO_TRAILERS: [&str; 20] = [
     "authorization",
     "cache-control",
     "connection",

@@ -6,7 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri, Version, request};
 
 use super::connection::remove_connection_fields;
-use crate::codec::client::request::{Framing, NO_TRAILERS};
+use crate::codec::client::request::{Framing, may_follow};
 
 /// What a request of HTTP/1.1 says, said in HTTP/2 (RFC 9113, section 8.3.1). The scheme is that of the connection to
 /// the server: some take another one for an attempt to deceive them.
@@ -79,7 +79,7 @@ fn whole(scheme: Scheme, authority: Authority, target: PathAndQuery) -> Option<U
 pub(super) fn trailers(fields: &HeaderMap, declared: Option<&[HeaderName]>) -> HeaderMap {
     let passes = |name: &HeaderName| match declared {
         Some(declared) => declared.contains(name),
-        None => !NO_TRAILERS.contains(&name.as_str()) && !name.as_str().starts_with("x-forwarded-"),
+        None => may_follow(name),
     };
     let fields = fields.iter().filter(|(name, _)| passes(name));
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn trailers_frame_nothing_and_are_declared_where_they_have_to_be() {
-        let fields: HeaderMap = [("x-sum", "1"), ("content-length", "3"), ("x-forwarded-for", "9")]
+        let fields =
+            [("x-sum", "1"), ("content-length", "3"), ("x-forwarded-for", "9"), ("x_forwarded_for", "9")];
+        let fields: HeaderMap = fields
             .map(|(name, value)| (name.parse().unwrap(), value.parse::<HeaderValue>().unwrap()))
             .into_iter()
             .collect();
