@@ -152,7 +152,7 @@ impl Exchange {
         self.moved = moved;
         self.answered = Some(took);
         self.status = status.as_u16();
-        // What a method or a version that is not served gets is for any client to provoke, and no failure of the server's.
+        // What a method or a version that is not served gets is for any client to provoke: no failure of the server's.
         let provoked =
             [StatusCode::NOT_IMPLEMENTED, StatusCode::HTTP_VERSION_NOT_SUPPORTED].contains(&status);
         let failed = status.is_server_error() && !provoked;

@@ -71,7 +71,7 @@ pub(crate) fn relay(
     Response::from_parts(head, body)
 }
 
-/// Whether a client that has a server was served by another one this time, for what may have been the request's own doing.
+/// Whether a client that has a server was served by another this time, for what may have been the request's own doing.
 fn is_lent(route: &Route) -> bool {
     route.prefer.is_some() && !route.doubted.is_empty()
 }

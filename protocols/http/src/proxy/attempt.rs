@@ -133,7 +133,7 @@ fn other(again: &Again, cause: Cause, exchange: &Exchange, route: &mut Route) ->
     again.elsewhere(cause, &**lease.server(), route, exchange.conn())
 }
 
-/// The request was sent, or part of it, and there will be no answer. `since`: from when on the server could have answered.
+/// The request was sent, or part of it, and there will be no answer. `since`: from when on there could have been one.
 fn give_up(exchange: &Exchange, broken: &Broken, since: Instant) -> Failed {
     let (failure, answer) = match broken {
         Broken::Upload(UploadFault::Malformed) => {
