@@ -321,6 +321,7 @@ impl ServerState {
         self.status.publish(&guarded.monitor, guarded.admin);
         let (from, to, cause) = turn?;
         if from == Health::Down {
+            self.outlier.forget();
             self.counts.forget_failures();
             self.status.rise(now);
         }

@@ -183,6 +183,22 @@ fn no_more_than_its_share_of_a_pool_is_ejected_and_never_the_last_usable_server(
 }
 
 #[test]
+fn server_that_was_down_begins_a_new_row_when_it_is_well_again() {
+    let mut spec = spec(&["a", "b"], OutlierSpec { failure_share: Some(0.5), ..outlier() });
+    (spec.health.fall, spec.health.rise) = (1, 1);
+    let bench = Bench::new(spec);
+    fail(&bench, "a", 4);
+    bench.probe("a", false);
+    (0..20).for_each(|_| observe(&bench, "a", Observation::Failed(Failure::ResponseTimeout)));
+    assert!(ejected(&bench).is_empty(), "it is down already");
+    bench.probe("a", true);
+    fail(&bench, "a", 1);
+    assert!(ejected(&bench).is_empty(), "one failure of the server as it is now");
+    fail(&bench, "a", 4);
+    assert_eq!(ejected(&bench), ["a"]);
+}
+
+#[test]
 fn ejected_servers_serve_when_nobody_else_can() {
     let mut bench = bench(&["a", "b"], outlier());
     bench.persist = by_user();
