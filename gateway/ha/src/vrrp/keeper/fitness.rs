@@ -1,7 +1,7 @@
 //! How many points of priority the node's pools and VIPs cost it.
 
 use sekisho_config::{Config, Vrrp, VrrpMode};
-use sekisho_scheduler::{Scheduler, State};
+use sekisho_scheduler::{Admin, Health, Scheduler};
 
 /// What is lost, and why, in words for the operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,14 +54,14 @@ impl Fitness {
     }
 }
 
-/// Whether a pool has a server for somebody new. A server that is probed is none before its first probe: a node that
+/// Whether a pool has a server for somebody new: one that is ejected serves when nobody else can. A server that is probed is none before its first probe: a node that
 /// has just begun takes nothing from one that serves.
 fn is_usable(name: &str, config: &Config, scheduler: &Scheduler) -> bool {
     let Some(pool) = scheduler.pool(name) else { return false };
     let probed = config.pools.iter().any(|pool| *pool.spec.name == *name && pool.probe.is_some());
     pool.servers().iter().any(|server| {
-        let up = matches!(server.state(), State::Up | State::Suspect);
-        up && (!probed || server.last_probe().is_some())
+        let takes = server.health() != Health::Down && server.admin() == Admin::Ready && server.weight() > 0;
+        takes && (!probed || server.last_probe().is_some())
     })
 }
 
@@ -71,7 +71,7 @@ mod tests {
     use std::time::Instant;
 
     use sekisho_config::{Registry, parse};
-    use sekisho_scheduler::{Admin, Secret};
+    use sekisho_scheduler::Secret;
 
     use super::*;
 
@@ -115,6 +115,25 @@ mod tests {
     fn what_one_table_of_a_group_loses_all_of_them_lose() {
         assert_eq!(lost("", &[]), [0, 0]);
         assert_eq!(lost("", &["web"]), [30, 0]);
+    }
+
+    #[test]
+    fn pool_is_usable_as_long_as_a_server_takes_somebody_new() {
+        let text = "[pool.web]\nservers = { a = '10.0.0.1:80', b = '10.0.0.2:80' }\n\
+                    [vrrp.one]\ninterface = 'eth0'\nrouter-id = 1\naddresses = '10.0.1.1'\n\
+                    track = { pools = ['web'] }\n";
+        let config = parse(text, "usable.toml", Path::new(""), &Registry::new()).unwrap();
+        let pools = config.pools.iter().map(|pool| pool.spec.clone()).collect();
+        let secret = Secret::new(&[7; 32]).unwrap();
+        let scheduler = Scheduler::build(pools, Vec::new(), &secret, 0, None, Instant::now());
+        let lost = || of(&config, &scheduler)[0].1.lost;
+        let [a, b] = scheduler.pool("web").unwrap().servers() else { panic!("two servers") };
+        a.set_weight(0);
+        assert_eq!(lost(), 0);
+        b.set_admin(Admin::Drain);
+        assert_eq!(lost(), 255, "a server without weight takes nobody");
+        a.set_weight(1);
+        assert_eq!(lost(), 0);
     }
 
     #[test]
