@@ -1,6 +1,7 @@
 //! From the configuration to what a speaker is told.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use sekisho_config::{Config, Vrrp, VrrpChecksum, VrrpMode};
 
@@ -30,6 +31,16 @@ pub(super) fn plan(config: &Config) -> Plan {
         }
     }
     plan
+}
+
+/// The groups that a speaker finds as the last one left them, who has been `away` for so long: those that were `active`,
+/// and that nobody else can have taken over after the silence of three adverts.
+pub(super) fn resumed(plan: &Plan, active: &[String], away: Duration) -> Vec<String> {
+    let soon = |group: &&GroupPlan| {
+        let longest = group.voices.iter().map(|voice| voice.interval.duration()).max();
+        active.contains(&group.name) && longest.is_some_and(|interval| away < interval * 3)
+    };
+    plan.groups.iter().filter(soon).map(|group| group.name.clone()).collect()
 }
 
 fn group(vrrp: &Vrrp) -> GroupPlan {
@@ -92,5 +103,19 @@ mod tests {
         assert_eq!(voices, expected.map(|(name, first, peers)| (name, first.to_owned(), peers)));
         assert_eq!(group.interfaces, ["eth2"]);
         assert_eq!(plan.watched.len(), 1);
+    }
+
+    #[test]
+    fn speaker_that_comes_back_late_does_not_take_what_another_node_may_have() {
+        let text = "[vrrp.fast]\ninterface = 'eth0'\nrouter-id = 1\naddresses = '10.0.0.1'\nadvert-interval = '100ms'\n\
+                    [vrrp.slow]\ninterface = 'eth0'\nrouter-id = 2\naddresses = '10.0.0.2'\nadvert-interval = '1s'\n";
+        let config = parse(text, "resumed.toml", Path::new(""), &Registry::new()).unwrap();
+        let plan = plan(&config);
+        let active = ["fast".to_owned(), "slow".to_owned()];
+        let after = |millis| resumed(&plan, &active, Duration::from_millis(millis));
+        assert_eq!(after(20), ["fast", "slow"]);
+        assert_eq!(after(300), ["slow"]);
+        assert!(after(3000).is_empty());
+        assert!(resumed(&plan, &[], Duration::ZERO).is_empty(), "who was not active is not now");
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Watch {
     plan: Plan,
     /// As the speaker was told last; none: it may know something else.
     fitness: Option<Vec<(String, Fitness)>>,
+    /// When the last speaker was there for the last time.
+    gone: Instant,
     /// When a speaker may be started, and how long the next wait is.
     pause: (Instant, Duration),
     /// Whoever stops is not started again.
@@ -69,6 +71,7 @@ impl Watch {
             speaker,
             plan: Plan::default(),
             fitness: None,
+            gone: now,
             pause: (now, PAUSES.0),
             handing_over: false,
         }
@@ -149,7 +152,7 @@ impl Watch {
         match started {
             Ok(speaker) => {
                 self.speaker = Some(speaker);
-                let resume = self.active();
+                let resume = plans::resumed(&self.plan, &self.active(), now.duration_since(self.gone));
                 self.configure(resume);
             }
             Err(error) => {
@@ -182,7 +185,8 @@ impl Watch {
                     speaker.heard = now;
                 } else if now.duration_since(speaker.heard) > SILENCE {
                     tracing::error!("The process that speaks VRRP says nothing");
-                    return self.lost();
+                    let heard = speaker.heard;
+                    return self.lost(heard);
                 }
                 for report in reports {
                     match report {
@@ -201,13 +205,14 @@ impl Watch {
             }
             Err(error) => {
                 tracing::error!(reason = %error, "The process that speaks VRRP has ended");
-                self.lost();
+                self.lost(Instant::now());
             }
         }
     }
 
-    fn lost(&mut self) {
+    fn lost(&mut self, gone: Instant) {
         let now = Instant::now();
+        self.gone = gone;
         if let Some(mut speaker) = self.speaker.take() {
             let lived = now.duration_since(speaker.begun);
             drop(speaker.channel);
@@ -262,7 +267,7 @@ impl Watch {
         });
         if let Some(Err(error)) = told {
             tracing::error!(reason = %error, "The process that speaks VRRP has ended");
-            self.lost();
+            self.lost(Instant::now());
         }
     }
 
