@@ -118,6 +118,10 @@ impl Watch {
 
     /// Takes the configuration in force.
     fn reload(&mut self) {
+        if self.handing_over {
+            // Nothing is to begin any more.
+            return;
+        }
         let config = self.view.status().config;
         if let Err(error) = check_rights(&config) {
             tracing::error!(%error, "Redundancy stays as it was");
