@@ -129,13 +129,11 @@ impl Mouth {
     }
 
     fn hear(&mut self, datagram: &Datagram<'_>, own: IpAddr) -> Result<Option<Said>, Disbelief> {
-        if datagram.source == own {
+        // The second byte is the virtual router in all versions: others may speak another one.
+        if datagram.source == own || datagram.payload.get(1) != Some(&self.plan.router) {
             return Ok(None);
         }
         let advert = datagram.advert()?;
-        if advert.router != self.plan.router {
-            return Ok(None);
-        }
         if self.plan.peers.is_empty() {
             if !datagram.destination.is_multicast() {
                 return Err(Disbelief::NotMulticast);
@@ -239,5 +237,35 @@ impl Mouth {
             .filter(|address| kernel.has_for_good(*address))
             .collect();
         self.release(kernel, &|(address, _)| for_good.contains(address));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::packet::{Checksum, HOP_LIMIT};
+
+    #[test]
+    fn other_virtual_routers_of_the_link_are_none_of_its_business_in_any_version() {
+        let plan = VoicePlan {
+            table: "web".to_owned(),
+            interface: "eth0".to_owned(),
+            router: 51,
+            priority: 100,
+            interval: Centiseconds::MAX,
+            checksum: Checksum::Plain,
+            peers: Vec::new(),
+            addresses: vec![("203.0.113.10".parse().unwrap(), 32)],
+        };
+        let mut mouth = Mouth::new(&plan);
+        let source: IpAddr = "192.0.2.2".parse().unwrap();
+        let mut heard = |payload: &[u8]| {
+            let datagram = Datagram { source, destination: GROUP_V4.into(), hop_limit: HOP_LIMIT, payload };
+            mouth.hear(&datagram, "192.0.2.1".parse().unwrap()).map(|said| said.is_some())
+        };
+        // VRRPv2, of the other and of this virtual router.
+        assert!(matches!(heard(&[0x21, 52, 100, 1, 0, 1, 0, 0, 203, 0, 113, 9]), Ok(false)));
+        assert!(heard(&[0x21, 51, 100, 1, 0, 1, 0, 0, 203, 0, 113, 9]).is_err());
+        assert!(matches!(heard(&[]), Ok(false)));
     }
 }
