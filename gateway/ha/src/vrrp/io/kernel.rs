@@ -63,16 +63,19 @@ impl Kernel {
     /// # Errors
     /// What the kernel says.
     pub(crate) fn note(&mut self) -> io::Result<()> {
+        let mut missed = false;
         loop {
             match rustix::net::recv(&self.changes, &mut *self.buffer, RecvFlags::empty()) {
                 Ok((read, _)) => {
                     let bytes = self.buffer.get(..read).unwrap_or_default();
                     note(bytes, &mut self.links, &mut self.addresses);
                 }
+                // Not before what is kept has been read: it is older than what is missed.
+                Err(Errno::AGAIN) if missed => return self.look(),
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR) => {}
                 // More has changed than the kernel could keep.
-                Err(Errno::NOBUFS) => return self.look(),
+                Err(Errno::NOBUFS) => missed = true,
                 Err(error) => return Err(error.into()),
             }
         }
