@@ -187,9 +187,7 @@ impl Core for VipCore {
     }
 
     fn shareable(&self, lease: &Lease) -> bool {
-        self.worker.with_live(|live| {
-            live.server(lease.server().id()).is_none_or(ServerSide::shareable)
-        })
+        self.worker.with_live(|live| live.server(lease.server().id()).is_none_or(ServerSide::shareable))
     }
 
     fn response(&self) -> Option<Duration> {

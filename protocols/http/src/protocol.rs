@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Core, Descriptor, Handler, Outlook, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Sketch, Transport,
-    VipContext, VipMetric, Worker,
+    Core, Descriptor, Handler, Outlook, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Sketch,
+    Transport, VipContext, VipMetric, Worker,
 };
 
 use crate::deadlines::Deadlines;

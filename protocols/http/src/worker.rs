@@ -55,7 +55,19 @@ impl HttpWorker {
         let every = SWEEP.min(options.server_idle);
         let (buffers, desk, jar) = (Buffers::default(), Desk::default(), Jar::default());
         let (slots, ids, budget) = (Slots::default(), Ids::default(), Budget::default());
-        let worker = Rc::new(Self { core, settings, pool, buffers, jar, desk, ids, slots, budget, response_timeout, tick });
+        let worker = Rc::new(Self {
+            core,
+            settings,
+            pool,
+            buffers,
+            jar,
+            desk,
+            ids,
+            slots,
+            budget,
+            response_timeout,
+            tick,
+        });
         let weak = Rc::downgrade(&worker);
         worker.core.spawn(Box::pin(async move {
             while let Some(worker) = weak.upgrade() {

@@ -99,7 +99,13 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
 }
 
 /// A request as the servers of the pool of this place are told it.
-pub(crate) fn outgoing(head: request::Parts, body: Upload, upgrade: bool, pool: usize, conn: &Conn) -> Outgoing {
+pub(crate) fn outgoing(
+    head: request::Parts,
+    body: Upload,
+    upgrade: bool,
+    pool: usize,
+    conn: &Conn,
+) -> Outgoing {
     let mut request = match conn.worker.settings.pool(pool).version {
         Spoken::One => Outgoing::new(&head, body, &conn.worker.buffers),
         Spoken::Two | Spoken::Agreed => Outgoing::open(head, body),

@@ -156,9 +156,10 @@ fn requests_that_are_withdrawn_at_once_reach_hardly_a_server() {
 fn requests_that_are_broken_again_and_again_are_cut() {
     test(async {
         let (origin, rig) = setup().await;
-        let (said, code) =
-            flood(&rig, Vec::new(), |n| headers(2 * n + 1, END, &[GET, &[(b"connection", b"close")]].concat()))
-                .await;
+        let (said, code) = flood(&rig, Vec::new(), |n| {
+            headers(2 * n + 1, END, &[GET, &[(b"connection", b"close")]].concat())
+        })
+        .await;
         assert!(said < BUFFERED && calm(code), "{said} bytes, {code:?}");
         assert_eq!(origin.seen().len(), 20, "the bystander's alone");
     });

@@ -6,14 +6,14 @@ pub(crate) mod frames;
 mod origin;
 mod rig;
 mod settings;
-mod two_origin;
 mod two;
+mod two_origin;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use origin::{Origin, Reply, Seen};
 pub(crate) use rig::{Rig, Setup, test};
-pub(crate) use two_origin::TwoOrigin;
 pub(crate) use two::{get2, two};
+pub(crate) use two_origin::TwoOrigin;
 
 /// A socket as the contract's stream.
 pub(crate) fn stream(socket: tokio::net::TcpStream) -> sekisho_api::BoxStream {

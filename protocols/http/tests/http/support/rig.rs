@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sekisho_api::settings::{Problems, Section};
 use sekisho_api::{
-    Facts, Handler, IdentityRules, Networks, Persist, PoolContext, Protocol as _, TlsFacts, VipContext, Worker,
+    Facts, Handler, IdentityRules, Networks, Persist, PoolContext, Protocol as _, TlsFacts, VipContext,
+    Worker,
 };
 use sekisho_http::Http;
 use tokio::net::TcpListener;
