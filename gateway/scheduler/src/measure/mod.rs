@@ -1,6 +1,7 @@
 //! What is measured of a server: response times, bytes and outcomes.
 
 mod response;
+mod ring;
 mod row;
 mod tally;
 mod window;

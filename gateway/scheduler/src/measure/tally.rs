@@ -1,37 +1,27 @@
 //! What went well and what failed over a sliding window.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::ring::{COUNT_BITS, Ring};
 use crate::clock::Moment;
 
-/// Good and bad outcomes of the last so many seconds, as a ring of slices.
-///
-/// A slice is one atomic: the upper 20 bits say which turn of time it counts, 22 each its good and its bad outcomes.
+/// Good and bad outcomes of the last so many seconds: half of each slice's bits for either.
 #[derive(Debug)]
-pub(crate) struct Tally {
-    slice_nanos: AtomicU64,
-    slices: [AtomicU64; SLICES],
-}
+pub(crate) struct Tally(Ring<SLICES>);
 
 impl Tally {
     pub(crate) fn new(window: Duration) -> Self {
-        let this = Self { slice_nanos: AtomicU64::new(1), slices: Default::default() };
-        this.resize(window);
-        this
+        Self(Ring::new(window))
     }
 
     /// Changes the window's length, which forgets what was counted.
     pub(crate) fn resize(&self, window: Duration) {
-        let slice = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX) / SLICES as u64;
-        if self.slice_nanos.swap(slice.max(1), Relaxed) != slice.max(1) {
-            self.forget();
-        }
+        self.0.resize(window);
     }
 
     /// Forgets what was counted.
     pub(crate) fn forget(&self) {
-        self.slices.iter().for_each(|slice| slice.store(0, Relaxed));
+        self.0.forget();
     }
 
     /// Something went well.
@@ -51,42 +41,24 @@ impl Tally {
 
     /// Good and bad outcomes of the window that ends now.
     pub(crate) fn sums(&self, now: Moment) -> (u64, u64) {
-        let last = self.turn(now);
-        let first = last.saturating_sub(SLICES as u64 - 1);
-        (first..=last)
-            .filter_map(|turn| {
-                let packed = self.slices.get((turn % SLICES as u64) as usize)?.load(Relaxed);
-                (packed & TAG == tag(turn)).then(|| unpack(packed))
-            })
-            .fold((0, 0), |(good, bad), (more_good, more_bad)| (good + more_good, bad + more_bad))
+        let add = |(good, bad), (more_good, more_bad)| (good + more_good, bad + more_bad);
+        self.0.counts(now).map(unpack).fold((0, 0), add)
     }
 
     fn count(&self, now: Moment, change: impl Fn(u64, u64) -> (u64, u64)) {
-        let turn = self.turn(now);
-        let Some(slice) = self.slices.get((turn % SLICES as u64) as usize) else { return };
-        // The closure always answers Some, so the update cannot fail.
-        let _ = slice.fetch_update(Relaxed, Relaxed, |packed| {
-            let (good, bad) = if packed & TAG == tag(turn) { unpack(packed) } else { (0, 0) };
+        self.0.count(now, |packed| {
+            let (good, bad) = unpack(packed);
             let (good, bad) = change(good, bad);
-            Some(tag(turn) | good.min(MOST) << BITS | bad.min(MOST))
+            good.min(MOST) << BITS | bad.min(MOST)
         });
-    }
-
-    fn turn(&self, now: Moment) -> u64 {
-        now.get() / self.slice_nanos.load(Relaxed).max(1)
     }
 }
 
 /// Slices of a window.
 const SLICES: usize = 10;
 /// Bits of a count, and the most that they hold.
-const BITS: u32 = 22;
+const BITS: u32 = COUNT_BITS / 2;
 const MOST: u64 = (1 << BITS) - 1;
-const TAG: u64 = !((1 << (2 * BITS)) - 1);
-
-fn tag(turn: u64) -> u64 {
-    turn << (2 * BITS)
-}
 
 fn unpack(packed: u64) -> (u64, u64) {
     (packed >> BITS & MOST, packed & MOST)

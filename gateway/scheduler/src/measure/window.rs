@@ -1,77 +1,43 @@
 //! Bytes over a sliding window.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::ring::{COUNT, Ring};
 use crate::clock::Moment;
 
-/// Bytes in the last so many seconds, both ways together, as a ring of slices.
-///
-/// A slice is one atomic: the upper 20 bits say which turn of time it counts, the lower 44 its bytes (17 TB).
+/// Bytes in the last so many seconds, both ways together; a slice holds 17 TB.
 #[derive(Debug)]
-pub(crate) struct Window {
-    slice_nanos: AtomicU64,
-    slices: [AtomicU64; SLICES],
-}
+pub(crate) struct Window(Ring<SLICES>);
 
 impl Window {
     pub(crate) fn new(window: Duration) -> Self {
-        let this = Self { slice_nanos: AtomicU64::new(1), slices: Default::default() };
-        this.resize(window);
-        this
+        Self(Ring::new(window))
     }
 
     /// Changes the window's length, which forgets what it counted.
     pub(crate) fn resize(&self, window: Duration) {
-        let slice = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX) / SLICES as u64;
-        if self.slice_nanos.swap(slice.max(1), Relaxed) != slice.max(1) {
-            self.slices.iter().for_each(|slice| slice.store(0, Relaxed));
-        }
+        self.0.resize(window);
     }
 
     /// Counts bytes.
     pub(crate) fn add(&self, bytes: u64, now: Moment) {
-        let turn = self.turn(now);
-        let Some(slice) = self.slices.get((turn % SLICES as u64) as usize) else { return };
-        let tag = tag(turn);
-        // The closure always answers Some, so the update cannot fail.
-        let _ = slice.fetch_update(Relaxed, Relaxed, |packed| {
-            let so_far = if packed & !BYTES == tag { packed & BYTES } else { 0 };
-            Some(tag | so_far.saturating_add(bytes).min(BYTES))
-        });
+        self.0.count(now, |so_far| so_far.saturating_add(bytes).min(COUNT));
     }
 
     /// The bytes of the window that ends now.
     pub(crate) fn sum(&self, now: Moment) -> u64 {
-        let last = self.turn(now);
-        let first = last.saturating_sub(SLICES as u64 - 1);
-        (first..=last)
-            .filter_map(|turn| {
-                let packed = self.slices.get((turn % SLICES as u64) as usize)?.load(Relaxed);
-                (packed & !BYTES == tag(turn)).then_some(packed & BYTES)
-            })
-            .sum()
+        self.0.counts(now).sum()
     }
 
     /// Bytes a second over the window that ends now.
     pub(crate) fn rate(&self, now: Moment) -> u64 {
-        let window = u128::from(self.slice_nanos.load(Relaxed).max(1)) * SLICES as u128;
-        u64::try_from(u128::from(self.sum(now)) * 1_000_000_000 / window).unwrap_or(u64::MAX)
-    }
-
-    fn turn(&self, now: Moment) -> u64 {
-        now.get() / self.slice_nanos.load(Relaxed).max(1)
+        let bytes = u128::from(self.sum(now)) * 1_000_000_000;
+        u64::try_from(bytes / self.0.nanos()).unwrap_or(u64::MAX)
     }
 }
 
 /// Slices of a window; with NetScaler's 14 seconds, a second each.
 const SLICES: usize = 14;
-/// The part of a slice that counts bytes.
-const BYTES: u64 = (1 << 44) - 1;
-
-fn tag(turn: u64) -> u64 {
-    turn << 44
-}
 
 #[cfg(test)]
 mod tests {
@@ -98,6 +64,6 @@ mod tests {
         let window = Window::new(Duration::from_secs(14));
         window.add(u64::MAX, start);
         window.add(u64::MAX, start);
-        assert_eq!(window.sum(start), BYTES);
+        assert_eq!(window.sum(start), COUNT);
     }
 }
