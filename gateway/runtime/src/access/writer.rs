@@ -67,7 +67,9 @@ impl AccessWriter {
         if self.buffer.is_empty() {
             return;
         }
-        match queue.try_send(Message::Lines(std::mem::take(&mut self.buffer))) {
+        // As large as it will get: growing to that would copy each line several times.
+        let next = Vec::with_capacity(self.buffer.capacity().min(2 * BATCH));
+        match queue.try_send(Message::Lines(std::mem::replace(&mut self.buffer, next))) {
             Ok(()) => {}
             Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
                 shared.dropped.fetch_add(self.lines, Ordering::Relaxed);
