@@ -97,7 +97,8 @@ fn method(results: &Results) -> String {
          turns, in an order that changes with the round; samples: {rounds} of {window:.1} s each (memory: two \
          at the most, each of a fresh process). Samples with more than 0.25 cores of foreign load are taken again, then left \
          out. All do the same job: two servers, a cookie inserted and honoured, X-Forwarded-For, connections to the \
-         servers kept, deadlines on, no access log. Before each load every subject is checked to do it; during the \
+         servers kept, deadlines on, no access log; `sekisho-watched` alone has one, metrics, and a \
+         probe each second. Before each load every subject is checked to do it; during the \
          load every client insists on its server and on whole bodies. nginx has no persistence of its own: a `map` \
          on the cookie and `add_header` take its place. Under the mail loads the servers are scripted, and say what \
          Dovecot says; users are led to them by a hash of the name, which Sekisho makes itself, Dovecot's proxy with a \

@@ -1,6 +1,7 @@
 //! The programs that are measured. Each does the same job: two servers behind, a cookie inserted and honoured,
-//! X-Forwarded-For, connections to the servers kept, deadlines on, no access log, one worker. Under the DNS loads: one
-//! server behind, probed each second, no access log, two threads. Under the mail loads: two servers, users kept on theirs.
+//! X-Forwarded-For, connections to the servers kept, deadlines on, no access log (but for `sekisho-watched`), one worker.
+//! Under the DNS loads: one server behind, probed each second, no access log, two threads. Under the mail loads: two
+//! servers, users kept on theirs.
 
 mod dnsdist;
 mod dovecot;
