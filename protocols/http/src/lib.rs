@@ -5,18 +5,21 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | `protocol`, `options` | what stands in the configuration |
+//! | `protocol`, `options`, `pool_options` | what stands in the configuration |
 //! | `worker`, `conn` | one client connection: idle, serving, closing, and its deadlines |
-//! | `proxy`, `exchange` | one request: from its head to the last byte of its answer, and its account |
+//! | `two` | a client connection of HTTP/2: many requests at a time, each served as one of HTTP/1.1 is |
+//! | `proxy`, `exchange`, `response` | one request: from its head to the last byte of its answer, and its account |
 //! | `retry`, `deadlines` | whether a request that failed is tried on another server, and how long it may take |
+//! | `rules`, `routing`, `outlook` | what becomes of a request by what it asks for, and how that is explained |
+//! | `user`, `jwt` | who asks |
 //! | `rates` | how often may be asked |
 //! | `trace`, `tls_fields` | what a server is told of a request beside its client's address |
-//! | `target`, `hop`, `forward`, `cookie`, `keys` | the rules on message heads, as pure functions |
+//! | `target`, `methods`, `last_hop`, `hop`, `forward`, `cookie`, `keys` | what holds for heads, as pure functions |
 //! | `codec` | messages as bytes: the only modules that know them |
 //! | `encode` | answers in a coding that the client takes |
-//! | `answer`, `pages` | what the gateway says itself, and what the operator would rather have it say |
+//! | `answer`, `pages`, `grpc` | what the gateway says itself, what the operator would rather have it say, and to callers of gRPC |
 //! | `pool`, `shared` | server connections: idle ones of HTTP/1.1, and those of HTTP/2 |
-//! | `probe` | the `http` health probe |
+//! | `probe` | the health probes `http` and `grpc` |
 
 mod answer;
 mod codec;
