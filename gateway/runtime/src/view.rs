@@ -51,6 +51,12 @@ pub struct VipStatus {
 }
 
 impl View {
+    /// The configuration in force, and pools and tables as it made them: what may be asked for many times a second.
+    pub fn in_force(&self) -> (Arc<Config>, Arc<Scheduler>) {
+        let live = self.0.live.load();
+        (live.config.clone(), live.scheduler.clone())
+    }
+
     /// How things stand now.
     pub fn status(&self) -> Status {
         let live = self.0.live.load();

@@ -98,7 +98,7 @@ impl Running<'_> {
 
     /// Begins to stop. Clients are served until another node has the addresses.
     fn stop(&self) -> Stopping {
-        if self.gateway.view().status().config.vrrp.is_empty() {
+        if self.gateway.view().in_force().0.vrrp.is_empty() {
             self.gateway.stop();
             return Stopping::Yes;
         }
@@ -129,7 +129,7 @@ impl Running<'_> {
         }
         // The gateway logs the outcome itself.
         if self.gateway.reload(config).is_err() {
-            let _ = self.network.change(&self.gateway.view().status().config);
+            let _ = self.network.change(&self.gateway.view().in_force().0);
         } else {
             self.redundancy.reload();
             if let Err(error) = self.admin.change(change) {

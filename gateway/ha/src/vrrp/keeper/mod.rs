@@ -78,7 +78,7 @@ enum Command {
 /// # Errors
 /// [`RedundancyError`]; nothing has begun then.
 pub fn start(view: View, spawn: Spawn, speaker: Option<UnixStream>) -> Result<Redundancy, RedundancyError> {
-    check_rights(&view.status().config)?;
+    check_rights(&view.in_force().0)?;
     let board = Arc::new(Board::default());
     let (commands, received) = mpsc::channel();
     let watch = Watch::new(view, spawn, speaker, board.clone());

@@ -122,7 +122,7 @@ impl Watch {
             // Nothing is to begin any more.
             return;
         }
-        let config = self.view.status().config;
+        let (config, _) = self.view.in_force();
         if let Err(error) = check_rights(&config) {
             tracing::error!(%error, "Redundancy stays as it was");
             return;
@@ -239,11 +239,11 @@ impl Watch {
         if self.speaker.is_none() || self.handing_over {
             return;
         }
-        let status = self.view.status();
-        if fitness::is_settled(&status.config, self.fitness.as_deref()) {
+        let (config, scheduler) = self.view.in_force();
+        if fitness::is_settled(&config, self.fitness.as_deref()) {
             return;
         }
-        let fitness = fitness::of(&status.config, &status.scheduler);
+        let fitness = fitness::of(&config, &scheduler);
         for (group, now) in &fitness {
             let before =
                 self.fitness.iter().flatten().find(|(name, _)| name == group).map(|(_, before)| before);
