@@ -27,18 +27,8 @@ fn dripped_head_is_cut_although_bytes_keep_coming() {
         let rig = Rig::new("request-timeout = \"100ms\"", &[]).await;
         let mut client = rig.client().await;
         client.send("GET / HTTP/1.1\r\nHost: a\r\nX: ").await;
-        let (mut reader, mut writer) = client.stream.split();
-        let drip = async {
-            while tokio::io::AsyncWriteExt::write_all(&mut writer, b"x").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let read = async {
-            let mut bytes = [0; 12];
-            tokio::io::AsyncReadExt::read_exact(&mut reader, &mut bytes).await.map(|_| bytes)
-        };
-        let answer = tokio::select! { () = drip => panic!("cut without a word"), answer = read => answer };
-        assert_eq!(&answer.unwrap(), b"HTTP/1.1 408");
+        let (_, answer) = client.repeat(b"x", Duration::from_millis(5)).await;
+        assert_eq!(answer, Some(*b"HTTP/1.1 408"), "not cut without a word");
     });
 }
 
@@ -189,18 +179,8 @@ fn dripped_upload_is_answered_408_and_a_steady_one_is_taken() {
         let rig = Rig::new(options, &[&origin]).await;
         let mut client = rig.client().await;
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").await;
-        let (mut reader, mut writer) = client.stream.split();
-        let drip = async {
-            while tokio::io::AsyncWriteExt::write_all(&mut writer, b"x").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let read = async {
-            let mut bytes = [0; 12];
-            tokio::io::AsyncReadExt::read_exact(&mut reader, &mut bytes).await.map(|_| bytes)
-        };
-        let answer = tokio::select! { () = drip => panic!("cut without a word"), answer = read => answer };
-        assert_eq!(&answer.unwrap(), b"HTTP/1.1 408");
+        let (_, answer) = client.repeat(b"x", Duration::from_millis(5)).await;
+        assert_eq!(answer, Some(*b"HTTP/1.1 408"), "not cut without a word");
         assert!(rig.core.servers[0].failures().is_empty());
         drop(client);
 

@@ -1,6 +1,8 @@
 //! A client that says exact bytes.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -52,6 +54,24 @@ impl Client {
     /// Says this, if anybody still listens.
     pub(crate) async fn try_send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
+    }
+
+    /// Says the same again and again, with a pause behind each time, until an answer begins or nobody listens. How many
+    /// bytes were taken, and the status line's beginning, if one came.
+    pub(crate) async fn repeat(&mut self, piece: &[u8], pause: Duration) -> (usize, Option<[u8; 12]>) {
+        let (mut reader, mut writer) = self.stream.split();
+        let (taken, mut head) = (Cell::new(0), [0; 12]);
+        let write = async {
+            while let Ok(n) = writer.write(piece).await {
+                taken.set(taken.get() + n);
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        };
+        let answered =
+            tokio::select! { () = write => false, read = reader.read_exact(&mut head) => read.is_ok() };
+        (taken.get(), answered.then_some(head))
     }
 
     /// Says that nothing more will come.
@@ -156,7 +176,7 @@ impl Client {
 
     /// What comes until the end of the connection, or for this many milliseconds.
     pub(crate) async fn rest_within(&mut self, milliseconds: u64) -> String {
-        let _ = tokio::time::timeout(std::time::Duration::from_millis(milliseconds), self.ended()).await;
+        let _ = tokio::time::timeout(Duration::from_millis(milliseconds), self.ended()).await;
         String::from_utf8_lossy(&std::mem::take(&mut self.ahead)).into()
     }
 
