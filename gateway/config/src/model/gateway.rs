@@ -1,0 +1,53 @@
+//! The process: its threads, its logs, its doors.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sekisho_api::Networks;
+
+/// What concerns the whole process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gateway {
+    /// Worker threads; none: one per core.
+    pub workers: Option<usize>,
+    /// Client connections over all VIPs; none: as many as the process may have open.
+    pub max_connections: Option<usize>,
+    /// Where the persistence journal and the generated secret live; none: nothing survives a restart.
+    pub state_directory: Option<PathBuf>,
+    /// The file with the secret that cookies are made with, equal on all nodes.
+    pub secret_file: Option<PathBuf>,
+    /// How long a stopping gateway waits for its connections.
+    pub drain_timeout: Duration,
+    /// The log filter, e.g. `info` or `warn,sekisho_runtime=debug`.
+    pub log: String,
+    /// How the log looks.
+    pub log_format: LogFormat,
+    /// The access log; none: not written.
+    pub access_log: Option<AccessLog>,
+    /// Where metrics are read over HTTP; none: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// The unix socket at which the operator lists and changes things; none: nowhere.
+    pub admin: Option<PathBuf>,
+    /// Networks whose word is taken for a client's address: one list for all protocols.
+    pub trusted: Networks,
+}
+
+/// Text for people, or JSON for machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where and how the access log is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// The file; none: standard output.
+    pub path: Option<PathBuf>,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
