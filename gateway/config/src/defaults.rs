@@ -164,3 +164,14 @@ pub(crate) const PRIORITY: u64 = 5_300;
 pub(crate) const INTERFACE: &str = "eth0";
 /// Tables 253 to 255 are the kernel's; 0 is none.
 pub(crate) const ROUTE_TABLES: RangeInclusive<u64> = 256..=u32::MAX as u64;
+
+/// A store is near; a connection attempt to it holds nobody up.
+pub(crate) const STORE_CONNECT: Duration = Duration::from_secs(1);
+/// Its answers take less than a millisecond; one that needs longer than this is as good as none.
+pub(crate) const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A silent connection is asked after half of it and given up after all of it.
+pub(crate) const STORE_STALENESS: Duration = Duration::from_secs(5);
+/// Below 10 ms nothing answers reliably; what takes longer than an hour is no sharing.
+pub(crate) const STORE_TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+/// Who shares a store with others sees at once whose names these are.
+pub(crate) const STORE_PREFIX: &str = "sekisho:";

@@ -35,7 +35,7 @@ mod source;
 pub use load::{Loaded, check, check_file, load, parse};
 pub use model::{
     AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway, KEPT_SECRET,
-    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyVersion, ReturnPath, ServerTls, Source, Timeouts, TlsMode,
+    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, Timeouts, TlsMode,
     TlsVersion, Topology, Track, Vip, Vrrp, VrrpChecksum, VrrpMode,
 };
 pub use registry::Registry;

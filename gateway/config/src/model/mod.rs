@@ -3,6 +3,7 @@
 mod gateway;
 mod network;
 mod pool;
+mod store;
 mod tls;
 mod vip;
 mod vrrp;
@@ -16,6 +17,7 @@ use sekisho_scheduler::TableSpec;
 pub use self::gateway::{AccessLog, Gateway, LogFormat};
 pub use self::network::{Arms, Flavour, Mac, ReturnPath, Topology};
 pub use self::pool::{Pool, ProbeSpec, ProxyVersion, Source};
+pub use self::store::SharedStore;
 pub use self::tls::{CertificateFiles, ClientAuth, ClientTls, ServerTls, TlsMode, TlsVersion};
 pub use self::vip::{Limits, Timeouts, Vip};
 pub use self::vrrp::{Track, Vrrp, VrrpChecksum, VrrpMode};
@@ -33,6 +35,8 @@ pub struct Config {
     pub domains: Vec<Domain>,
     /// Addresses that move between nodes, in the order of the file, names unique, no address listed twice.
     pub vrrp: Vec<Vrrp>,
+    /// Where what clients are known is shared; none: nowhere.
+    pub store: Option<SharedStore>,
     /// How packets to clients' addresses come back.
     pub network: ReturnPath,
     /// Where the servers are, and how their answers reach the gateway.

@@ -84,3 +84,19 @@ pub struct ServerTls {
     /// Application protocols offered.
     pub alpn: Vec<String>,
 }
+
+impl Default for ServerTls {
+    /// What `tls = true` means: the authorities of the system.
+    fn default() -> Self {
+        Self {
+            mode: TlsMode::Implicit,
+            ca: None,
+            server_name: None,
+            hosts: BTreeMap::new(),
+            pins: Vec::new(),
+            verify: true,
+            certificate: None,
+            alpn: Vec::new(),
+        }
+    }
+}

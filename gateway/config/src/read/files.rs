@@ -28,6 +28,18 @@ pub(super) fn secret(section: &mut Section<'_>, context: &Context<'_>) -> Option
     Some(context.path(written.value))
 }
 
+/// `password-file` of a store.
+pub(super) fn password(section: &mut Section<'_>, context: &Context<'_>) -> Option<PathBuf> {
+    let written = section.text("password-file")?;
+    let password = contents(&written, context)?;
+    if password.trim_ascii().is_empty() {
+        let problem = Problem::new(written.span.clone(), "no password is in the file", "it is empty");
+        context.error(problem.help("write the password into it, and nothing else"));
+    }
+    warn_if_others_can_read(&written, "password", context);
+    Some(context.path(written.value))
+}
+
 /// A certificate with its key: a path, if both stand in one file, or `{ certificate = "…", key = "…" }`.
 pub(super) fn certificate(key: &'static str, node: &Node, context: &Context<'_>) -> Option<CertificateFiles> {
     let (certificate, private) = match &node.value {

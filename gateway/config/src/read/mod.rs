@@ -7,6 +7,7 @@ mod files;
 mod gateway;
 mod network;
 mod pool;
+mod store;
 mod vip;
 mod vrrp;
 
@@ -25,6 +26,7 @@ use crate::model::Config;
 pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
     let mut section = Section::new(root, 0..0, context.errors);
     let gateway = gateway::read(&mut section, context);
+    let store = store::read(&mut section, &gateway, context);
     let (network, topology) = network::read(&mut section, context);
     let domains = domain::read(&mut section, context);
     // Names first: a VIP may stand before its pool, and a pool with mistakes in it is still known by name.
@@ -51,7 +53,7 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
 
     let pools = pools.into_iter().map(|(_, read)| read.pool.map(Arc::new)).collect::<Option<_>>()?;
     let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
-    Some(Config { gateway, vips, pools, domains, vrrp: vrrp?, network, topology })
+    Some(Config { gateway, vips, pools, domains, vrrp: vrrp?, store: store?, network, topology })
 }
 
 /// What VIPs refer to by name.

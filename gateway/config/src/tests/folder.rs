@@ -74,6 +74,7 @@ impl Folder {
         self.write("text.pem", "not a certificate\n", 0o644);
         self.write("secret", "0123456789abcdef0123456789abcdef\n", 0o600);
         self.write("short-secret", "tooshort\n", 0o600);
+        self.write("store-password", "correct horse\n", 0o600);
         self.write("readable-secret", "0123456789abcdef0123456789abcdef\n", 0o644);
     }
 

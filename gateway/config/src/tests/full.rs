@@ -13,8 +13,8 @@ use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Flavour, Gateway, Limits, LogFormat,
-    Mac, ProxyVersion, ReturnPath, ServerTls, Source, Timeouts, TlsMode, TlsVersion, Topology, Track, Vrrp,
-    VrrpChecksum, VrrpMode,
+    Mac, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, Timeouts, TlsMode, TlsVersion, Topology,
+    Track, Vrrp, VrrpChecksum, VrrpMode,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -289,4 +289,47 @@ fn every_key_of_vrrp_reaches_the_model() {
     assert_eq!(inside.addresses, [address("10.0.0.1", 32)]);
     assert_eq!(inside.track.pools, [("images".into(), None)]);
     assert!(config.moves("192.0.2.10".parse().unwrap()) && !config.moves("192.0.2.11".parse().unwrap()));
+}
+
+#[test]
+fn every_key_of_the_store_reaches_the_model_and_only_the_address_is_needed() {
+    let folder = Folder::new();
+    let base = folder.path();
+    let expected = SharedStore {
+        host: "redis.example".to_owned(),
+        port: 6380,
+        database: 2,
+        tls: Some(ServerTls {
+            ca: Some(base.join("certs/ca.pem")),
+            server_name: Some("store.example".to_owned()),
+            ..ServerTls::default()
+        }),
+        user: Some("gateway".to_owned()),
+        password_file: Some(base.join("certs/store-password")),
+        prefix: "site:".to_owned(),
+        connect_timeout: Duration::from_millis(500),
+        timeout: Duration::from_millis(700),
+        staleness: seconds(3),
+        secret_file: base.join("certs/secret"),
+    };
+    assert_eq!(good("full", &folder).store, Some(expected));
+    assert_eq!(good("small", &folder).store, None);
+
+    let (_, small) = files("good").into_iter().find(|(file, _)| file == "small").unwrap();
+    let shared = "[store]\nredis = \"redis://10.0.0.9\"\n[gateway]\nsecret-file = \"certs/secret\"\n";
+    let config = fake::check(&format!("{small}\n{shared}"), "shared", &folder).unwrap().config;
+    let expected = SharedStore {
+        host: "10.0.0.9".to_owned(),
+        port: 6379,
+        database: 0,
+        tls: None,
+        user: None,
+        password_file: None,
+        prefix: "sekisho:".to_owned(),
+        connect_timeout: seconds(1),
+        timeout: seconds(2),
+        staleness: seconds(5),
+        secret_file: base.join("certs/secret"),
+    };
+    assert_eq!(config.store, Some(expected));
 }

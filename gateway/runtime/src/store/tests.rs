@@ -207,6 +207,7 @@ fn config(gateway: Gateway) -> Config {
         pools: Vec::new(),
         domains: Vec::new(),
         vrrp: Vec::new(),
+        store: None,
         network: ReturnPath::default(),
         topology: Topology::default(),
     }

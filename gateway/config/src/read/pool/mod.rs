@@ -14,7 +14,7 @@ use sekisho_scheduler::{AllDown, OnDown, PoolSpec, QueueSpec};
 
 use super::context::{Context, Name};
 use crate::defaults;
-use crate::model::{Pool, ProxyVersion, Source, TlsMode};
+use crate::model::{Pool, ProxyVersion, ServerTls, Source, TlsMode};
 
 /// What was read of a pool, for the checks over all VIPs and pools.
 pub(super) struct Read {
@@ -30,6 +30,11 @@ pub(super) struct Read {
     pub(super) text_header: Option<Span>,
     /// Where it asks for its servers to see the clients' addresses.
     pub(super) client_source: Option<Span>,
+}
+
+/// TLS to something that is no pool.
+pub(super) fn tls(section: &mut Section<'_>, context: &Context<'_>) -> Option<ServerTls> {
+    tls::read(section, &[], context)
 }
 
 /// Reads one pool.
