@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::queue::Queue;
 use crate::secret::Secret;
-use crate::server::{Peers, ServerState, Surroundings};
+use crate::server::{Peers, ServerState, Standing, Surroundings, Wish};
 use crate::spec::{Method, PoolSpec, TableSpec};
 use crate::table::Table;
 
@@ -104,6 +104,36 @@ impl Scheduler {
     /// they see the servers of before.
     pub fn stir(&self) {
         self.pools.iter().for_each(|pool| pool.queue().stir());
+    }
+
+    /// What the operator has set at run time and the configuration does not say.
+    pub fn wishes(&self) -> Vec<Wish> {
+        self.each().filter_map(|(pool, server)| server.wish(pool.name())).collect()
+    }
+
+    /// Takes up what the operator set in a process before this one, as far as the configuration still says what it said
+    /// then; says of how many servers that is so.
+    pub fn grant(&self, wishes: &[Wish]) -> usize {
+        let server = |wish: &Wish| self.pool(&wish.pool)?.server(&wish.server).cloned();
+        wishes.iter().filter(|wish| server(wish).is_some_and(|server| server.grant(wish))).count()
+    }
+
+    /// How all servers are, for a process that takes this one's place.
+    pub fn standings(&self) -> Vec<Standing> {
+        self.each().map(|(pool, server)| server.standing(pool.name())).collect()
+    }
+
+    /// Takes the servers to be as the process before this one left them a moment ago, until this one knows better.
+    pub fn resume(&self, standings: &[Standing], now: Instant) {
+        for standing in standings {
+            if let Some(server) = self.pool(&standing.pool).and_then(|pool| pool.server(&standing.server)) {
+                server.resume(standing, now);
+            }
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&Arc<Pool>, &Arc<ServerState>)> {
+        self.pools.iter().flat_map(|pool| pool.servers().iter().map(move |server| (pool, server)))
     }
 
     /// Marks the servers of `previous` that this configuration does not have.

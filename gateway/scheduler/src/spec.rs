@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A pool: servers that can stand in for each other, and how to choose among them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolSpec {
@@ -45,7 +47,8 @@ pub struct ServerSpec {
 }
 
 /// What the operator wants of a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Admin {
     /// It serves.
     #[default]

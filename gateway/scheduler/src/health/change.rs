@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use sekisho_api::Failure;
 use sekisho_api::settings::show_duration;
+use serde::{Deserialize, Serialize};
 
 use super::outlier::Offence;
 use crate::spec::Admin;
 
 /// Whether a server is well.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// It is.
     #[default]

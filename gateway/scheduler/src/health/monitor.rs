@@ -86,6 +86,15 @@ impl Monitor {
         (self.good, self.bad) = (0, 0);
     }
 
+    /// Goes on where the monitor of another process was.
+    pub(crate) fn resume(&mut self, health: Health, proven: bool, now: Moment) {
+        self.health = health;
+        self.unproven &= !proven;
+        if health == Health::Down && !self.spec.active {
+            self.retry = Some(now.plus(self.spec.passive.retry_after));
+        }
+    }
+
     /// Whether a probe is due.
     pub(crate) fn due(&self, now: Moment) -> bool {
         self.spec.active && !self.probing && now >= self.next

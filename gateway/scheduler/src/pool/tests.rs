@@ -1,5 +1,6 @@
 mod health;
 mod leases;
+mod memory;
 mod outlier;
 mod own;
 mod persistence;

@@ -3,6 +3,7 @@
 mod contract;
 mod counts;
 mod ejection;
+mod memory;
 mod peers;
 mod status;
 
@@ -22,6 +23,7 @@ use crate::measure::{ResponseTime, Window};
 use crate::queue::Queue;
 use crate::spec::{Admin, HealthSpec, ServerSpec};
 use counts::Counts;
+pub use memory::{Standing, Was, Wish};
 pub(crate) use peers::Peers;
 use status::Status;
 
