@@ -23,6 +23,7 @@ mod table;
 mod testing;
 
 pub use health::{Cause, Change, Health, LastProbe, Offence, ProbeResult, State};
+pub use method::{BUCKETS, Share, hash_buckets, turn_buckets};
 pub use pool::{Ask, Candidate, Explanation, KeyLine, Lookup, Pool, Verdict, Waiting};
 pub use scheduler::Scheduler;
 pub use seal::{Sealed, TooLong};

@@ -1,13 +1,12 @@
 //! Consistent hashing: a Maglev table (Eisenbud et al., NSDI 2016, section 3.4).
 
-use std::hash::Hasher;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
 
+use super::fill::fill;
 use super::random::mix;
 use crate::field::Field;
 use crate::server::ServerState;
@@ -105,68 +104,8 @@ impl Maglev {
 
 impl Table {
     fn build(seed: u64, names: &[Arc<str>], weights: SmallVec<[u32; 8]>) -> Self {
-        let heaviest = weights.iter().copied().max().unwrap_or(0).max(1);
-        let mut ways: Vec<Way> = names
-            .iter()
-            .zip(&weights)
-            .enumerate()
-            .map(|(i, (name, &w))| Way::new(seed, name, i, w))
-            .collect();
-        // By name, so that nodes whose files list the servers in another order agree.
-        ways.sort_unstable_by_key(|way| names.get(usize::from(way.server)));
-        let mut slots = vec![FREE; SLOTS as usize].into_boxed_slice();
-        let mut filled = 0;
-        while filled < SLOTS {
-            let before = filled;
-            for way in &mut ways {
-                way.credit += u64::from(way.weight);
-                if way.credit < u64::from(heaviest) || filled == SLOTS {
-                    continue;
-                }
-                way.credit -= u64::from(heaviest);
-                way.claim(&mut slots);
-                filled += 1;
-            }
-            if filled == before && weights.iter().all(|&weight| weight == 0) {
-                // Nobody has weight: no slot matters, for no server is a candidate.
-                slots.fill(0);
-                break;
-            }
-        }
+        let slots = fill(seed, names, &weights, SLOTS).into_boxed_slice();
         Self { weights, slots }
-    }
-}
-
-/// A server's way through the table: its permutation of the slots.
-struct Way {
-    server: u16,
-    weight: u32,
-    next: u64,
-    step: u64,
-    credit: u64,
-}
-
-impl Way {
-    fn new(seed: u64, name: &str, index: usize, weight: u32) -> Self {
-        let mut hasher = SipHasher13::new_with_keys(seed, DOMAIN);
-        hasher.write(name.as_bytes());
-        let hash = hasher.finish();
-        let server = u16::try_from(index).unwrap_or(FREE);
-        Self { server, weight, next: hash % SLOTS, step: 1 + mix(hash) % (SLOTS - 1), credit: 0 }
-    }
-
-    /// Takes the next free slot of the permutation.
-    fn claim(&mut self, slots: &mut [u16]) {
-        for _ in 0..SLOTS {
-            let slot = slots.get_mut(self.next as usize);
-            self.next = (self.next + self.step) % SLOTS;
-            if let Some(slot) = slot
-                && *slot == FREE
-            {
-                *slot = self.server;
-                return;
-            }
-        }
     }
 }
 
@@ -194,6 +133,3 @@ impl Bound {
 const SLOTS: u64 = 65_537;
 /// Slots looked at before the servers are asked one by one.
 const TRIES: u32 = 128;
-const FREE: u16 = u16::MAX;
-/// Sets this use of the seed apart from others.
-const DOMAIN: u64 = 0x7365_6b69_7368_6f02;

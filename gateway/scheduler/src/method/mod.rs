@@ -1,6 +1,8 @@
 //! The balancing methods.
 
 mod bandwidth;
+mod buckets;
+mod fill;
 mod hash;
 mod least;
 mod maglev;
@@ -13,6 +15,7 @@ mod wheel;
 use crate::field::Field;
 use crate::server::ServerState;
 use crate::spec::{Method, PoolSpec};
+pub use buckets::{BUCKETS, Share, hash_buckets, turn_buckets};
 pub(crate) use hash::hash;
 use maglev::Maglev;
 use random::Draws;

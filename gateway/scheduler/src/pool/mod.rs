@@ -4,6 +4,7 @@ mod choose;
 mod explain;
 mod persistence;
 mod sealed;
+mod share;
 #[cfg(test)]
 mod tests;
 mod waiting;

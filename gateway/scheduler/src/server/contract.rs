@@ -97,6 +97,14 @@ impl Server for ServerState {
 }
 
 impl ServerState {
+    /// Connections that it got, and bytes that moved, without a lease: what others forward to it is its load as well.
+    pub fn carried(&self, connections: u64, bytes: u64, now: Instant) {
+        self.counts.came(connections);
+        if bytes > 0 {
+            self.observe(Observation::Moved(bytes), now);
+        }
+    }
+
     /// Whether it takes clients that nothing binds to it.
     pub(crate) fn takes_new(&self, now: Moment) -> bool {
         !self.status.ejected() && self.takes_pardoned(now)

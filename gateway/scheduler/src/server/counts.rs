@@ -104,6 +104,11 @@ impl Counts {
         taken
     }
 
+    /// So many came without taking a place.
+    pub(super) fn came(&self, connections: u64) {
+        self.served.fetch_add(connections, Relaxed);
+    }
+
     /// Gives a place back.
     pub(super) fn give_back(&self) {
         let given = self.active.fetch_update(SeqCst, SeqCst, |active| active.checked_sub(1));
