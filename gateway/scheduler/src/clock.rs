@@ -41,7 +41,7 @@ impl Moment {
 pub(crate) struct Clock {
     base: Instant,
     latest: AtomicU64,
-    /// Seconds since 1970 at `base`, by what was last said of the time of day; zero: nothing was.
+    /// Milliseconds since 1970 at `base`, by what was last said of the time of day; zero: nothing was.
     epoch: AtomicU64,
 }
 
@@ -54,13 +54,21 @@ impl Clock {
     pub(crate) fn set_day(&self, wall: SystemTime, now: Instant) {
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let at_base = since.saturating_sub(now.saturating_duration_since(self.base));
-        self.epoch.store(at_base.as_secs(), Relaxed);
+        self.epoch.store(u64::try_from(at_base.as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// The seconds since 1970 at `moment`; none before anybody said what time of day it is.
     pub(crate) fn day(&self, moment: Moment) -> Option<u64> {
+        self.millis(moment).map(|millis| millis / 1000)
+    }
+
+    /// The milliseconds since 1970 at `moment`; none before anybody said what time of day it is.
+    pub(crate) fn millis(&self, moment: Moment) -> Option<u64> {
         let epoch = self.epoch.load(Relaxed);
-        (epoch != 0).then(|| epoch.saturating_add(moment.since(Moment(ORIGIN)).as_secs()))
+        let since = Duration::from_nanos(moment.0.saturating_sub(ORIGIN)).as_millis();
+        let until = Duration::from_nanos(ORIGIN.saturating_sub(moment.0)).as_millis();
+        let at = epoch.saturating_add(u64::try_from(since).unwrap_or(u64::MAX));
+        (epoch != 0).then(|| at.saturating_sub(u64::try_from(until).unwrap_or(u64::MAX)))
     }
 
     /// The moment of `now`, which becomes the latest known time.

@@ -33,4 +33,7 @@ pub use spec::{
     Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OnDown, OutlierSpec, PassiveSpec, PoolSpec,
     QueueSpec, ResponseCombine, ResponseSource, ServerSpec, TableSpec,
 };
-pub use table::{EntryView, Journalled, Replayed, Table, TableCounts};
+pub use table::{
+    Change as TableChange, Digest, EntryView, Follower, Journalled, Learned, Lesson, Replayed, Stamp, Table,
+    TableCounts,
+};

@@ -165,7 +165,7 @@ impl Table {
                 if last.plus(Duration::from_nanos(self.expire.load(Relaxed))) <= clocks.now {
                     return None;
                 }
-                self.versions.fetch_max(version.saturating_add(1), Relaxed);
+                self.versions.fetch_max(version, Relaxed);
                 self.restore(&key, scope.as_ref(), &server, version, last)?;
             }
         }

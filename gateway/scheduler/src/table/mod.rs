@@ -1,19 +1,22 @@
 //! The persistence table: which server a client's key belongs to.
 
 mod entry;
+mod feed;
 mod file;
 mod operator;
 mod rebind;
 mod record;
+mod remote;
 mod shard;
 mod slab;
+mod stamp;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -26,8 +29,10 @@ use entry::{Entry, Home};
 pub(crate) use entry::{Held, Holds};
 pub use file::{Journalled, Replayed};
 pub use operator::EntryView;
+pub use remote::{Change, Digest, Follower, Learned, Lesson};
 use shard::Limits;
 pub use shard::TableCounts;
+pub use stamp::Stamp;
 
 /// The table of one persistence domain: key → server *name*, shared by all pools and VIPs of the domain.
 ///
@@ -41,12 +46,17 @@ pub struct Table {
     clock: Arc<Clock>,
     hasher: KeyHasher,
     shards: Box<[Arc<Home>]>,
+    /// The latest stamp that was given or met.
     versions: AtomicU64,
     expire: AtomicU64,
     max_entries: AtomicUsize,
     max_bytes: AtomicUsize,
     /// Cleared since the journal was last written.
     cleared: AtomicBool,
+    /// The stamp of the latest clearing; zero: there was none.
+    cleared_at: AtomicU64,
+    /// How many followers there were.
+    followers: AtomicU32,
     /// Held by whoever goes over all shards.
     whole: Mutex<()>,
 }
@@ -71,11 +81,13 @@ impl Table {
             clock: Arc::clone(clock),
             hasher: KeyHasher(seed),
             shards,
-            versions: AtomicU64::new(1),
+            versions: AtomicU64::new(0),
             expire: AtomicU64::new(0),
             max_entries: AtomicUsize::new(0),
             max_bytes: AtomicUsize::new(0),
             cleared: AtomicBool::new(false),
+            cleared_at: AtomicU64::new(0),
+            followers: AtomicU32::new(0),
             whole: Mutex::new(()),
         };
         table.reconfigure(spec);
@@ -208,7 +220,7 @@ impl Table {
             let home = self.home(hash);
             let mut shard = home.shard.lock();
             let slot = match shard.find(hash, key, scope, now) {
-                None => shard.insert(Entry::new(home, hash, key, scope), server, self.version(), now)?,
+                None => shard.insert(Entry::new(home, hash, key, scope), server, self.version(now), now)?,
                 Some(slot) => {
                     let bound = shard.server(slot)?;
                     if **bound != **server {
@@ -217,7 +229,7 @@ impl Table {
                             Some(true) if key.kind() == KeyKind::USER => {}
                             Some(true) => return None,
                             None if scope.is_none() => continue,
-                            _ => shard.assign(slot, server, self.version()),
+                            _ => shard.assign(slot, server, self.version(now)),
                         }
                     }
                     slot
@@ -237,8 +249,11 @@ impl Table {
         &self.shards[(hash >> 48) as usize % self.shards.len()]
     }
 
-    fn version(&self) -> u64 {
-        self.versions.fetch_add(1, Relaxed)
+    /// The stamp of a change that happens now.
+    fn version(&self, now: Moment) -> u64 {
+        let floor = self.clock.millis(now).map_or(0, |millis| Stamp::at(millis).get());
+        let next = |last: u64| last.saturating_add(1).max(floor);
+        self.versions.fetch_update(Relaxed, Relaxed, |last| Some(next(last))).map_or(floor, next)
     }
 }
 

@@ -90,7 +90,7 @@ impl Table {
         let hash = self.hasher.hash(key, pool);
         let mut shard = self.home(hash).shard.lock();
         let slot = shard.peek(hash, key, pool);
-        slot.and_then(|slot| shard.take(slot)).is_some()
+        slot.is_some_and(|slot| shard.remove(slot, self.version(self.clock.read_or_latest(None))))
     }
 
     /// Binds a key to a server, whether or not it has an entry; false if the table's bounds leave no room at all.
@@ -101,10 +101,10 @@ impl Table {
         let mut shard = home.shard.lock();
         match shard.find(hash, key, pool, now) {
             Some(slot) => {
-                shard.assign(slot, server, self.version());
+                shard.assign(slot, server, self.version(now));
                 true
             }
-            None => shard.insert(Entry::new(home, hash, key, pool), server, self.version(), now).is_some(),
+            None => shard.insert(Entry::new(home, hash, key, pool), server, self.version(now), now).is_some(),
         }
     }
 
@@ -112,6 +112,7 @@ impl Table {
     pub fn clear(&self) -> usize {
         let _whole = self.whole.lock();
         self.cleared.store(true, Relaxed);
+        self.cleared_at.store(self.version(self.clock.read_or_latest(None)), Relaxed);
         self.shards.iter().map(|home| home.shard.lock().clear()).sum()
     }
 }

@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use sekisho_api::Key;
 
 use super::entry::Entry;
+use super::feed::Feed;
 use super::slab::{Node, Slab, Which};
 use crate::clock::Moment;
 
@@ -19,6 +20,8 @@ pub(crate) struct Shard {
     limits: Limits,
     counts: TableCounts,
     pub(super) changes: Changes,
+    /// What followers have not been told yet; none: nobody follows.
+    pub(super) feed: Option<Box<Feed>>,
 }
 
 /// What a shard keeps to.
@@ -79,6 +82,7 @@ impl Shard {
             limits: Limits { entries: 0, bytes: 0, expire: Duration::ZERO },
             counts: TableCounts::default(),
             changes: Changes::default(),
+            feed: None,
         }
     }
 
@@ -129,6 +133,11 @@ impl Shard {
 
     pub(super) fn server(&self, slot: u32) -> Option<&Arc<str>> {
         self.slab.get(slot).map(|node| &node.server)
+    }
+
+    /// How long an entry lives after its last client left.
+    pub(super) fn expiry(&self) -> Duration {
+        self.limits.expire
     }
 
     /// When the entry expires; none while it is in use.
@@ -203,13 +212,30 @@ impl Shard {
         let open = node.open.saturating_sub(1);
         // Told to the journal now and then only: a file need not know to the second when somebody left.
         let stale = now.since(node.logged) >= self.limits.expire / 16;
+        if open == 0 && stale {
+            node.logged = now;
+        }
         self.slab.set_open(entry.slot, open);
         if open == 0 && stale {
             self.mark(entry.slot);
         }
     }
 
-    /// Takes an entry out because somebody wants it gone, and remembers that for the journal.
+    /// Takes an entry out because somebody wants it gone, and remembers that for journal and followers.
+    pub(super) fn remove(&mut self, slot: u32, version: u64) -> bool {
+        let Some(node) = self.take(slot) else { return false };
+        self.bury(&node.entry, version);
+        true
+    }
+
+    /// Remembers for followers that somebody wants an entry gone.
+    pub(super) fn bury(&mut self, entry: &Arc<Entry>, version: u64) {
+        if let Some(feed) = &mut self.feed {
+            feed.bury(entry, version);
+        }
+    }
+
+    /// Takes an entry out, and remembers that for the journal.
     pub(super) fn take(&mut self, slot: u32) -> Option<Node> {
         let node = self.detach(slot)?;
         if self.changes.gone.len() < MOST_GONE {
@@ -232,6 +258,9 @@ impl Shard {
         self.slab = Slab::default();
         self.bytes = 0;
         self.changes = Changes::default();
+        if let Some(feed) = &mut self.feed {
+            feed.clear();
+        }
         count
     }
 
@@ -245,8 +274,13 @@ impl Shard {
         }
     }
 
-    fn mark(&mut self, slot: u32) {
+    /// Has journal and followers told of an entry.
+    pub(super) fn mark(&mut self, slot: u32) {
         let Some(node) = self.slab.get_mut(slot) else { return };
+        if let Some(feed) = &mut self.feed {
+            node.origin = 0;
+            node.number = feed.enter(slot);
+        }
         if !std::mem::replace(&mut node.dirty, true) {
             // A place that was emptied and filled again may stand here twice; more than that is told as a whole.
             if self.changes.dirty.len() < 2 * self.slab.places() as usize + 16 {
@@ -254,6 +288,9 @@ impl Shard {
             } else {
                 self.changes.overflow = true;
             }
+        }
+        if let Some(feed) = &mut self.feed {
+            feed.tidy(&self.slab);
         }
     }
 

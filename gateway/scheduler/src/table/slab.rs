@@ -10,7 +10,7 @@ use crate::clock::Moment;
 pub(super) struct Node {
     pub(super) entry: Arc<Entry>,
     pub(super) server: Arc<str>,
-    /// Rises with every change of the server.
+    /// The [`Stamp`](super::Stamp) of the latest change of the server.
     pub(super) version: u64,
     /// Leases that hold it.
     pub(super) open: u32,
@@ -20,13 +20,29 @@ pub(super) struct Node {
     pub(super) logged: Moment,
     /// Changed since the journal was written.
     pub(super) dirty: bool,
+    /// The number under which followers find it; zero: nobody follows.
+    pub(super) number: u64,
+    /// The follower that told of it; zero: none did.
+    pub(super) origin: u32,
     before: u32,
     after: u32,
 }
 
 impl Node {
     pub(super) fn new(entry: Arc<Entry>, server: Arc<str>, version: u64, last: Moment) -> Self {
-        Self { entry, server, version, open: 0, last, logged: last, dirty: false, before: NIL, after: NIL }
+        Self {
+            entry,
+            server,
+            version,
+            open: 0,
+            last,
+            logged: last,
+            dirty: false,
+            number: 0,
+            origin: 0,
+            before: NIL,
+            after: NIL,
+        }
     }
 
     /// Bytes of key and names.
@@ -129,6 +145,14 @@ impl Slab {
             node.open = open;
         }
         if moves {
+            self.append(slot);
+        }
+    }
+
+    /// An entry that nobody uses here was used elsewhere: it is the newest of its list.
+    pub(super) fn freshen(&mut self, slot: u32) {
+        if self.get(slot).is_some_and(|node| node.open == 0) {
+            self.unlink(slot);
             self.append(slot);
         }
     }

@@ -1,4 +1,5 @@
 mod journal;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
