@@ -24,6 +24,13 @@ const REST: Duration = Duration::from_millis(100);
 /// How long the log is spared a complaint that it has already.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// How long a socket that nobody new comes to is kept: longer than the kernel repeats its part of a handshake
+/// (tcp_synack_retries, 63 s), so that all who began one are accepted.
+const SPARED: Duration = Duration::from_secs(75);
+
+/// Connections accepted at the most once the address is closed: as many as can wait.
+const LAST: usize = 8192;
+
 /// Starts the accept loop of a listening address.
 ///
 /// # Errors
@@ -31,22 +38,26 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, listener: std::net::TcpListener) -> io::Result<()> {
     // SAFETY: the listener owns its descriptor, which lives until the `AsyncFd` that holds it is dropped, and nothing
     // here takes it out or replaces it.
-    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
+    let listener = Rc::new(unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?);
+    *slot.listener.borrow_mut() = Rc::downgrade(&listener);
     let (worker, slot) = (worker.clone(), slot.clone());
     tokio::task::spawn_local(async move {
         let complained = Cell::new(None);
+        let mut spared = worker.ticker().until(Instant::now() + SPARED);
         while !slot.is_closed() {
             tokio::select! {
                 () = slot.closed() => break,
+                () = &mut spared, if slot.spare => break,
                 _ = turn(&worker, &slot, &listener, &complained) => {}
             }
         }
-        // What the kernel accepted before the address was closed is served, not reset.
+        // What the kernel accepted before the address was closed is served, not reset. Room comes first: where another
+        // process has the socket as well, it takes what there is no room for.
         let serving = slot.serving();
-        while let Ok((stream, client)) = accept(listener.get_ref()) {
-            if let Some(places) = places_now(&serving) {
-                admit(&worker, &slot, serving.clone(), stream, client, places);
-            }
+        for _ in 0..LAST {
+            let Some(places) = places_now(&serving) else { break };
+            let Ok((stream, client)) = accept(listener.get_ref()) else { break };
+            admit(&worker, &slot, serving.clone(), stream, client, places);
         }
     });
     Ok(())

@@ -11,8 +11,9 @@ use tokio::task::LocalSet;
 
 use crate::access::AccessLog;
 use crate::gateway::{Board, Options, ReloadSummary, StartError};
-use crate::live::{Live, Prepared};
-use crate::sockets::Addresses;
+use crate::handover::{Handed, Inherited, Memory, TableNews};
+use crate::live::{self, Live};
+use crate::sockets::{Addresses, Changes};
 use crate::store::Store;
 use crate::udp::Loads;
 use crate::worker::{self, NewSocket, Order};
@@ -26,8 +27,22 @@ const CHORES: Duration = Duration::from_secs(1);
 pub(crate) enum Command {
     Reload(Box<Config>, oneshot::Sender<Result<ReloadSummary, StartError>>),
     ReopenLogs,
+    Hand(oneshot::Sender<Handed>),
+    Remember(oneshot::Sender<Memory>),
+    GoOn,
+    Leave(std::sync::mpsc::Sender<TableNews>),
     Stop,
     StopNow,
+}
+
+/// A gateway before its first client.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    model: live::Prepared,
+    changes: Changes,
+    access: AccessLog,
+    store: Store,
+    workers: usize,
 }
 
 /// A started gateway, from the inside.
@@ -39,6 +54,8 @@ pub(crate) struct Control {
     ended: mpsc::Receiver<()>,
     access: AccessLog,
     store: Store,
+    /// Who is told what changes in tables, once another process has taken this one's place.
+    told: Option<std::sync::mpsc::Sender<TableNews>>,
 }
 
 #[derive(Debug)]
@@ -47,19 +64,29 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
-impl Control {
-    /// Binds, spawns the workers and hands them their sockets.
-    pub(crate) fn start(config: Config, options: Options) -> Result<Self, StartError> {
-        let now = Instant::now();
-        let mut store = Store::open(&config.gateway).map_err(|e| StartError::Secret(e.to_string()))?;
+impl Prepared {
+    /// Opens files and binds.
+    pub(crate) fn new(config: Config, options: Options, handed: Handed) -> Result<Self, StartError> {
+        let Handed { sockets, secret } = handed;
+        let store = Store::open(&config.gateway, secret).map_err(|e| StartError::Secret(e.to_string()))?;
         let access = AccessLog::open(config.gateway.access_log.as_ref(), options.access)
             .map_err(StartError::AccessLog)?;
-        let prepared = Prepared::new(config, None)?;
-        let count = prepared.config().gateway.workers.unwrap_or_else(cores).max(1);
-        let changes = Addresses::default().change(prepared.config(), count)?;
-        let live = Arc::new(prepared.into_live(store.secret(), seed(), None, now));
+        let model = live::Prepared::new(config, None)?;
+        let workers = model.config().gateway.workers.unwrap_or_else(cores).max(1);
+        let mut inherited = Inherited::new(sockets);
+        let changes = Addresses::default().change(model.config(), workers, &mut inherited)?;
+        inherited.dismiss();
+        Ok(Self { model, changes, access, store, workers })
+    }
+
+    /// Spawns the workers and hands them their sockets.
+    pub(crate) fn start(self, before: Option<&Memory>) -> Result<Control, StartError> {
+        let Self { model, mut changes, access, mut store, workers: count } = self;
+        let now = Instant::now();
+        let live = Arc::new(model.into_live(store.secret(), seed(), None, now));
         live.scheduler.set_day(SystemTime::now(), now);
-        store.replay(&live.scheduler, &live.config, now);
+        store.replay(&live.scheduler, &live.config, before, now);
+        changes.settle();
         let (end, ended) = mpsc::channel(1);
         let addresses = Arc::new(changes.addresses);
         let mut workers = Vec::with_capacity(count);
@@ -77,10 +104,13 @@ impl Control {
             live: ArcSwap::new(live),
             addresses: ArcSwap::new(addresses),
             workers: workers.iter().map(|worker| worker.orders.downgrade()).collect(),
+            loads,
         };
-        Ok(Self { board: Arc::new(board), workers, ended, access, store })
+        Ok(Control { board: Arc::new(board), workers, ended, access, store, told: None })
     }
+}
 
+impl Control {
     pub(crate) fn board(&self) -> Arc<Board> {
         self.board.clone()
     }
@@ -104,7 +134,9 @@ impl Control {
                 tracing::error!("A worker panicked");
             }
         }
-        self.store.tick(&self.board.live.load().scheduler);
+        let live = self.board.live.load();
+        self.store.tick(&live.scheduler);
+        tell(self.told.as_ref(), &live);
         self.access.close();
     }
 
@@ -132,13 +164,27 @@ impl Control {
                         let _ = answer.send(result);
                     }
                     Some(Command::ReopenLogs) => self.access.reopen(),
+                    Some(Command::Hand(answer)) => {
+                        let _ = answer.send(self.hand().await);
+                    }
+                    Some(Command::Remember(answer)) => {
+                        let _ = answer.send(self.remember());
+                    }
+                    Some(Command::GoOn) => {
+                        let live = self.board.live.load();
+                        self.store.wake(&live.scheduler, &live.config);
+                    }
+                    Some(Command::Leave(told)) if deadline.is_none() => {
+                        self.told = Some(told);
+                        let patience = self.drain();
+                        tracing::info!(?patience, "Another process serves from here on: connections have time to end");
+                        deadline = Some(Instant::now() + patience);
+                    }
+                    Some(Command::Leave(_)) => {}
                     Some(Command::Stop) if deadline.is_none() => {
-                        let patience = self.board.live.load().config.gateway.drain_timeout;
+                        let patience = self.drain();
                         tracing::info!(?patience, "Stopping: connections have time to end");
                         deadline = Some(Instant::now() + patience);
-                        for worker in &self.workers {
-                            let _ = worker.orders.send(Order::Drain);
-                        }
                     }
                     // A handle that is gone cannot stop the gateway any more, and a second word means it.
                     Some(Command::Stop | Command::StopNow) | None => return,
@@ -147,8 +193,45 @@ impl Control {
         }
     }
 
+    /// Has the workers accept nobody more; says how long their connections have to end.
+    fn drain(&self) -> Duration {
+        for worker in &self.workers {
+            let _ = worker.orders.send(Order::Drain);
+        }
+        self.board.live.load().config.gateway.drain_timeout
+    }
+
+    /// Duplicates of all sockets, in the order in which they were bound.
+    async fn hand(&self) -> Handed {
+        let mut duplicates = Vec::new();
+        for worker in &self.workers {
+            let (answer, answered) = oneshot::channel();
+            let _ = worker.orders.send(Order::Hand(answer));
+            // A worker that is gone has none.
+            duplicates.extend(answered.await.unwrap_or_default());
+        }
+        Handed { sockets: self.board.addresses.load().handed(duplicates), secret: self.store.unkept() }
+    }
+
+    /// What another process has to know. What this one wrote so far is whole, and it writes no more.
+    fn remember(&mut self) -> Memory {
+        let live = self.board.live.load();
+        self.store.rest(&live.scheduler);
+        let tables = live.scheduler.tables().iter().map(|table| {
+            let mut records = Vec::new();
+            table.snapshot(&mut records, SystemTime::now(), Instant::now());
+            TableNews { table: table.name().as_ref().to_owned(), records }
+        });
+        Memory {
+            tables: tables.collect(),
+            wishes: live.scheduler.wishes(),
+            standings: live.scheduler.standings(),
+        }
+    }
+
     fn chores(&mut self) {
         let live = self.board.live.load();
+        tell(self.told.as_ref(), &live);
         // The clock may have been set since, or the machine have slept.
         live.scheduler.set_day(SystemTime::now(), Instant::now());
         self.store.tick(&live.scheduler);
@@ -167,8 +250,9 @@ impl Control {
         if config.gateway.max_connections != before.config.gateway.max_connections {
             descriptors::announce(config.gateway.max_connections);
         }
-        let prepared = Prepared::new(config, Some(&before))?;
-        let changes = self.board.addresses.load().change(prepared.config(), self.workers.len())?;
+        let prepared = live::Prepared::new(config, Some(&before))?;
+        let addresses = self.board.addresses.load();
+        let changes = addresses.change(prepared.config(), self.workers.len(), &mut Inherited::default())?;
         // From here on nothing can fail.
         let live = Arc::new(prepared.into_live(self.store.secret(), seed(), Some(&before), Instant::now()));
         live.enforce();
@@ -180,6 +264,22 @@ impl Control {
         self.board.addresses.store(addresses);
         self.board.live.store(live);
         Ok(summary)
+    }
+}
+
+/// Tells the process that has taken this one's place what has changed in the tables.
+fn tell(told: Option<&std::sync::mpsc::Sender<TableNews>>, live: &Live) {
+    let Some(told) = told else { return };
+    for table in live.scheduler.tables() {
+        let (mut records, wall, now) = (Vec::new(), SystemTime::now(), Instant::now());
+        if table.journal(&mut records, wall, now).snapshot_needed {
+            records.clear();
+            table.snapshot(&mut records, wall, now);
+        }
+        if !records.is_empty() {
+            // Whoever has gone need not be told.
+            let _ = told.send(TableNews { table: table.name().as_ref().to_owned(), records });
+        }
     }
 }
 

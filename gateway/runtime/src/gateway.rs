@@ -12,10 +12,12 @@ use sekisho_scheduler::Scheduler;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::{self, Command};
+use crate::handover::{Handed, Memory, TableNews};
 use crate::live::Live;
 use crate::sockets::Addresses;
 use crate::tls::CertificateExpiry;
 use crate::totals::{Ends, ExchangeTotals, Tallies, Totals};
+use crate::udp::Loads;
 use crate::view::{self, View};
 use crate::worker::Order;
 
@@ -102,6 +104,7 @@ pub(crate) struct Board {
     pub(crate) addresses: ArcSwap<Addresses>,
     /// The workers; weakly, so that they end when the control thread does.
     pub(crate) workers: Vec<mpsc::WeakUnboundedSender<Order>>,
+    pub(crate) loads: Arc<Loads>,
 }
 
 /// A running gateway.
@@ -117,14 +120,37 @@ pub struct Gateway {
 /// # Errors
 /// Why it cannot start; nothing is left behind then.
 pub fn start(config: Config, options: Options) -> Result<Gateway, StartError> {
+    prepare(config, options, Handed::default())?.start(None)
+}
+
+/// Does all of a start that can fail for the operator's fault. Of `handed` sockets those are used whose addresses the
+/// configuration has; all others are bound. Nobody is served yet, and another process may serve from the same sockets.
+///
+/// # Errors
+/// Why it cannot start; nothing is left behind then.
+pub fn prepare(config: Config, options: Options, handed: Handed) -> Result<Prepared, StartError> {
     crate::descriptors::raise_limit();
     crate::descriptors::announce(config.gateway.max_connections);
-    let (commands, orders) = mpsc::unbounded_channel();
-    let started = control::Control::start(config, options)?;
-    let board = started.board();
-    let control =
-        std::thread::Builder::new().name("control".to_owned()).spawn(move || started.run(orders))?;
-    Ok(Gateway { board, commands, control })
+    control::Prepared::new(config, options, handed).map(Prepared)
+}
+
+/// A gateway that is ready to serve.
+#[derive(Debug)]
+pub struct Prepared(control::Prepared);
+
+impl Prepared {
+    /// Begins to serve, with what the process `before` this one knows, if this one takes its place.
+    ///
+    /// # Errors
+    /// [`StartError::Thread`].
+    pub fn start(self, before: Option<&Memory>) -> Result<Gateway, StartError> {
+        let (commands, orders) = mpsc::unbounded_channel();
+        let started = self.0.start(before)?;
+        let board = started.board();
+        let control =
+            std::thread::Builder::new().name("control".to_owned()).spawn(move || started.run(orders))?;
+        Ok(Gateway { board, commands, control })
+    }
 }
 
 impl Gateway {
@@ -174,6 +200,55 @@ impl Gateway {
         let (answer, answered) = oneshot::channel();
         self.commands.send(Command::Reload(Box::new(config), answer)).map_err(|_| StartError::Stopped)?;
         answered.blocking_recv().unwrap_or(Err(StartError::Stopped))
+    }
+
+    /// Duplicates of all sockets that are listened on, and the secret if it is kept nowhere: for a process that is to take
+    /// this one's place.
+    ///
+    /// # Errors
+    /// [`StartError::Stopped`].
+    pub fn hand(&self) -> Result<Handed, StartError> {
+        self.ask(Command::Hand)
+    }
+
+    /// What that process has to know once it is ready. From here on this one writes nothing into the state directory:
+    /// see [`go_on`](Self::go_on).
+    ///
+    /// # Errors
+    /// [`StartError::Stopped`].
+    pub fn remember(&self) -> Result<Memory, StartError> {
+        self.ask(Command::Remember)
+    }
+
+    /// Takes back [`remember`](Self::remember): no other process takes this one's place.
+    pub fn go_on(&self) {
+        let _ = self.commands.send(Command::GoOn);
+    }
+
+    /// Another process has taken this one's place: this one accepts nobody more, and its connections have the drain
+    /// timeout to end. What they change in persistence tables is told.
+    pub fn leave(&self, told: Sender<TableNews>) {
+        let _ = self.commands.send(Command::Leave(told));
+    }
+
+    /// Takes up what the process before this one tells of a persistence table.
+    pub fn learn(&self, news: &TableNews) {
+        let live = self.board.live.load();
+        if let Some(table) = live.scheduler.table(&news.table) {
+            let kinds = crate::store::kinds(&live.config);
+            table.replay(&news.records, &kinds, std::time::SystemTime::now(), std::time::Instant::now());
+        }
+    }
+
+    /// How often each worker has come round so far: one whose number does not rise hangs.
+    pub fn rounds(&self) -> Vec<u32> {
+        self.board.loads.rounds()
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, StartError> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).map_err(|_| StartError::Stopped)?;
+        answered.blocking_recv().map_err(|_| StartError::Stopped)
     }
 
     /// Opens the log files anew, after something moved them away.

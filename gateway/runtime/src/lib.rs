@@ -14,6 +14,7 @@ mod counted;
 mod descriptors;
 mod dial;
 mod gateway;
+mod handover;
 mod health;
 mod io;
 mod limits;
@@ -39,7 +40,8 @@ mod view;
 mod vip;
 mod worker;
 
-pub use gateway::{Gateway, Options, ReloadSummary, StartError, start};
+pub use gateway::{Gateway, Options, Prepared, ReloadSummary, StartError, prepare, start};
+pub use handover::{Handed, HandedSocket, Memory, RunSecret, TableNews};
 pub use proxy_header::oracle as proxy_header_oracle;
 pub use roster::{Connection, Unanswered, Which};
 pub use tls::CertificateExpiry;

@@ -83,6 +83,22 @@ pub(crate) fn udp(address: SocketAddr, workers: usize, known: Known) -> io::Resu
     bind(address, workers, open, UdpSocket::local_addr)
 }
 
+/// Makes a listener that another process opened like one from [`tcp`].
+pub(crate) fn ready_tcp(listener: &TcpListener, keepalive: Duration) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    keep_alive(&socket, keepalive)
+}
+
+/// Makes a socket that another process opened like one from [`udp`].
+pub(crate) fn ready_udp(socket: &UdpSocket, bound: SocketAddr) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_nonblocking(true)?;
+    crate::udp::make_room(&socket);
+    crate::udp::ask_for_destination(&socket, bound)
+}
+
 /// Turns on TCP keepalive: first probe after `interval`, six more a sixth of it apart.
 pub(crate) fn keep_alive(socket: &SockRef<'_>, interval: Duration) -> io::Result<()> {
     if interval.is_zero() {

@@ -2,17 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use sekisho_api::{Converse, Handler};
+use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tracing::field::{DisplayValue, display};
 
 use crate::companions::Beside;
 use crate::live::LiveVip;
-use crate::sockets::Kind;
+use crate::sockets::{Duplicate, Kind};
 use crate::vip::VipCore;
 use crate::worker::{NewSocket, Socket, Worker};
 use crate::{accept, udp};
@@ -25,6 +27,10 @@ pub(crate) struct Slot {
     serving: RefCell<Rc<Serving>>,
     closed: Cell<bool>,
     closing: Notify,
+    /// The listener, where it takes connections.
+    pub(crate) listener: RefCell<Weak<AsyncFd<TcpListener>>>,
+    /// There are enough without it: see [`NewSocket`].
+    pub(crate) spare: bool,
     /// The socket, where it takes datagrams, and over how many workers they are spread.
     pub(crate) port: RefCell<Weak<udp::Port>>,
     spread: Cell<Option<usize>>,
@@ -112,6 +118,8 @@ impl Slot {
             serving: RefCell::new(serving),
             closed: Cell::new(false),
             closing: Notify::new(),
+            listener: RefCell::default(),
+            spare: new.spare,
             port: RefCell::default(),
             spread: Cell::new(None),
             open: new.open,
@@ -134,6 +142,17 @@ impl Slot {
         {
             tracing::debug!(vip = self.vip(), %error, "Datagrams are spread by the kernel's hash");
         }
+    }
+
+    /// A second descriptor of its socket; none, if it listens no more or the process has no room.
+    pub(crate) fn duplicate(&self) -> Option<Duplicate> {
+        let listener = self.listener.borrow().upgrade();
+        let socket: io::Result<OwnedFd> = match (listener, self.port.borrow().upgrade()) {
+            (Some(listener), _) => listener.get_ref().try_clone().map(Into::into),
+            (None, Some(port)) => port.duplicate().map(Into::into),
+            (None, None) => return None,
+        };
+        socket.ok().map(|socket| (self.kind, self.bound, socket))
     }
 
     /// The name of the VIP that it belongs to now, for the log.

@@ -1,11 +1,13 @@
 //! Which sockets a configuration needs beyond those that are there.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
 use sekisho_api::{Handler, Transport};
 use sekisho_config::{Config, Vip};
 
+use crate::handover::{HandedSocket, Inherited};
 use crate::listen::Known;
 use crate::worker::{NewSocket, Socket};
 use crate::{StartError, listen, udp};
@@ -51,6 +53,18 @@ pub(crate) struct Changes {
     pub(crate) sockets: Vec<Vec<NewSocket>>,
     pub(crate) opened: Vec<SocketAddr>,
     pub(crate) closed: Vec<SocketAddr>,
+    groups: Vec<Group>,
+}
+
+/// Sockets of one address that another process opened, of which some may be more than there are workers.
+#[derive(Debug)]
+struct Group {
+    bound: SocketAddr,
+    kind: Kind,
+    /// Any of them.
+    socket: OwnedFd,
+    /// How many the kernel is to use; none: all, as it does by itself.
+    active: Option<usize>,
 }
 
 impl Addresses {
@@ -67,11 +81,16 @@ impl Addresses {
     }
 
     /// Binds what `config` needs and what is not there yet, for each of `workers`. Sockets that another VIP has now
-    /// go over to it: no client meets a closed port.
+    /// go over to it: no client meets a closed port. What is `inherited` need not be bound.
     ///
     /// # Errors
     /// The first address that cannot be bound; the sockets made until then are closed again.
-    pub(crate) fn change(&self, config: &Config, workers: usize) -> Result<Changes, StartError> {
+    pub(crate) fn change(
+        &self,
+        config: &Config,
+        workers: usize,
+        inherited: &mut Inherited,
+    ) -> Result<Changes, StartError> {
         let mut changes = Changes::default();
         changes.sockets.resize_with(workers, Vec::new);
         let mut left = self.here.clone();
@@ -81,10 +100,19 @@ impl Addresses {
                 for kind in Kind::of(vip.transport) {
                     let address = match take(&mut left, &vip.name, kind, configured) {
                         Some(there) => there,
-                        None => {
-                            let (ours, moves) = (self.ours(kind, bound), config.moves(configured.ip()));
-                            changes.bind(vip, kind, (configured, bound), Known { ours, moves }, workers)?
-                        }
+                        None => match inherited.take(&vip.name, kind, configured) {
+                            Some(sockets) => changes.adopt(vip, kind, configured, sockets, workers)?,
+                            None => {
+                                let (ours, moves) = (self.ours(kind, bound), config.moves(configured.ip()));
+                                changes.bind(
+                                    vip,
+                                    kind,
+                                    (configured, bound),
+                                    Known { ours, moves },
+                                    workers,
+                                )?
+                            }
+                        },
                     };
                     bound = address.bound;
                     changes.addresses.here.push(address);
@@ -97,6 +125,20 @@ impl Addresses {
         let leaving = self.leaving.iter().filter(|a| a.open.strong_count() > 0);
         changes.addresses.leaving = leaving.cloned().chain(left).collect();
         Ok(changes)
+    }
+
+    /// What a process that takes this one's place has to know of `sockets`, which are the workers' own.
+    pub(crate) fn handed(&self, sockets: Vec<Duplicate>) -> Vec<HandedSocket> {
+        let mut places: Vec<Vec<HandedSocket>> = self.here.iter().map(|_| Vec::new()).collect();
+        for (kind, bound, socket) in sockets {
+            let place = self.here.iter().position(|a| a.kind == kind && a.bound == bound);
+            let Some((address, place)) = place.and_then(|i| self.here.get(i).zip(places.get_mut(i))) else {
+                continue;
+            };
+            let vip = Some(address.vip.as_ref().to_owned());
+            place.push(HandedSocket { vip, configured: Some(address.configured), socket });
+        }
+        places.into_iter().flatten().collect()
     }
 
     /// Whether a socket of this process has the address or a part of it, so that nobody else can.
@@ -121,7 +163,79 @@ fn take(left: &mut Vec<Address>, vip: &Arc<str>, kind: Kind, configured: SocketA
     Some(Address { vip: vip.clone(), ..left.remove(place) })
 }
 
+/// A duplicate of a worker's socket.
+pub(crate) type Duplicate = (Kind, SocketAddr, OwnedFd);
+
 impl Changes {
+    /// Spreads sockets that another process opened over the workers, so that each of them is heard. Of TCP every worker
+    /// gets one: where there are too few they share, and what comes is taken by whoever is first. Of UDP some may get
+    /// none, because a client's datagrams belong to one worker.
+    fn adopt(
+        &mut self,
+        vip: &Vip,
+        kind: Kind,
+        configured: SocketAddr,
+        (bound, sockets): (SocketAddr, Vec<OwnedFd>),
+        workers: usize,
+    ) -> Result<Address, StartError> {
+        let refused = |source| StartError::Listen { vip: vip.name.to_string(), address: configured, source };
+        let have = sockets.len();
+        if let Some(first) = sockets.first() {
+            let alone = matches!(vip.handler, Handler::Exchange(_) | Handler::Pair(..));
+            let active = match kind {
+                Kind::Tcp => (have > workers).then_some(workers),
+                Kind::Udp => alone.then_some(1),
+            };
+            let socket = first.try_clone().map_err(refused)?;
+            self.groups.push(Group { bound, kind, socket, active });
+        }
+        let mut all = sockets;
+        if kind == Kind::Tcp {
+            for place in have..workers {
+                let Some(shared) = place.checked_rem(have).and_then(|place| all.get(place)) else { break };
+                all.push(shared.try_clone().map_err(refused)?);
+            }
+        }
+        let open = Arc::new(());
+        for (place, socket) in all.into_iter().enumerate() {
+            let socket = match kind {
+                Kind::Tcp => {
+                    let listener = TcpListener::from(socket);
+                    listen::ready_tcp(&listener, vip.timeouts.keepalive).map_err(refused)?;
+                    Socket::Tcp(listener)
+                }
+                Kind::Udp => {
+                    let socket = UdpSocket::from(socket);
+                    listen::ready_udp(&socket, bound).map_err(refused)?;
+                    Socket::Udp(socket)
+                }
+            };
+            let spare = kind == Kind::Tcp && place >= workers;
+            let worker = place.checked_rem(workers).and_then(|place| self.sockets.get_mut(place));
+            if let Some(worker) = worker {
+                worker.push(NewSocket { vip: vip.name.clone(), bound, socket, open: open.clone(), spare });
+            }
+        }
+        self.opened.push(bound);
+        Ok(Address { vip: vip.name.clone(), kind, configured, bound, open: Arc::downgrade(&open) })
+    }
+
+    /// Has the kernel use inherited sockets as they are spread now. To be called when this process alone serves from
+    /// here on: until then another one counts on what it had the kernel do.
+    pub(crate) fn settle(&mut self) {
+        for Group { bound, kind, socket, active } in self.groups.drain(..) {
+            match udp::steer(&socket, active) {
+                Err(error) if active.is_some() && kind == Kind::Tcp => {
+                    tracing::debug!(address = %bound, %error, "More sockets than workers: some workers have two");
+                    let all = self.sockets.iter_mut().flatten();
+                    all.filter(|socket| socket.bound == bound).for_each(|socket| socket.spare = false);
+                }
+                // Where the kernel refuses, its own hash does; and none may have been steered before.
+                _ => {}
+            }
+        }
+    }
+
     fn bind(
         &mut self,
         vip: &Vip,
@@ -161,6 +275,7 @@ impl Changes {
                 bound: bound.address,
                 socket,
                 open: open.clone(),
+                spare: false,
             });
         }
         self.opened.push(bound.address);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use crate::access::AccessWriter;
@@ -16,7 +16,7 @@ use crate::live::{Live, LiveVip};
 use crate::relay::{Buffers, Pipes, Shared};
 use crate::roster::{Roster, Visit};
 use crate::slot::{Drain, Serving, Slot};
-use crate::sockets::Addresses;
+use crate::sockets::{Addresses, Duplicate};
 use crate::ticker::{TICK, Ticker};
 use crate::udp::{Loads, Meter, Spread, Workbench};
 
@@ -28,6 +28,8 @@ pub(crate) enum Order {
     Adopt(Arc<Live>, Arc<Addresses>, Vec<NewSocket>),
     /// Tell an operator about the clients, or end some.
     Visit(Visit),
+    /// Duplicate the sockets that are listened on.
+    Hand(oneshot::Sender<Vec<Duplicate>>),
     /// Close the listeners and ask every conversation to end.
     Drain,
     /// End now.
@@ -44,6 +46,8 @@ pub(crate) struct NewSocket {
     pub(crate) socket: Socket,
     /// Held as long as the socket is open.
     pub(crate) open: Arc<()>,
+    /// There are enough without it: nobody new comes here, and it closes when all who did have been accepted.
+    pub(crate) spare: bool,
 }
 
 /// A TCP listener or a UDP socket.
@@ -184,6 +188,9 @@ async fn main_loop(worker: Rc<Worker>, loads: &Loads, mut orders: mpsc::Unbounde
                     adopt(&worker, (&mut slots, &mut drains), &live, &addresses, sockets);
                 }
                 Some(Order::Visit(visit)) => worker.roster.visit(visit),
+                Some(Order::Hand(answer)) => {
+                    let _ = answer.send(slots.iter().filter_map(|slot| slot.duplicate()).collect());
+                }
                 Some(Order::Drain) => {
                     draining = true;
                     slots.drain(..).for_each(|slot| slot.close());

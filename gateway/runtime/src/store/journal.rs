@@ -35,7 +35,7 @@ impl Journal {
         wall: SystemTime,
         now: Instant,
     ) -> Self {
-        let mut journal = Self { path, file: None, size: 0, whole: 0, again: None, buffer: Vec::new() };
+        let mut journal = Self::anew(path);
         let bytes = match read(&journal.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return journal,
@@ -59,6 +59,11 @@ impl Journal {
         }
         (journal.size, journal.whole) = (valid, valid);
         journal
+    }
+
+    /// A journal that is written whole next and not read.
+    pub(super) fn anew(path: PathBuf) -> Self {
+        Self { path, file: None, size: 0, whole: 0, again: None, buffer: Vec::new() }
     }
 
     /// Has the whole table written next.

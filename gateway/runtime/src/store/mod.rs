@@ -1,4 +1,4 @@
-//! What survives a restart: the journals of the persistence tables, and the secret.
+//! What survives a restart: the journals of the persistence tables, what the operator has set, and the secret.
 //!
 //! Nothing here is worth a refused client: what cannot be written is logged and tried again, what cannot be read is
 //! passed over. A thread of its own writes, so that a slow disk holds up neither workers nor probes.
@@ -7,11 +7,12 @@ mod journal;
 mod lock;
 mod name;
 mod secret;
+mod wishes;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -23,33 +24,51 @@ use std::time::{Instant, SystemTime};
 
 use sekisho_api::KeyKind;
 use sekisho_config::{Config, Gateway};
-use sekisho_scheduler::{Scheduler, Secret, Table};
+use sekisho_scheduler::{Scheduler, Secret, Table, Wish};
 
 use self::journal::Journal;
 use self::lock::Lock;
 pub(crate) use self::secret::SecretError;
+use self::wishes::Wishes;
+use crate::handover::{Memory, RunSecret};
 
 /// What survives a restart. Dropping it writes what is left.
 #[derive(Debug)]
 pub(crate) struct Store {
     secret: Secret,
+    /// The same, where it is kept nowhere.
+    unkept: Option<RunSecret>,
     directory: Option<PathBuf>,
     writing: Option<Writing>,
 }
 
 #[derive(Debug)]
 struct Writing {
-    queue: SyncSender<Vec<Arc<Table>>>,
+    queue: SyncSender<Work>,
     thread: JoinHandle<()>,
 }
 
+/// What is to be written.
+#[derive(Debug, Default)]
+struct Work {
+    tables: Vec<Arc<Table>>,
+    wishes: Vec<Wish>,
+}
+
+impl Work {
+    fn of(scheduler: &Scheduler) -> Self {
+        Self { tables: scheduler.tables().to_vec(), wishes: scheduler.wishes() }
+    }
+}
+
 impl Store {
-    /// Reads the secret, or makes one, in the state directory if there is one.
+    /// Reads the secret, or makes one, in the state directory if there is one. Where it is kept nowhere, that of the
+    /// process before this one counts, if it has `handed` one on.
     ///
     /// # Errors
     /// If a secret file is configured and cannot be used: a secret of its own would make this node refuse the
     /// cookies of the others.
-    pub(crate) fn open(gateway: &Gateway) -> Result<Self, SecretError> {
+    pub(crate) fn open(gateway: &Gateway, handed: Option<RunSecret>) -> Result<Self, SecretError> {
         let directory = gateway.state_directory.clone().filter(|directory| match make(directory) {
             Ok(()) => true,
             Err(error) => {
@@ -58,11 +77,11 @@ impl Store {
                 false
             }
         });
-        let secret = match &gateway.secret_file {
-            Some(file) => secret::configured(file)?,
-            None => secret::kept(directory.as_deref())?,
+        let (secret, unkept) = match &gateway.secret_file {
+            Some(file) => (secret::configured(file)?, None),
+            None => secret::kept(directory.as_deref(), handed)?,
         };
-        Ok(Self { secret, directory, writing: None })
+        Ok(Self { secret, unkept, directory, writing: None })
     }
 
     /// The secret.
@@ -70,13 +89,65 @@ impl Store {
         &self.secret
     }
 
-    /// Takes the journals into the tables, and goes on writing them. Once, before any client is served.
-    pub(crate) fn replay(&mut self, scheduler: &Scheduler, config: &Config, now: Instant) {
+    /// The secret, where it is kept nowhere.
+    pub(crate) fn unkept(&self) -> Option<RunSecret> {
+        self.unkept.clone()
+    }
+
+    /// Takes what was before into the scheduler, and goes on writing it: what the process before this one remembers
+    /// itself, else what the files say. Once, before any client is served.
+    pub(crate) fn replay(
+        &mut self,
+        scheduler: &Scheduler,
+        config: &Config,
+        before: Option<&Memory>,
+        now: Instant,
+    ) {
+        let kinds = kinds(config);
+        if let Some(Memory { tables, wishes, standings }) = before {
+            for news in tables {
+                if let Some(table) = scheduler.table(&news.table) {
+                    table.replay(&news.records, &kinds, SystemTime::now(), now);
+                }
+            }
+            scheduler.grant(wishes);
+            scheduler.resume(standings, now);
+        }
         let Some(directory) = self.directory.clone() else { return };
-        let mut journals = Journals::new(directory, kinds(config));
+        let mut journals = Journals::new(directory, kinds);
+        journals.known =
+            before.iter().flat_map(|memory| &memory.tables).map(|news| news.table.clone()).collect();
         for table in scheduler.tables() {
             journals.of(table, SystemTime::now(), now);
         }
+        if before.is_none() {
+            let granted = scheduler.grant(&journals.wishes.read());
+            if granted > 0 {
+                tracing::info!(servers = granted, "What the operator had set holds still");
+            }
+        }
+        self.begin(journals);
+    }
+
+    /// Writes what is left and nothing after it, so that another process may.
+    pub(crate) fn rest(&mut self, scheduler: &Scheduler) {
+        if let Some(Writing { queue, thread }) = self.writing.take() {
+            let _ = queue.send(Work::of(scheduler));
+            // The thread writes once more when nobody can send any longer.
+            drop(queue);
+            let _ = thread.join();
+        }
+    }
+
+    /// Writes on, after a rest in which no other process has.
+    pub(crate) fn wake(&mut self, scheduler: &Scheduler, config: &Config) {
+        let Some(directory) = self.directory.clone().filter(|_| self.writing.is_none()) else { return };
+        let mut journals = Journals::new(directory, kinds(config));
+        journals.known = scheduler.tables().iter().map(|table| table.name().as_ref().to_owned()).collect();
+        self.begin(journals);
+    }
+
+    fn begin(&mut self, journals: Journals) {
         let (queue, work) = sync_channel(1);
         let thread = std::thread::Builder::new().name("sekisho-store".to_owned());
         match thread.spawn(move || journals.run(&work)) {
@@ -89,7 +160,7 @@ impl Store {
     /// happens, for the tables remember.
     pub(crate) fn tick(&self, scheduler: &Scheduler) {
         if let Some(writing) = &self.writing {
-            let _ = writing.queue.try_send(scheduler.tables().to_vec());
+            let _ = writing.queue.try_send(Work::of(scheduler));
         }
     }
 }
@@ -111,6 +182,9 @@ struct Journals {
     kinds: Vec<KeyKind>,
     lock: Option<Lock>,
     open: HashMap<Arc<str>, Journal>,
+    /// Tables that know more than their journals: these are written anew and never read.
+    known: HashSet<String>,
+    wishes: Wishes,
 }
 
 impl Journals {
@@ -120,25 +194,33 @@ impl Journals {
             let path = directory.display();
             tracing::warn!(%path, "Another gateway uses the state directory: journals are read, and written later");
         }
-        Self { directory, kinds, lock, open: HashMap::new() }
+        let wishes = Wishes::new(&directory);
+        Self { directory, kinds, lock, open: HashMap::new(), known: HashSet::new(), wishes }
     }
 
     /// The journal of a table. One that is met for the first time is taken into the table first.
     fn of(&mut self, table: &Table, wall: SystemTime, now: Instant) -> &mut Journal {
         let (directory, kinds, mine) = (&self.directory, &self.kinds, self.lock.is_some());
+        let known = self.known.contains(table.name().as_ref());
         self.open.entry(Arc::clone(table.name())).or_insert_with(|| {
             let path = directory.join(name::file_name(table.name()));
+            if known {
+                return Journal::anew(path);
+            }
             Journal::open(path, mine, table, kinds, wall, now)
         })
     }
 
-    fn run(mut self, work: &Receiver<Vec<Arc<Table>>>) {
-        let mut last = Vec::new();
-        while let Ok(tables) = work.recv() {
-            self.write(&tables, SystemTime::now(), Instant::now());
-            last = tables;
+    fn run(mut self, queue: &Receiver<Work>) {
+        let mut last = Work::default();
+        while let Ok(work) = queue.recv() {
+            self.write(&work.tables, SystemTime::now(), Instant::now());
+            if self.lock.is_some() {
+                self.wishes.write(&work.wishes, Instant::now());
+            }
+            last = work;
         }
-        self.write(&last, SystemTime::now(), Instant::now());
+        self.write(&last.tables, SystemTime::now(), Instant::now());
     }
 
     fn write(&mut self, tables: &[Arc<Table>], wall: SystemTime, now: Instant) {
@@ -157,7 +239,7 @@ impl Journals {
 }
 
 /// The kinds of key that a journal may bring back: those that this configuration uses, and the common ones.
-fn kinds(config: &Config) -> Vec<KeyKind> {
+pub(crate) fn kinds(config: &Config) -> Vec<KeyKind> {
     let mut kinds = vec![
         KeyKind::USER,
         KeyKind::RDP_TOKEN,

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use sekisho_config::KEPT_SECRET;
 use sekisho_scheduler::Secret;
 
+use crate::handover::RunSecret;
+
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
@@ -28,12 +30,23 @@ pub(super) fn configured(path: &Path) -> Result<Secret, SecretError> {
     Secret::new(bytes.trim_ascii()).ok_or_else(|| SecretError::TooShort { path: path.to_owned() })
 }
 
-/// The secret kept in the state directory, made if there is none yet. Where it cannot be kept it is of this run only.
-pub(super) fn kept(directory: Option<&Path>) -> Result<Secret, SecretError> {
+/// The secret kept in the state directory, made if there is none yet. Where it cannot be kept it is of this run only,
+/// which is then told: that of the process before this one, if it `handed` one on.
+pub(super) fn kept(
+    directory: Option<&Path>,
+    handed: Option<RunSecret>,
+) -> Result<(Secret, Option<RunSecret>), SecretError> {
+    let Some(path) = directory.map(|directory| directory.join(KEPT_SECRET)) else {
+        let text = handed.map_or_else(fresh, |handed| Ok(handed.expose().to_owned()))?;
+        return Ok((use_of(&text)?, Some(RunSecret::new(text))));
+    };
+    Ok((in_file(&path)?, None))
+}
+
+fn in_file(path: &Path) -> Result<Secret, SecretError> {
     let fresh = fresh()?;
-    let Some(path) = directory.map(|directory| directory.join(KEPT_SECRET)) else { return use_of(&fresh) };
     // A file that is there is never overwritten: other nodes may have a copy.
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = created.and_then(|mut file| {
         file.write_all(fresh.as_bytes())?;
         file.write_all(b"\n")?;
@@ -44,7 +57,7 @@ pub(super) fn kept(directory: Option<&Path>) -> Result<Secret, SecretError> {
             tracing::info!(path = %path.display(), "A secret for cookies was made");
             use_of(&fresh)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => configured(&path).or_else(|error| {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => configured(path).or_else(|error| {
             tracing::error!(%error, "The kept secret cannot be used: cookies last for this run only");
             use_of(&fresh)
         }),

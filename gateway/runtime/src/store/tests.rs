@@ -243,15 +243,15 @@ fn dropping_the_store_writes_what_is_left() {
     let state = scratch.path().join("state/deep");
     let config = config(gateway(Some(state.clone()), None));
     {
-        let mut store = Store::open(&config.gateway).unwrap();
+        let mut store = Store::open(&config.gateway, None).unwrap();
         let scheduler = scheduler();
-        store.replay(&scheduler, &config, Instant::now());
+        store.replay(&scheduler, &config, None, Instant::now());
         store.tick(&scheduler);
         bind(tables(&scheduler).0, "alice", "ts1");
     }
-    let mut store = Store::open(&config.gateway).unwrap();
+    let mut store = Store::open(&config.gateway, None).unwrap();
     let scheduler = scheduler();
-    store.replay(&scheduler, &config, Instant::now());
+    store.replay(&scheduler, &config, None, Instant::now());
     assert_eq!(bound(tables(&scheduler).0, "alice").as_deref(), Some("ts1"));
     assert_eq!(fs::metadata(state).unwrap().permissions().mode() & 0o777, 0o700);
 }
@@ -259,7 +259,7 @@ fn dropping_the_store_writes_what_is_left() {
 #[test]
 fn kept_secret_is_the_same_after_a_restart_and_the_gateways_alone() {
     let scratch = Scratch::new();
-    let open = |state| Store::open(&gateway(state, None)).unwrap();
+    let open = |state| Store::open(&gateway(state, None), None).unwrap();
     let state = Some(scratch.path().to_owned());
     let first = token(open(state.clone()).secret());
     assert_eq!(token(open(state.clone()).secret()), first);
@@ -267,7 +267,7 @@ fn kept_secret_is_the_same_after_a_restart_and_the_gateways_alone() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(&file).unwrap().trim().len(), 64);
     // The file, copied to another node, is that node's secret.
-    assert_eq!(token(Store::open(&gateway(None, Some(file.clone()))).unwrap().secret()), first);
+    assert_eq!(token(Store::open(&gateway(None, Some(file.clone())), None).unwrap().secret()), first);
     // Two runs without a place to keep it have two secrets.
     assert_ne!(token(open(None).secret()), token(open(None).secret()));
     // One that is spoilt is not overwritten.
@@ -282,7 +282,7 @@ fn configured_secret_that_cannot_be_used_is_an_error() {
     let short = scratch.write("short", "not enough\n");
     let missing = scratch.path().join("missing");
     for file in [short, missing] {
-        let error = Store::open(&gateway(None, Some(file.clone()))).unwrap_err();
+        let error = Store::open(&gateway(None, Some(file.clone())), None).unwrap_err();
         assert!(error.to_string().contains(file.to_str().unwrap()));
     }
 }
@@ -292,8 +292,8 @@ fn state_directory_that_cannot_be_had_is_no_reason_not_to_serve() {
     let scratch = Scratch::new();
     let file = scratch.write("file", "");
     let config = config(gateway(Some(file.join("state")), None));
-    let mut store = Store::open(&config.gateway).unwrap();
+    let mut store = Store::open(&config.gateway, None).unwrap();
     let scheduler = scheduler();
-    store.replay(&scheduler, &config, Instant::now());
+    store.replay(&scheduler, &config, None, Instant::now());
     store.tick(&scheduler);
 }

@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(find(None, "192.0.2.1"), [1]);
         assert_eq!(find(None, "::ffff:192.0.2.1"), [1]);
         assert_eq!(find(None, "2001:db8::1"), [2]);
-        assert_eq!(find(None, "192.0.2.2"), []);
-        assert_eq!(find(Some("b.example"), "192.0.2.1"), []);
+        assert_eq!(find(None, "192.0.2.2"), Vec::<usize>::new());
+        assert_eq!(find(Some("b.example"), "192.0.2.1"), Vec::<usize>::new());
     }
 }

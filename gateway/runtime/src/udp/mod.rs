@@ -74,6 +74,14 @@ impl Port {
         steer(self.socket.get_ref(), active)
     }
 
+    /// A second descriptor of the socket.
+    ///
+    /// # Errors
+    /// The process has no room for it.
+    pub(crate) fn duplicate(&self) -> io::Result<std::net::UdpSocket> {
+        self.socket.get_ref().try_clone()
+    }
+
     fn facts(&self, path: &Path) -> Facts {
         let client = SocketAddr::new(path.client.ip().to_canonical(), path.client.port());
         let ip = path.to.unwrap_or_else(|| self.bound.ip()).to_canonical();

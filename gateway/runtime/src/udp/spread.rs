@@ -25,22 +25,35 @@ const BEHIND: u32 = 3;
 
 /// How busy each worker is, for the one that decides.
 #[derive(Debug)]
-pub(crate) struct Loads(Box<[AtomicU32]>);
+pub(crate) struct Loads(Box<[Worked]>);
+
+/// What a worker says of itself at every tick.
+#[derive(Debug, Default)]
+struct Worked {
+    load: AtomicU32,
+    rounds: AtomicU32,
+}
 
 impl Loads {
     pub(crate) fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| AtomicU32::new(0)).collect())
+        Self((0..workers).map(|_| Worked::default()).collect())
     }
 
     /// What a worker has measured of itself.
     pub(crate) fn report(&self, worker: usize, load: u32) {
         if let Some(slot) = self.0.get(worker) {
-            slot.store(load, Relaxed);
+            slot.load.store(load, Relaxed);
+            slot.rounds.fetch_add(1, Relaxed);
         }
     }
 
+    /// How often each worker has reported.
+    pub(crate) fn rounds(&self) -> Vec<u32> {
+        self.0.iter().map(|slot| slot.rounds.load(Relaxed)).collect()
+    }
+
     fn of(&self, active: usize) -> impl Iterator<Item = u32> {
-        self.0.iter().take(active).map(|load| load.load(Relaxed))
+        self.0.iter().take(active).map(|slot| slot.load.load(Relaxed))
     }
 
     fn workers(&self) -> usize {
