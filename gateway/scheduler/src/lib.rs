@@ -28,7 +28,7 @@ pub use pool::{Ask, Candidate, Explanation, KeyLine, Lookup, Pool, Verdict, Wait
 pub use scheduler::Scheduler;
 pub use seal::{Sealed, TooLong};
 pub use secret::Secret;
-pub use server::{ServerState, Standing, Was, Wish};
+pub use server::{History, ServerState, Standing, Was, Wish};
 pub use spec::{
     Admin, AllDown, FlapSpec, HashKind, HealthSpec, Method, OnDown, OutlierSpec, PassiveSpec, PoolSpec,
     QueueSpec, ResponseCombine, ResponseSource, ServerSpec, TableSpec,

@@ -3,6 +3,7 @@
 mod contract;
 mod counts;
 mod ejection;
+mod history;
 mod memory;
 mod peers;
 mod status;
@@ -23,6 +24,7 @@ use crate::measure::{ResponseTime, Window};
 use crate::queue::Queue;
 use crate::spec::{Admin, HealthSpec, ServerSpec};
 use counts::Counts;
+pub use history::History;
 pub use memory::{Standing, Was, Wish};
 pub(crate) use peers::Peers;
 use status::Status;
@@ -66,6 +68,7 @@ struct Guarded {
     configured: ServerSpec,
     last: Option<LastProbe>,
     unreported: VecDeque<Change>,
+    history: History,
     notes: Vec<(&'static str, String)>,
     certificate: Option<SystemTime>,
 }
@@ -97,6 +100,7 @@ impl ServerState {
                 configured: spec.clone(),
                 last: None,
                 unreported: VecDeque::new(),
+                history: History::default(),
                 notes: Vec::new(),
                 certificate: None,
             }),
@@ -274,7 +278,9 @@ impl ServerState {
         }
         let mut guarded = self.guarded.lock();
         let turn = guarded.monitor.probed(&result, moment, random);
-        guarded.last = Some(LastProbe { at: now, result });
+        let probe = LastProbe { at: now, result };
+        guarded.history.probe(probe.clone());
+        guarded.last = Some(probe);
         let change = self.turned(&guarded, turn, moment);
         drop(guarded);
         if change.is_some() {
@@ -286,6 +292,16 @@ impl ServerState {
     /// The latest probe.
     pub fn last_probe(&self) -> Option<LastProbe> {
         self.guarded.lock().last.clone()
+    }
+
+    /// Keeps a change that was told of, in its history.
+    pub fn remember(&self, change: &Change, now: Instant) {
+        self.guarded.lock().history.change(now, change.clone());
+    }
+
+    /// Its latest probes and changes of health.
+    pub fn history(&self) -> History {
+        self.guarded.lock().history.clone()
     }
 
     /// Remembers what a probe found out about it, until another finds out something else under the same name.
