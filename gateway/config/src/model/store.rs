@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ServerTls;
+use sekisho_api::{KeyKind, Persist};
+
+use super::{Config, ServerTls};
 
 /// A Redis or Valkey.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,4 +32,29 @@ pub struct SharedStore {
     pub staleness: Duration,
     /// The secret of all nodes, with which entries are sealed.
     pub secret_file: PathBuf,
+}
+
+impl Config {
+    /// The kinds of key that may come from elsewhere: the common ones, and those of protocols that are used here.
+    pub fn key_kinds(&self) -> Vec<KeyKind> {
+        let mut kinds = vec![
+            KeyKind::USER,
+            KeyKind::RDP_TOKEN,
+            KeyKind::SOURCE_IP,
+            KeyKind::COOKIE,
+            KeyKind::APP_COOKIE,
+            KeyKind::HEADER,
+            KeyKind::QUERY,
+            KeyKind::SNI,
+            KeyKind::CLIENT_SUBNET,
+            KeyKind::QNAME,
+            KeyKind::CLIENT_QNAME,
+        ];
+        for kind in self.vips.iter().flat_map(|vip| &vip.persist).map(Persist::kind) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        kinds
+    }
 }

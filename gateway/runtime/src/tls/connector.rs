@@ -39,21 +39,7 @@ impl Connector {
         let name = settings.server_name.as_deref().map(parse).transpose()?;
         let hosts = settings.hosts.iter().map(|(server, host)| Ok((Arc::clone(server), parse(host)?)));
         let hosts = hosts.collect::<Result<_, TlsError>>()?;
-        let builder = ClientConfig::builder_with_provider(Arc::clone(provider()))
-            .with_protocol_versions(versions(sekisho_config::TlsVersion::V1_2))?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier(settings)?);
-        let mut config = match &settings.certificate {
-            None => builder.with_no_client_auth(),
-            Some(at) => {
-                let certificate = Certificate::load(at)?;
-                builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(
-                    certificate.key,
-                )))
-            }
-        };
-        config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
-        Ok(Self { config, name, hosts, servers: RwLock::default() })
+        Ok(Self { config: config(settings)?, name, hosts, servers: RwLock::default() })
     }
 
     /// Carries out the handshake on a connection to the server of this name and address.
@@ -84,6 +70,38 @@ impl Connector {
         let mut servers = self.servers.write();
         Arc::clone(servers.entry(Arc::clone(server)).or_insert(config))
     }
+}
+
+fn config(settings: &ServerTls) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider()))
+        .with_protocol_versions(versions(sekisho_config::TlsVersion::V1_2))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier(settings)?);
+    let mut config = match &settings.certificate {
+        None => builder.with_no_client_auth(),
+        Some(at) => {
+            let certificate = Certificate::load(at)?;
+            builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certificate.key)))
+        }
+    };
+    config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+    Ok(config)
+}
+
+/// Why TLS to something that is no server of a pool cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ClientTlsError(#[from] TlsError);
+
+/// The client's side of TLS to `host`, a name or an address, for whoever has a connection of its own to it. Files are
+/// read anew each time.
+///
+/// # Errors
+/// What is wrong with which file, or with the name.
+pub fn client_tls(settings: &ServerTls, host: &str) -> Result<ClientConnection, ClientTlsError> {
+    let name = parse(settings.server_name.as_deref().unwrap_or(host))?;
+    let config = config(settings)?;
+    Ok(ClientConnection::new(Arc::new(config), name).map_err(TlsError::from)?)
 }
 
 async fn handshake(tcp: TcpStream, mut session: Box<Connection>) -> Result<TlsStream, HandshakeError> {

@@ -24,6 +24,7 @@ use rustls::crypto::CryptoProvider;
 pub(crate) use acceptor::Acceptor;
 pub use acceptor::CertificateExpiry;
 pub(crate) use connector::Connector;
+pub use connector::{ClientTlsError, client_tls};
 pub(crate) use error::{HandshakeError, TlsError};
 pub(crate) use stream::TlsStream;
 

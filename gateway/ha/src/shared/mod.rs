@@ -1,0 +1,141 @@
+//! The store in which more than two gateways share what clients they know: a Redis, or a Valkey.
+//!
+//! Each gateway's own tables are the cache. What changes in one is written to the store and told to the others over a
+//! channel of it, within milliseconds; who connects reads what it has missed. No client waits for any of it.
+//!
+//! ```text
+//! resp       the store's language: replies from bytes, commands to bytes
+//! script     what runs inside of the store, so that an older change never overwrites a later one
+//! entry      how an entry stands there: under a name and sealed, so that the store learns no identity
+//! message    what gateways say to each other in its channel
+//! tables     between tables and entries
+//! session    a connection from greeting to end, without the connection
+//! link       the connection: TCP, with TLS or without
+//! breaker    how long a store that failed is left alone
+//! keeper     the thread that does it all
+//! ```
+
+mod breaker;
+mod entry;
+mod keeper;
+mod link;
+mod message;
+mod resp;
+mod script;
+mod session;
+mod status;
+mod tables;
+
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use rustix::event::{EventfdFlags, eventfd};
+use sekisho_runtime::View;
+
+use keeper::Keeper;
+pub use resp::resp_oracle;
+use status::Standing;
+pub use status::StoreStatus;
+
+/// Shares a gateway's tables as its configuration says, in a thread of its own. Dropping it tells the store what is
+/// left to tell, for half a second at most.
+#[derive(Debug)]
+pub struct Sharing {
+    board: Arc<Board>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A look at it that other threads may keep.
+#[derive(Clone, Debug)]
+pub struct SharingView(Arc<Board>);
+
+/// What thread and program have in common.
+struct Board {
+    /// Wakes the thread.
+    bell: OwnedFd,
+    stop: AtomicBool,
+    reload: AtomicBool,
+    standing: Mutex<Option<Standing>>,
+}
+
+/// Begins to share the tables of the gateway behind `view`, if it is configured to.
+///
+/// # Errors
+/// No thread can be had, or no descriptor to wake it.
+pub fn share(view: View) -> io::Result<Sharing> {
+    let board = Arc::new(Board {
+        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+        stop: AtomicBool::new(false),
+        reload: AtomicBool::new(false),
+        standing: Mutex::new(None),
+    });
+    let keeper = Keeper::new(view, board.clone());
+    let thread = std::thread::Builder::new().name("shared-store".to_owned()).spawn(move || keeper.run())?;
+    Ok(Sharing { board, thread: Some(thread) })
+}
+
+impl Sharing {
+    /// Another configuration is in force: it is looked up.
+    pub fn reload(&self) {
+        self.board.reload.store(true, Release);
+        self.board.ring();
+    }
+
+    /// A look at it that other threads may keep.
+    pub fn view(&self) -> SharingView {
+        SharingView(self.board.clone())
+    }
+}
+
+impl Drop for Sharing {
+    fn drop(&mut self) {
+        self.board.stop.store(true, Release);
+        self.board.ring();
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl SharingView {
+    /// How the store stands; none, if nothing is shared.
+    pub fn status(&self) -> Option<StoreStatus> {
+        self.0.standing.lock().as_ref().map(|standing| standing.status(Instant::now()))
+    }
+}
+
+impl Board {
+    fn stops(&self) -> bool {
+        self.stop.load(Acquire)
+    }
+
+    /// Whether a configuration is to be looked at.
+    fn reloads(&self) -> bool {
+        self.reload.load(Acquire)
+    }
+
+    /// The same, and it is.
+    fn reloads_now(&self) -> bool {
+        self.reload.swap(false, AcqRel)
+    }
+
+    /// Wakes the thread. From any thread, also on the way of a client: it never blocks.
+    fn ring(&self) {
+        // It fails once 2^64 rings were not heard.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+
+    fn quieten(&self) {
+        let _ = rustix::io::read(&self.bell, &mut [0_u8; 8]);
+    }
+}
+
+impl fmt::Debug for Board {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Board").field("standing", &self.standing).finish_non_exhaustive()
+    }
+}
