@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -11,11 +12,12 @@ use sekisho_runtime::View;
 use tokio::sync::oneshot;
 
 use crate::api::Api;
-use crate::doors::{AdminError, Bound, BoundMetrics, Doors};
+use crate::doors::{AdminError, Bound, BoundMetrics, Doors, HandedDoors};
 use crate::endpoint::{self, Content, Listener};
 use crate::metrics::Source;
 use crate::nodes::Nodes;
 use crate::socket::{Place, Socket};
+use crate::upgrade::Upgrade;
 
 /// What a reload changes: made before it, carried out after it. None: a door stays as it is.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Admin {
     source: Arc<Source>,
     view: View,
     nodes: Nodes,
+    upgrade: Upgrade,
     metrics: Option<Metrics>,
     admin: Option<Operator>,
 }
@@ -38,13 +41,17 @@ pub struct Admin {
 struct Metrics {
     wanted: SocketAddr,
     address: SocketAddr,
-    _thread: Thread,
+    /// A second descriptor, to be handed on.
+    listener: TcpListener,
+    thread: Thread,
 }
 
 #[derive(Debug)]
 struct Operator {
     // Before the file: nobody is let in to be cut.
-    _thread: Thread,
+    thread: Thread,
+    /// A second descriptor, to be handed on.
+    listener: UnixListener,
     file: Place,
 }
 
@@ -55,21 +62,22 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Thread`].
     pub fn start(view: View, registry: Registry, bound: Bound) -> Result<Self, AdminError> {
-        Self::start_among(Nodes::default(), view, registry, bound)
+        Self::start_among(Nodes::default(), Upgrade::default(), view, registry, bound)
     }
 
-    /// As [`start`](Self::start), for a gateway among other `nodes`.
+    /// As [`start`](Self::start), for a gateway among other `nodes`, and one that can be replaced as it runs.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_among(
         nodes: Nodes,
+        upgrade: Upgrade,
         view: View,
         registry: Registry,
         bound: Bound,
     ) -> Result<Self, AdminError> {
         let source = Arc::new(Source::new(view.clone(), registry, nodes.clone()));
-        let mut this = Self { source, view, nodes, metrics: None, admin: None };
+        let mut this = Self { source, view, nodes, upgrade, metrics: None, admin: None };
         this.change(Change { metrics: Some(bound.metrics), admin: Some(bound.admin) })?;
         Ok(this)
     }
@@ -102,9 +110,39 @@ impl Admin {
             self.metrics = bound.map(|bound| Metrics::start(bound, &self.source)).transpose()?;
         }
         if let Some(bound) = change.admin {
-            self.admin = bound.map(|bound| Operator::start(bound, &self.view, &self.nodes)).transpose()?;
+            self.admin = bound.map(|bound| Operator::start(bound, self.api())).transpose()?;
         }
         Ok(())
+    }
+
+    fn api(&self) -> Api {
+        Api::new(self.view.clone(), self.nodes.clone(), self.upgrade.clone())
+    }
+
+    /// Duplicates of the doors, for a process that is to take this one's place.
+    ///
+    /// # Errors
+    /// The process has no room for them.
+    pub fn hand(&self) -> io::Result<HandedDoors> {
+        let metrics = self.metrics.as_ref().map(|of| Ok((of.wanted, of.listener.try_clone()?.into())));
+        let admin = self.admin.as_ref();
+        let admin = admin.map(|of| Ok((of.file.path().to_owned(), of.listener.try_clone()?.into())));
+        let (metrics, admin) = (metrics.transpose(), admin.transpose());
+        metrics.and_then(|metrics| admin.map(|admin| HandedDoors { metrics, admin }))
+    }
+
+    /// Lets nobody in any more, since another process does; who is in is answered. `taken`: that process has the
+    /// operator's socket, and with it the file.
+    pub fn leave(&mut self, taken: bool) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.thread.finish();
+        }
+        if let Some(admin) = &mut self.admin {
+            admin.thread.finish();
+            if taken {
+                admin.file.leave();
+            }
+        }
     }
 }
 
@@ -112,26 +150,28 @@ impl Metrics {
     fn start(bound: BoundMetrics, source: &Arc<Source>) -> Result<Self, AdminError> {
         let BoundMetrics { wanted, listener } = bound;
         let address = listener.local_addr()?;
+        let second = listener.try_clone()?;
         let listener = || Ok(Listener::Tcp(tokio::net::TcpListener::from_std(listener)?));
         let thread = Thread::start("metrics", listener, Content::Metrics(source.clone()))?;
         tracing::info!(%address, "Metrics can be read");
-        Ok(Self { wanted, address, _thread: thread })
+        Ok(Self { wanted, address, listener: second, thread })
     }
 }
 
 impl Operator {
-    fn start(socket: Socket, view: &View, nodes: &Nodes) -> Result<Self, AdminError> {
+    fn start(socket: Socket, api: Api) -> Result<Self, AdminError> {
         let (listener, file) = socket.into_parts();
+        let second = listener.try_clone()?;
         let listener = || Ok(Listener::Unix(tokio::net::UnixListener::from_std(listener)?));
-        let thread = Thread::start("admin", listener, Content::Api(Api::new(view.clone(), nodes.clone())))?;
+        let thread = Thread::start("admin", listener, Content::Api(api))?;
         tracing::info!(path = %file.path().display(), "The gateway can be operated");
-        Ok(Self { _thread: thread, file })
+        Ok(Self { thread, listener: second, file })
     }
 }
 
 /// The thread of a door.
 struct Thread {
-    /// Dropped to stop.
+    /// Dropped to stop at once; used to let who is in finish.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -152,6 +192,11 @@ impl Thread {
         let run = move || runtime.block_on(endpoint::run(listener, content, stopped));
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Lets nobody in any more, and goes on until who is in is answered.
+    fn finish(&mut self) {
+        let _ = self.stop.take().map(|stop| stop.send(()));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use sekisho_config::Gateway;
@@ -68,6 +69,31 @@ pub(crate) struct BoundMetrics {
     pub(crate) listener: TcpListener,
 }
 
+/// The doors of a process whose place this one takes, each where it was configured.
+#[derive(Debug, Default)]
+pub struct HandedDoors {
+    /// The listener of metrics.
+    pub metrics: Option<(SocketAddr, OwnedFd)>,
+    /// The operator's socket.
+    pub admin: Option<(PathBuf, OwnedFd)>,
+}
+
+/// As [`bind`], with the doors of the process before this one as far as they are where they were.
+///
+/// # Errors
+/// As [`bind`].
+pub fn take(doors: &Doors, handed: HandedDoors) -> Result<Bound, AdminError> {
+    let metrics = match handed.metrics.filter(|(address, _)| doors.metrics == Some(*address)) {
+        Some((wanted, listener)) => Some(BoundMetrics { wanted, listener: listener.into() }),
+        None => doors.metrics.map(BoundMetrics::new).transpose()?,
+    };
+    let admin = match handed.admin.filter(|(path, _)| doors.admin.as_ref() == Some(path)) {
+        Some((path, listener)) => Some(Socket::taken(&path, listener)?),
+        None => doors.admin.as_deref().map(Socket::bind).transpose()?,
+    };
+    Ok(Bound { metrics, admin })
+}
+
 /// Listens at these doors. Done before anything is started or changed, so that one that cannot be had stops neither
 /// half-way.
 ///
@@ -77,6 +103,13 @@ pub fn bind(doors: &Doors) -> Result<Bound, AdminError> {
     let metrics = doors.metrics.map(BoundMetrics::new).transpose()?;
     let admin = doors.admin.as_deref().map(Socket::bind).transpose()?;
     Ok(Bound { metrics, admin })
+}
+
+impl Bound {
+    /// Whether the operator's socket is that of the process before this one.
+    pub fn has_taken_socket(&self) -> bool {
+        self.admin.as_ref().is_some_and(Socket::was_taken)
+    }
 }
 
 impl Doors {

@@ -1,6 +1,5 @@
 //! A door's thread: few connections, small requests, short deadlines, one request each.
 
-use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
@@ -43,12 +42,16 @@ pub(crate) enum Content {
 /// Whoever asks, as the kernel knows them: the user's number; none over a network.
 pub(crate) type Peer = Option<u32>;
 
-/// Serves until `stop` is ready; connections that are open then are cut.
-pub(crate) async fn run(listener: Listener, content: Content, stop: impl Future) {
+/// Serves until `stop` is ready. Connections that are open then are cut if its other end was dropped, and else answered.
+pub(crate) async fn run(listener: Listener, content: Content, stop: oneshot::Receiver<()>) {
     let tasks = LocalSet::new();
-    tokio::select! {
-        () = tasks.run_until(accept(listener, Rc::new(content))) => {}
-        _ = stop => {}
+    let finish = tokio::select! {
+        () = tasks.run_until(accept(listener, Rc::new(content))) => false,
+        stopped = stop => stopped.is_ok(),
+    };
+    if finish {
+        // Who takes longer has had as long as anybody.
+        let _ = timeout(2 * DEADLINE, tasks).await;
     }
 }
 

@@ -10,6 +10,7 @@
 //! endpoint          a door's thread: few connections, small requests, short deadlines
 //! request, answer   HTTP/1.1 as far as it is needed here
 //! metrics/          the page of numbers
+//! upgrade           another process in this one's place
 //! nodes             addresses that move between nodes, as whoever moves them tells of them
 //! api/              what the operator asks, and does
 //! ```
@@ -23,7 +24,9 @@ mod metrics;
 mod nodes;
 mod request;
 mod socket;
+mod upgrade;
 
 pub use admin::{Admin, Change};
-pub use doors::{AdminError, Bound, Doors, bind};
+pub use doors::{AdminError, Bound, Doors, HandedDoors, bind, take};
 pub use nodes::{Nodes, VrrpPeer, VrrpTable};
+pub use upgrade::{Upgrade, Upgraded};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub(crate) struct Socket {
 pub(crate) struct Place {
     path: PathBuf,
     identity: Identity,
+    /// Whether it is this process' to remove.
+    ours: bool,
 }
 
 /// What makes a file the one that was made here: device, inode, and, since inodes are used again, its birth.
@@ -45,18 +48,41 @@ impl Socket {
         };
         let listener = listener.map_err(failed)?;
         let identity = identity(path).map_err(failed)?;
-        Ok(Self { listener, file: Place { path: path.to_owned(), identity } })
+        Ok(Self { listener, file: Place { path: path.to_owned(), identity, ours: true } })
+    }
+
+    /// The socket of the process before this one, whose file stays that one's until it is served here.
+    pub(crate) fn taken(path: &Path, listener: OwnedFd) -> Result<Self, AdminError> {
+        let listener = UnixListener::from(listener);
+        let failed = |source: io::Error| AdminError::Socket { path: path.to_owned(), source };
+        match identity(path) {
+            Ok(identity) => Ok(Self { listener, file: Place { path: path.to_owned(), identity, ours: false } }),
+            // Somebody removed it: without a name nobody finds it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::bind(path),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    pub(crate) fn was_taken(&self) -> bool {
+        !self.file.ours
     }
 
     /// The listener, and the file that goes with it.
     pub(crate) fn into_parts(self) -> (UnixListener, Place) {
-        (self.listener, self.file)
+        let Self { listener, mut file } = self;
+        file.ours = true;
+        (listener, file)
     }
 }
 
 impl Place {
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Leaves the file to the process that has taken this one's place.
+    pub(crate) fn leave(&mut self) {
+        self.ours = false;
     }
 
     /// Whether the file is still the one that was made.
@@ -67,7 +93,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.stands()
+        if self.ours
+            && self.stands()
             && let Err(error) = fs::remove_file(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "The admin socket is left behind");
@@ -185,5 +212,21 @@ mod tests {
         let folder = Folder::new("long");
         let path = folder.0.join("a".repeat(200));
         assert!(matches!(Socket::bind(&path), Err(AdminError::Socket { .. })));
+    }
+
+    #[test]
+    fn file_is_the_process_before_until_its_socket_is_served_here() {
+        let folder = Folder::new("taken");
+        let path = folder.0.join("admin.sock");
+        let (first, mut file) = Socket::bind(&path).unwrap().into_parts();
+        drop(Socket::taken(&path, first.try_clone().unwrap().into()).unwrap());
+        assert!(path.exists(), "whoever fails to take its place leaves it alone");
+
+        let (second, taken) = Socket::taken(&path, first.try_clone().unwrap().into()).unwrap().into_parts();
+        file.leave();
+        drop((first, file));
+        assert!(UnixStream::connect(&path).is_ok() && second.accept().is_ok());
+        drop(taken);
+        assert!(!path.exists());
     }
 }

@@ -91,6 +91,38 @@ impl Installed {
         }
     }
 
+    /// Takes over what the process before this one has put in, so that no packet misses it for a moment; and from there
+    /// as [`change`](Self::change).
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    pub fn taken_over(before: Option<ReturnPath>, config: &Config) -> Result<Self, NetworkError> {
+        let mut this = Self(before.filter(|path| verify(path).is_ok()));
+        this.change(config).inspect_err(|_| this.0 = None)?;
+        Ok(this)
+    }
+
+    /// What is in; none: nothing.
+    pub fn path(&self) -> Option<ReturnPath> {
+        self.0
+    }
+
+    /// Leaves it in, for the process that has taken this one's place.
+    pub fn leave(&mut self) {
+        self.0 = None;
+    }
+
+    /// Puts in what is not there any more, after a process that was to take this one's place has not done so.
+    ///
+    /// # Errors
+    /// What could not be put in.
+    pub fn mend(&self) -> Result<(), NetworkError> {
+        match &self.0 {
+            Some(path) if verify(path).is_err() => install(path),
+            _ => Ok(()),
+        }
+    }
+
     fn withdraw(&mut self) {
         if let Some(path) = self.0.take() {
             remove(&path);

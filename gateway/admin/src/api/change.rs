@@ -16,6 +16,7 @@ use super::refused::Refused;
 use super::site;
 use crate::answer;
 use crate::endpoint::Peer;
+use crate::upgrade::Upgrade;
 
 /// Nothing to say.
 #[derive(Deserialize)]
@@ -90,6 +91,21 @@ pub(super) struct Forgotten {
 pub(super) struct AllMoved {
     moved: usize,
     kicked: usize,
+}
+
+/// What has taken this process' place.
+#[derive(Serialize)]
+pub(super) struct Replaced {
+    /// The number of the process.
+    process: u32,
+}
+
+/// Has another process take this one's place.
+pub(super) async fn upgrade(upgrade: &Upgrade, uid: Peer) -> Result<Replaced, Refused> {
+    info!(uid, "The operator asks for an upgrade");
+    let help = "the gateway serves on as before";
+    let failed = |why: String| Refused::new(answer::Status::Conflict, why, help);
+    upgrade.carried_out().await.map(|process| Replaced { process }).map_err(failed)
 }
 
 /// Sets a server's state, its weight, or both.

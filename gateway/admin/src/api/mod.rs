@@ -26,6 +26,7 @@ use crate::answer::{Answer, Status};
 use crate::endpoint::Peer;
 use crate::nodes::Nodes;
 use crate::request::{Head, Method, Request, Unread};
+use crate::upgrade::Upgrade;
 use path::Path;
 use query::Query;
 use refused::Refused;
@@ -38,11 +39,12 @@ pub(crate) const BODY_MAX: usize = 8 * 1024;
 pub(crate) struct Api {
     view: View,
     nodes: Nodes,
+    upgrade: Upgrade,
 }
 
 impl Api {
-    pub(crate) fn new(view: View, nodes: Nodes) -> Self {
-        Self { view, nodes }
+    pub(crate) fn new(view: View, nodes: Nodes, upgrade: Upgrade) -> Self {
+        Self { view, nodes, upgrade }
     }
 
     /// Does what is asked, or says why not.
@@ -85,6 +87,10 @@ impl Api {
             Path::MoveUser => text(&change::move_user(&self.view, &status, read(body)?, peer).await?),
             Path::KickUser => text(&change::kick_user(&self.view, &status, &read(body)?, peer).await?),
             Path::ForgetUser => text(&change::forget_user(&status, &read(body)?, peer)?),
+            Path::Upgrade => {
+                let change::Nothing {} = read(body)?;
+                text(&change::upgrade(&self.upgrade, peer).await?)
+            }
             Path::MoveAll => text(&change::move_all(&self.view, &status, &read(body)?, peer).await?),
         }
     }

@@ -14,6 +14,7 @@ pub(super) enum Path<'p> {
     KickUser,
     ForgetUser,
     MoveAll,
+    Upgrade,
 }
 
 impl<'p> Path<'p> {
@@ -32,6 +33,7 @@ impl<'p> Path<'p> {
             ("users", Some("kick"), None, _) => Self::KickUser,
             ("users", Some("forget"), None, _) => Self::ForgetUser,
             ("users", Some("move-all"), None, _) => Self::MoveAll,
+            ("upgrade", None, ..) => Self::Upgrade,
             _ => return None,
         };
         parts.next().is_none().then_some(found)
@@ -61,6 +63,7 @@ mod tests {
             ("/v1/servers/mail/m-1.x/kick/more", None),
             ("/v1/servers/mail/m-1.x/", None),
             ("/v1/servers/mail", None),
+            ("/v1/upgrade", Some(Path::Upgrade)),
             ("/v1/users/", None),
             ("/v1/users/move/", None),
             ("/v1/", None),

@@ -26,7 +26,8 @@ impl Refused {
 
     pub(super) fn no_such_path() -> Self {
         let help = "GET /v1/vips, /v1/pools, /v1/users, /v1/connections; POST /v1/servers/POOL/SERVER[/kick], \
-                    /v1/users/move, /v1/users/kick, /v1/users/forget, /v1/users/move-all";
+                    /v1/users/move, /v1/users/kick, /v1/users/forget, /v1/users/move-all, \
+                    /v1/upgrade";
         Self::new(Status::NotFound, "there is nothing at this path", help)
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime};
 
-use sekisho_admin::{Admin, Doors};
+use sekisho_admin::{Admin, Doors, Upgrade};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
 use sekisho_ha::Redundancy;
 use sekisho_net::Installed;
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     // Whoever is sent here from now on is served.
     let redundancy = sekisho_ha::start(gateway.view(), spawn, None)?;
     let nodes = process::nodes(&redundancy);
-    let admin = Admin::start_among(nodes, gateway.view(), registry.clone(), doors)?;
+    let admin = Admin::start_among(nodes, Upgrade::default(), gateway.view(), registry.clone(), doors)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
     let mut running = Running { file: &options.file, registry, gateway, redundancy, network, admin };
     let asked = running.serve(&signals);

@@ -31,9 +31,14 @@ impl Channel {
         &self.stream
     }
 
+    /// Whether no line is half-way.
+    pub(crate) fn rests(&self) -> bool {
+        self.unsent.is_empty() && self.received.is_empty()
+    }
+
     /// The socket, if nothing waits to be sent: half a line would be left behind.
     pub(crate) fn into_stream(self) -> Option<UnixStream> {
-        (self.unsent.is_empty() && self.received.is_empty()).then_some(self.stream)
+        self.rests().then_some(self.stream)
     }
 
     /// The lines that have come.

@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_millis(50);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 /// A speaker that lived so long did not end at once.
 const LIVED: Duration = Duration::from_secs(10);
+/// How long what is half said has to be said before a speaker is given away: less than it takes to be missed.
+const PARTING: Duration = Duration::from_millis(500);
 /// How long a speaker whose socket is closed has to end.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -275,7 +277,16 @@ impl Watch {
         }
     }
 
-    fn part(self, give: &Sender<UnixStream>) {
+    fn part(mut self, give: &Sender<UnixStream>) {
+        let begun = Instant::now();
+        while begun.elapsed() < PARTING {
+            self.listen();
+            let Some(speaker) = &mut self.speaker else { return };
+            if speaker.channel.flush().is_ok() && speaker.channel.rests() {
+                break;
+            }
+            self.wait();
+        }
         let stream = self.speaker.and_then(|speaker| speaker.channel.into_stream());
         // Whoever asked waits for it, or has gone.
         let _ = stream.map(|stream| give.send(stream));
