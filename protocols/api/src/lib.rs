@@ -102,6 +102,7 @@ mod identity;
 mod key;
 mod metric;
 mod networks;
+mod numbers;
 mod persist;
 mod probe;
 mod protocol;
@@ -126,6 +127,7 @@ pub use identity::IdentityRules;
 pub use key::{Key, KeyKind};
 pub use metric::{Metric, VipMetric};
 pub use networks::{Network, NetworkError, Networks};
+pub use numbers::{ByNumber, Numbers};
 pub use persist::{CookieSettings, Persist, SameSite, Secure};
 pub use probe::{Probe, ProbeInput, ProbeKind, ProbeOver, ProbeRun, ProbeStep, ProbeTls};
 pub use protocol::{

@@ -166,6 +166,11 @@ impl Conn {
         self.phase.set(Phase::Idle(self.now()));
     }
 
+    /// The forwarding fields' values.
+    pub(crate) fn own(&self) -> Rc<Own> {
+        self.own.borrow_mut().get_or_insert_default().clone()
+    }
+
     pub(crate) fn now(&self) -> Instant {
         self.worker.core.now()
     }

@@ -8,6 +8,7 @@ use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 use sekisho_api::Facts;
 
 use crate::options::{Forwarded, Options};
+use crate::present::Present;
 use crate::text::Text;
 use crate::tls_fields::same;
 
@@ -22,13 +23,45 @@ pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forw
 
 static FIELDS: [HeaderName; 4] = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO];
 
+/// Whether a request's head says who the client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It does, or nobody is to be told.
+    InHead,
+    /// It has none of these fields: the connection's own are written behind it.
+    Apart,
+}
+
 /// The values that are the same for all requests of one connection, made at the first.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
     address: OnceCell<Option<HeaderValue>>,
     port: OnceCell<HeaderValue>,
+    lines: OnceCell<Box<[u8]>>,
     /// In the order of the configuration.
     pub(crate) tls: OnceCell<Box<[Option<HeaderValue>]>>,
+}
+
+/// Whether a request with these fields is told of by the connection's own lines: it brings no forwarding field, and
+/// Forwarded, which names the host in its midst, is not wanted.
+pub(crate) fn suffices(present: Present, options: &Options) -> bool {
+    options.forwarded != Forwarded::Off && !options.forwarded_header && !present.has(Present::FORWARDING)
+}
+
+impl Own {
+    /// The forwarding fields of requests for which they suffice, as HTTP/1.1 has them; the host is the request's.
+    pub(crate) fn lines(&self, facts: &Facts) -> &[u8] {
+        self.lines.get_or_init(|| {
+            let mut text = Text::new();
+            let address = facts.client.ip().to_canonical();
+            let (scheme, port) = (scheme(facts), facts.local.port());
+            let _ = write!(
+                text,
+                "{X_FORWARDED_FOR}: {address}\r\n{X_FORWARDED_PROTO}: {scheme}\r\n{X_FORWARDED_PORT}: {port}\r\n"
+            );
+            text.as_bytes().into()
+        })
+    }
 }
 
 /// Writes the forwarding fields of one request.
@@ -193,6 +226,34 @@ mod tests {
         assert_eq!(all(&headers, "x-forwarded-for"), ["10.9.9.9, 10.8.8.8, 203.0.113.5"]);
         assert_eq!(all(&headers, "x-forwarded-proto"), ["https"]);
         assert_eq!(all(&headers, "x-forwarded-host"), ["evil"]);
+    }
+
+    #[test]
+    fn lines_of_a_connection_say_what_its_fields_would() {
+        let fields = [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_PORT];
+        for (client, trusted) in [("203.0.113.5:1000", "127.0.0.1"), ("[2001:db8::1]:5", "2001:db8::1")] {
+            let options = options(Forwarded::Replace, false, trusted);
+            let headers = written(&options, client, &[]);
+            let expected: String = fields
+                .iter()
+                .map(|name| format!("{name}: {}\r\n", headers[name].to_str().unwrap()))
+                .collect();
+            let facts = Facts::plain(client.parse().unwrap(), "192.0.2.80:8080".parse().unwrap());
+            assert!(suffices(Present::default(), &options));
+            assert_eq!(Own::default().lines(&facts), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn lines_do_not_suffice_where_there_is_a_field_to_remove_or_to_append_to() {
+        let plain = options(Forwarded::Append, false, "127.0.0.1");
+        for name in ["x-forwarded-for", "x_forwarded-host", "forwarded"] {
+            let headers =
+                [(HeaderName::from_static(name), HeaderValue::from_static("a"))].into_iter().collect();
+            assert!(!suffices(Present::of(&headers), &plain), "{name}");
+        }
+        assert!(!suffices(Present::default(), &options(Forwarded::Append, true, "127.0.0.1")));
+        assert!(!suffices(Present::default(), &options(Forwarded::Off, false, "127.0.0.1")));
     }
 
     #[test]

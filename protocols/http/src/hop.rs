@@ -7,16 +7,21 @@ use http::header::{
 use smallvec::SmallVec;
 
 use crate::forward::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO};
+use crate::present::Present;
 
 /// Removes what must not reach the server. `TE: trailers` stays, for gRPC. Of an upgrade only that to a WebSocket does,
 /// and only if `upgrades` says so; true: the request asks for it.
-pub(crate) fn strip_request(headers: &mut HeaderMap, upgrades: impl FnOnce() -> bool) -> bool {
-    if !any_hop(headers) {
+pub(crate) fn strip_request(
+    headers: &mut HeaderMap,
+    present: Present,
+    upgrades: impl FnOnce() -> bool,
+) -> bool {
+    if !present.has(Present::HOP_BY_HOP) {
         return false;
     }
     let upgrade = asks_for_upgrade(headers) && upgrades();
-    let trailers = headers.contains_key(TE) && has_token(headers, &TE, b"trailers");
-    strip(headers);
+    let trailers = present.has(Present::TE) && has_token(headers, &TE, b"trailers");
+    strip(headers, present);
     let te = headers.remove(TE).is_some() && trailers;
     if upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -45,15 +50,10 @@ pub(crate) fn upgrades(headers: &HeaderMap) -> bool {
 
 /// Removes what must not reach the client.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
-    if any_hop(headers) {
-        strip(headers);
+    let present = Present::of(headers);
+    if present.has(Present::HOP_BY_HOP) {
+        strip(headers, present);
     }
-}
-
-/// Whether there is anything to strip. Most messages have nothing, and one walk over their names costs less than a
-/// look-up of each field that might be there.
-fn any_hop(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| HOP_BY_HOP.contains(name))
 }
 
 /// Whether a list-valued field has this token, without regard to case.
@@ -67,8 +67,10 @@ pub(crate) fn only_chunked(headers: &HeaderMap) -> bool {
     codings.next().is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
 }
 
-fn strip(headers: &mut HeaderMap) {
-    if let Some(first) = headers.get(CONNECTION) {
+fn strip(headers: &mut HeaderMap, present: Present) {
+    if present.has(Present::CONNECTION)
+        && let Some(first) = headers.get(CONNECTION)
+    {
         // Nearly every message says just this.
         let plain = [&b"keep-alive"[..], b"close", b"Keep-Alive"].contains(&first.as_bytes());
         if !plain || headers.get_all(CONNECTION).iter().nth(1).is_some() {
@@ -76,10 +78,16 @@ fn strip(headers: &mut HeaderMap) {
         }
         headers.remove(CONNECTION);
     }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
-    headers.remove(UPGRADE);
-    headers.remove(TRANSFER_ENCODING);
+    for (field, name) in [
+        (Present::KEEP_ALIVE, KEEP_ALIVE),
+        (Present::PROXY_CONNECTION, PROXY_CONNECTION),
+        (Present::UPGRADE, UPGRADE),
+        (Present::TRANSFER_ENCODING, TRANSFER_ENCODING),
+    ] {
+        if present.has(field) {
+            headers.remove(name);
+        }
+    }
 }
 
 /// Removes the fields that Connection nominates, except those that frame or route the message: a client must not be
@@ -103,8 +111,6 @@ fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-static HOP_BY_HOP: [HeaderName; 7] =
-    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, UPGRADE, TRANSFER_ENCODING, TE, HTTP2_SETTINGS];
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 /// `TE` is handled by itself.
 const PROTECTED: [HeaderName; 9] = [
@@ -129,7 +135,8 @@ mod tests {
 
     fn stripped(lines: &[(&str, &str)]) -> Vec<String> {
         let mut headers = headers(lines);
-        strip_request(&mut headers, || false);
+        let present = Present::of(&headers);
+        strip_request(&mut headers, present, || false);
         let mut left: Vec<String> =
             headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         left.sort();
@@ -170,7 +177,8 @@ mod tests {
         let asked = |connection, upgrade, may| {
             let mut headers =
                 headers(&[("connection", connection), ("upgrade", upgrade), ("te", "trailers")]);
-            strip_request(&mut headers, || may)
+            let present = Present::of(&headers);
+            strip_request(&mut headers, present, || may)
                 .then(|| (headers["connection"].clone(), headers["upgrade"].clone()))
         };
         let passed = Some(("Upgrade".parse().unwrap(), "websocket".parse().unwrap()));

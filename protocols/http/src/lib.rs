@@ -14,7 +14,7 @@
 //! | `user`, `jwt` | who asks |
 //! | `rates` | how often may be asked |
 //! | `trace`, `tls_fields` | what a server is told of a request beside its client's address |
-//! | `target`, `methods`, `last_hop`, `hop`, `forward`, `cookie`, `keys` | what holds for heads, as pure functions |
+//! | `target`, `methods`, `last_hop`, `hop`, `forward`, `present`, `cookie`, `keys` | what holds for heads, as pure functions |
 //! | `codec` | messages as bytes: the only modules that know them |
 //! | `encode` | answers in a coding that the client takes |
 //! | `answer`, `pages`, `grpc` | what the gateway says itself, what the operator would rather have it say, and to callers of gRPC |
@@ -40,6 +40,7 @@ mod outlook;
 mod pages;
 mod pool;
 mod pool_options;
+mod present;
 mod probe;
 mod protocol;
 mod proxy;

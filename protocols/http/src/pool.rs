@@ -1,9 +1,10 @@
 //! Server connections between two requests.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use sekisho_api::ByNumber;
 
 use crate::codec::Upstream;
 use crate::shared::Shared;
@@ -12,7 +13,7 @@ use crate::shared::Shared;
 /// the likeliest to be alive, and the others grow old enough to be closed.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    idle: RefCell<HashMap<u64, Vec<Idle>>>,
+    idle: RefCell<ByNumber<Vec<Idle>>>,
     most: usize,
     longest: Duration,
     /// Those of HTTP/2, which serve many requests at a time.

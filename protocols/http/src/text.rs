@@ -18,6 +18,10 @@ impl Text {
         self.0.extend_from_slice(bytes);
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

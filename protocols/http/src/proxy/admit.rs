@@ -9,6 +9,8 @@ use crate::codec::{Download, Upload};
 use crate::conn::Conn;
 use crate::encode::Wish;
 use crate::exchange::Exchange;
+use crate::forward::Told;
+use crate::present::Present;
 use crate::rates::{Excess, TooMany};
 use crate::rules::{Caller, Scene};
 use crate::{cookie, forward, hop, last_hop, target};
@@ -38,6 +40,8 @@ pub(super) struct Admitted {
     pub(super) rule: Option<usize>,
     /// It asks for another protocol.
     pub(super) upgrade: bool,
+    /// Whether it says who the client is.
+    pub(super) told: Told,
     /// How its answer may be compressed.
     pub(super) wish: Wish,
 }
@@ -56,7 +60,8 @@ pub(super) fn admit(
     let options = &worker.settings.options;
     worker.settings.methods.admit(&head.method, body.is_empty())?;
     target::resolve(head, conn.facts.local).map_err(Answer::target)?;
-    let chunked = head.headers.contains_key(TRANSFER_ENCODING);
+    let present = Present::of(&head.headers);
+    let chunked = present.has(Present::TRANSFER_ENCODING);
     if chunked && !hop::only_chunked(&head.headers) {
         return Err(Answer::CODING.into());
     }
@@ -91,12 +96,12 @@ pub(super) fn admit(
         return Err(Answer::TOO_LARGE.into());
     }
     let route = settings.route(rule.map(|(_, rule)| rule), head, &conn.facts).map_err(Answer::token)?;
-    if head.headers.contains_key(http::header::COOKIE) {
+    if present.has(Present::COOKIE) {
         for cookie in &settings.cookies {
             cookie::remove(&mut head.headers, cookie.as_bytes());
         }
     }
-    let upgrade = hop::strip_request(&mut head.headers, || {
+    let upgrade = hop::strip_request(&mut head.headers, present, || {
         let plain = head.method == Method::GET && body.is_empty();
         options.websocket && plain && head.version >= Version::HTTP_11
     });
@@ -104,10 +109,16 @@ pub(super) fn admit(
         // The length is known to the codec as its own; the field tells it to say so to the server.
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    let mut own = conn.own.borrow_mut();
-    let own = own.get_or_insert_default();
-    forward::write(&mut head.headers, options, &conn.facts, own);
-    settings.tls_fields.write(&mut head.headers, &conn.facts, own);
+    let own = conn.own();
+    // A rule may have its own idea of these fields.
+    let told = match forward::suffices(present, options) && rule.is_none_or(|(_, rule)| !rule.edits()) {
+        true => Told::Apart,
+        false => {
+            forward::write(&mut head.headers, options, &conn.facts, &own);
+            Told::InHead
+        }
+    };
+    settings.tls_fields.write(&mut head.headers, &conn.facts, &own);
     settings.tracing.write(&mut head.headers, exchange.marked());
     if head.version < Version::HTTP_11 {
         head.headers.remove(EXPECT);
@@ -120,5 +131,5 @@ pub(super) fn admit(
         };
         rule.edit_request(head, &scene);
     }
-    Ok(Admitted { route, rule: rule.map(|(place, _)| place), upgrade, wish })
+    Ok(Admitted { route, rule: rule.map(|(place, _)| place), upgrade, told, wish })
 }

@@ -24,6 +24,7 @@ use crate::codec::{Aborted, Download, Outgoing, Upload};
 use crate::conn::Conn;
 use crate::encode::Wish;
 use crate::exchange::Exchange;
+use crate::forward::{self, Told};
 use crate::grpc;
 use crate::pool_options::Spoken;
 use crate::rates::TooMany;
@@ -78,10 +79,10 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
     let conn = exchange.conn().clone();
     let chunks = head.version >= Version::HTTP_11;
     match admit(&mut head, &mut body, &conn, &mut exchange) {
-        Ok(Admitted { route, rule, upgrade, wish }) => {
+        Ok(Admitted { route, rule, upgrade, told, wish }) => {
             exchange.met(rule);
-            let again = Again::keep(&head, &mut body, upgrade, &conn);
-            let request = Some(outgoing(head, body, upgrade, route.pool, &conn));
+            let again = Again::keep(&head, &mut body, (upgrade, told), &conn);
+            let request = Some(outgoing(head, body, (upgrade, told), route.pool, &conn));
             Ok(Box::new(Asked { exchange, route, rule, request, again, chunks, wish }))
         }
         Err(Refusal::Answer(answer)) => Err(Box::new(refuse(exchange, answer))),
@@ -98,17 +99,28 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
     }
 }
 
-/// A request as the servers of the pool of this place are told it.
+/// A request as the servers of the pool of this place are told it: whether it asks for another protocol, and whether its
+/// head says who the client is.
 pub(crate) fn outgoing(
-    head: request::Parts,
+    mut head: request::Parts,
     body: Upload,
-    upgrade: bool,
+    (upgrade, told): (bool, Told),
     pool: usize,
     conn: &Conn,
 ) -> Outgoing {
-    let mut request = match conn.worker.settings.pool(pool).version {
-        Spoken::One => Outgoing::new(&head, body, &conn.worker.buffers),
-        Spoken::Two | Spoken::Agreed => Outgoing::open(head, body),
+    let worker = &conn.worker;
+    let own = conn.own();
+    let mut request = match worker.settings.pool(pool).version {
+        Spoken::One => {
+            let lines = (told == Told::Apart).then(|| own.lines(&conn.facts));
+            Outgoing::new(&head, body, &worker.buffers, lines)
+        }
+        Spoken::Two | Spoken::Agreed => {
+            if told == Told::Apart {
+                forward::write(&mut head.headers, &worker.settings.options, &conn.facts, &own);
+            }
+            Outgoing::open(head, body)
+        }
     };
     if upgrade {
         request.upgrades();

@@ -8,19 +8,26 @@ use sekisho_api::{Lease, Route, Server};
 use super::{Cause, Recorder};
 use crate::codec::{Outgoing, Upload};
 use crate::conn::Conn;
+use crate::forward::Told;
 
 /// A request that may be tried again: it may be said twice, as far as is known when it comes.
 #[derive(Debug)]
 pub(crate) struct Again {
     head: Parts,
-    upgrade: bool,
+    /// Whether it asks for another protocol, and whether it says who the client is.
+    manner: (bool, Told),
     /// `None`: it has no body.
     body: Option<Rc<Recorder>>,
 }
 
 impl Again {
     /// Keeps what is needed of a request, if its VIP says so and it may be said twice.
-    pub(crate) fn keep(head: &Parts, body: &mut Upload, upgrade: bool, conn: &Conn) -> Option<Box<Self>> {
+    pub(crate) fn keep(
+        head: &Parts,
+        body: &mut Upload,
+        manner: (bool, Told),
+        conn: &Conn,
+    ) -> Option<Box<Self>> {
         let plan = conn.worker.settings.retry.plan()?;
         conn.worker.budget.earn(conn.now());
         if !plan.admits(&head.method) {
@@ -30,7 +37,7 @@ impl Again {
             true => None,
             false => Some(body.record(plan.replay)?),
         };
-        Some(Box::new(Self { head: head.clone(), upgrade, body }))
+        Some(Box::new(Self { head: head.clone(), manner, body }))
     }
 
     /// The request once more; none if its body is not all there.
@@ -39,7 +46,7 @@ impl Again {
             None => Upload::nothing(conn.clone()),
             Some(recorder) => Upload::replayed(conn.clone(), recorder.replay()?),
         };
-        Some(crate::proxy::outgoing(self.head.clone(), body, self.upgrade, pool, conn))
+        Some(crate::proxy::outgoing(self.head.clone(), body, self.manner, pool, conn))
     }
 
     /// The request, and another server for it, where this cause is worth another try and there may be one.

@@ -151,6 +151,11 @@ impl Rule {
         }
     }
 
+    /// Whether it changes anything of a request or an answer.
+    pub(crate) fn edits(&self) -> bool {
+        self.edits.is_some()
+    }
+
     /// Makes the answer what the rule says that the client is to see.
     pub(crate) fn edit_response(&self, headers: &mut HeaderMap, scene: &Scene<'_>) {
         if let Some(edits) = &self.edits {

@@ -29,7 +29,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Core, Exchange};
+use sekisho_api::{ByNumber, Core, Exchange};
 
 use super::Port;
 use super::batch::BATCH;
@@ -41,7 +41,7 @@ use crate::worker::{Served, Worker};
 use budget::Budget;
 use fifo::Fifo;
 use query::Query;
-use servers::{ByNumber, Upstreams};
+use servers::Upstreams;
 use share::Share;
 use slab::{Key, Slab};
 use upstream::Upstream;

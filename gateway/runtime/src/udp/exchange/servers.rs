@@ -1,7 +1,5 @@
 //! The servers that one VIP's exchanges have asked, and the sockets towards them.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -121,26 +119,5 @@ impl Upstreams {
     pub(super) fn silence(&self, response: Duration) -> Duration {
         let usual = self.sockets.iter().flatten().map(|socket| socket.usual()).max().unwrap_or_default();
         SILENCE.max(usual.saturating_mul(4)).min(response / 2)
-    }
-}
-
-/// Values by numbers that need no hashing: ids of servers, and hashes already.
-pub(super) type ByNumber<T> = HashMap<u64, T, BuildHasherDefault<Numbers>>;
-
-/// Spreads consecutive numbers over the upper bits, which is where the map looks.
-#[derive(Debug, Default)]
-pub(super) struct Numbers(u64);
-
-impl Hasher for Numbers {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::BytesMut;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Response, StatusCode, Version};
 
 use super::framing::{self, Framing};
@@ -11,6 +11,7 @@ use super::{Malformed, fields};
 use crate::codec::Opened;
 use crate::codec::reason::Reason;
 use crate::hop;
+use crate::present::Present;
 
 /// What stands at the beginning of the input.
 #[derive(Debug)]
@@ -91,9 +92,10 @@ pub(super) fn parse(
         message.extensions_mut().insert(Opened);
         return Ok(Parsed::Switched(message));
     }
-    let framing = framing::of_answer(asked.to_head, status, version, message.headers())?;
-    let keeps = keeps(version, framing, message.headers());
-    one_length(message.headers_mut());
+    let present = Present::of(message.headers());
+    let framing = framing::of_answer(asked.to_head, status, version, message.headers(), present)?;
+    let keeps = keeps(version, framing, message.headers(), present);
+    one_length(message.headers_mut(), present);
     Ok(Parsed::Final(Head { message, framing, keeps }))
 }
 
@@ -124,17 +126,20 @@ fn ends_behind(input: &[u8], seen: usize) -> bool {
 
 /// A server of HTTP/1.0 would get all further requests in that version, and one that frames twice is not sure of
 /// itself.
-fn keeps(version: Version, framing: Framing, headers: &HeaderMap) -> bool {
+fn keeps(version: Version, framing: Framing, headers: &HeaderMap, present: Present) -> bool {
     version == Version::HTTP_11
         && framing != Framing::Close
-        && !(headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH))
-        && !(headers.contains_key(CONNECTION) && hop::has_token(headers, &CONNECTION, b"close"))
+        && !(present.has(Present::TRANSFER_ENCODING) && present.has(Present::CONTENT_LENGTH))
+        && !(present.has(Present::CONNECTION) && hop::has_token(headers, &CONNECTION, b"close"))
 }
 
 /// At most one Content-Length with one number: repeated ones that agree are legal to receive, not to send, and none
 /// stands beside chunks.
-fn one_length(headers: &mut HeaderMap) {
-    if headers.contains_key(TRANSFER_ENCODING) {
+fn one_length(headers: &mut HeaderMap, present: Present) {
+    if !present.has(Present::CONTENT_LENGTH) {
+        return;
+    }
+    if present.has(Present::TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
         return;
     }

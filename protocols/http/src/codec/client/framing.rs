@@ -1,10 +1,11 @@
 //! Where an answer ends: the only place that decides it.
 
-use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{StatusCode, Version};
 
 use super::Malformed;
 use crate::hop;
+use crate::present::Present;
 
 /// How the end of a body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +25,10 @@ pub(super) fn of_answer(
     status: StatusCode,
     version: Version,
     headers: &HeaderMap,
+    present: Present,
 ) -> Result<Framing, Malformed> {
-    let length = content_length(headers)?;
-    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    let length = if present.has(Present::CONTENT_LENGTH) { content_length(headers)? } else { None };
+    let chunked = present.has(Present::TRANSFER_ENCODING);
     if chunked && (version < Version::HTTP_11 || !hop::only_chunked(headers)) {
         return Err(Malformed);
     }

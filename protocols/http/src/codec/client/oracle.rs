@@ -28,7 +28,7 @@ pub(in crate::codec) fn said_alike(head: &request::Parts, length: Option<u64>) -
         Some(length) => Framing::Length(length),
     };
     let mut said = Vec::new();
-    write_head(&mut said, head, framing);
+    write_head(&mut said, head, framing, None);
     let mut fields = vec![httparse::EMPTY_HEADER; head.headers.len() + 1];
     let mut read = httparse::Request::new(&mut fields);
     let whole = read.parse(&said) == Ok(httparse::Status::Complete(said.len()));

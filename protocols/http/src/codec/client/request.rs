@@ -1,8 +1,9 @@
 //! A request's head, from a message to bytes.
 
-use http::header::{CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, request};
 
+use crate::forward::X_FORWARDED_HOST;
 use crate::tls_fields::same;
 
 /// How a request's body is framed.
@@ -16,8 +17,9 @@ pub(super) enum Framing {
     Chunked,
 }
 
-/// Writes a head. What the message says about its framing is replaced by what the framing is.
-pub(super) fn write_head(bytes: &mut Vec<u8>, head: &request::Parts, framing: Framing) {
+/// Writes a head. What the message says about its framing is replaced by what the framing is. `own`: the connection's
+/// forwarding fields, if the message has none.
+pub(super) fn write_head(bytes: &mut Vec<u8>, head: &request::Parts, framing: Framing, own: Option<&[u8]>) {
     bytes.extend_from_slice(head.method.as_str().as_bytes());
     bytes.push(b' ');
     // All but CONNECT have a path (RFC 9112, section 3.2).
@@ -25,13 +27,22 @@ pub(super) fn write_head(bytes: &mut Vec<u8>, head: &request::Parts, framing: Fr
     let target = head.uri.path_and_query().map_or_else(authority, |target| target.as_str());
     bytes.extend_from_slice(target.as_bytes());
     bytes.extend_from_slice(b" HTTP/1.1\r\n");
-    let mut framed = false;
+    let (mut framed, mut host) = (false, None);
     for (name, value) in &head.headers {
         if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING {
             framed = true;
             continue;
         }
+        if *name == HOST {
+            host = Some(value);
+        }
         write_field(bytes, name, value);
+    }
+    if let Some(own) = own {
+        bytes.extend_from_slice(own);
+        if let Some(host) = host {
+            write_field(bytes, &X_FORWARDED_HOST, host);
+        }
     }
     match framing {
         Framing::Nothing if framed => bytes.extend_from_slice(b"content-length: 0\r\n"),

@@ -63,10 +63,10 @@ pub(super) enum Stopped {
 }
 
 impl Outgoing {
-    /// Prepares a request.
-    pub(crate) fn new(head: &request::Parts, body: Upload, buffers: &Buffers) -> Self {
+    /// Prepares a request. `own`: the connection's forwarding fields, if the head has none.
+    pub(crate) fn new(head: &request::Parts, body: Upload, buffers: &Buffers, own: Option<&[u8]>) -> Self {
         let mut ready = Self::unwritten(head, body, buffers.head());
-        write_head(&mut ready.bytes, head, ready.framing);
+        write_head(&mut ready.bytes, head, ready.framing, own);
         ready
     }
 
@@ -130,7 +130,7 @@ impl Outgoing {
             && self.bytes.is_empty()
             && self.written == 0
         {
-            write_head(&mut self.bytes, head, self.framing);
+            write_head(&mut self.bytes, head, self.framing, None);
         }
     }
 

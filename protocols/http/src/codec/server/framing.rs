@@ -4,6 +4,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderValue, T
 use http::{Method, Request, Version};
 
 use crate::hop::has_token;
+use crate::present::Present;
 
 /// What a request's head says about its body and its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,29 +54,33 @@ pub(super) fn decide<B>(request: &mut Request<B>) -> Result<Framing, Doubtful> {
     // What stands behind it may have been meant for the tunnel.
     let connect = request.method() == Method::CONNECT;
     let headers = request.headers_mut();
-    let mut close = match headers.contains_key(CONNECTION) {
+    let present = Present::of(headers);
+    let mut close = match present.has(Present::CONNECTION) {
         true => has_token(headers, &CONNECTION, b"close") || !modern && !keeps_alive(headers),
         false => !modern,
     } || connect;
-    let length = if headers.contains_key(TRANSFER_ENCODING) {
+    let length = if present.has(Present::TRANSFER_ENCODING) {
         if !modern || !ends_chunked(headers) {
             return Err(Doubtful);
         }
         // Both is what smuggling looks like: nothing that follows is trusted (RFC 9112, section 6.1), and a length
         // that is none is no better for standing beside a coding.
-        if headers.contains_key(CONTENT_LENGTH) {
+        if present.has(Present::CONTENT_LENGTH) {
             known(headers)?;
             headers.remove(CONTENT_LENGTH);
             close = true;
         }
         Length::Chunked
-    } else {
+    } else if present.has(Present::CONTENT_LENGTH) {
         Length::Known(known(headers)?)
+    } else {
+        Length::Known(0)
     };
     let expects = modern
         && length != Length::Known(0)
+        && present.has(Present::EXPECT)
         && headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    let trailers = modern && headers.contains_key(TE) && has_token(headers, &TE, b"trailers");
+    let trailers = modern && present.has(Present::TE) && has_token(headers, &TE, b"trailers");
     Ok(Framing { length, expects, wants: Wants { modern, head_only, trailers, close } })
 }
 

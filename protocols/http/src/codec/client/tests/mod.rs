@@ -123,7 +123,8 @@ fn framing(to_head: bool, status: u16, version: Version, fields: &[(&'static str
         .iter()
         .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
         .collect();
-    of_answer(to_head, StatusCode::from_u16(status).unwrap(), version, &headers).ok()
+    let present = crate::present::Present::of(&headers);
+    of_answer(to_head, StatusCode::from_u16(status).unwrap(), version, &headers, present).ok()
 }
 
 #[test]
@@ -319,7 +320,7 @@ fn request_heads_say_their_framing_once() {
             builder = builder.header(*name, *value);
         }
         let mut bytes = Vec::new();
-        request::write_head(&mut bytes, &builder.body(()).unwrap().into_parts().0, framing);
+        request::write_head(&mut bytes, &builder.body(()).unwrap().into_parts().0, framing, None);
         String::from_utf8(bytes).unwrap()
     };
     let fields = [("host", "a"), ("content-length", "5, 5"), ("transfer-encoding", "chunked"), ("x", "")];
