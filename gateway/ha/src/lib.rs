@@ -3,6 +3,7 @@
 //! `vrrp` speaks VRRPv3 (RFC 9568), from a process of its own, so that no traffic starves it and the death of the
 //! gateway is noticed at once. `shared` shares what clients are known with other gateways over a Redis or Valkey.
 
+mod peers;
 mod shared;
 mod vrrp;
 

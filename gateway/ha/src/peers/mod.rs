@@ -1,0 +1,12 @@
+//! State between nodes: the persistence tables by the peers protocol of HAProxy, between nodes of this program and with
+//! a HAProxy.
+//!
+//! ```text
+//! wire/      the protocol as bytes
+//! terms      what a node shares, and how it looks to others
+//! session/   a connection once both sides have said who they are, without the connection
+//! ```
+
+mod session;
+mod terms;
+mod wire;
