@@ -35,8 +35,8 @@ mod source;
 pub use load::{Loaded, check, check_file, load, parse};
 pub use model::{
     AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway, KEPT_SECRET,
-    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, Timeouts, TlsMode,
-    TlsVersion, Topology, Track, Vip, Vrrp, VrrpChecksum, VrrpMode,
+    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, ServerTls, SharedStore,
+    Source, Timeouts, TlsMode, TlsVersion, Topology, Track, Vip, Vrrp, VrrpChecksum, VrrpMode,
 };
 pub use registry::Registry;
 pub use report::{Colour, Finding, Report, Severity};

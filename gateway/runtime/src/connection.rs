@@ -199,16 +199,13 @@ async fn introduce(
         return Err(End::Fault(Blame::Client, "untrusted-proxy"));
     }
     let deadline = began + serving.live.vip.timeouts.handshake;
-    let header = match within(worker.ticker(), deadline, pin!(proxy_header::read(stream))).await {
-        Some(Ok(header)) => header,
+    let introduction = match within(worker.ticker(), deadline, pin!(proxy_header::read(stream))).await {
+        Some(Ok(introduction)) => introduction,
         Some(Err(Without::Left)) => return Err(End::ClientLeft),
         Some(Err(Without::Malformed)) => return Err(End::Fault(Blame::Client, "proxy-header")),
         None => return Err(End::Expired(Deadline::Handshake)),
     };
-    if let Some((client, local)) = header.told {
-        facts.peer = Some(Box::new(facts.client));
-        (facts.client, facts.local) = (client, local);
-    }
+    introduction.apply(facts);
     let place = serving.live.counts.clients.enter(facts.client.ip());
     place.ok_or(End::Limited("max-connections-per-client"))
 }

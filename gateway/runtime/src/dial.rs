@@ -64,7 +64,7 @@ async fn attempt(side: &ServerSide, facts: &Facts, keepalive: Option<Duration>) 
     let mut stream = begin(side, address, facts, keepalive)?;
     made(&stream).await?;
     if let Some(version) = side.proxy_protocol {
-        let header = proxy_header::stream(version, facts);
+        let header = proxy_header::stream(version, &side.proxy_tlvs, facts);
         stream.write_all(&header).await.map_err(|_| Problem::Server(Failure::Reset))?;
     }
     match side.connector.as_ref().filter(|_| !side.start_tls) {

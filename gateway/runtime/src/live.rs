@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sekisho_api::Handler;
-use sekisho_config::{Config, ProxyVersion, TlsMode, Vip};
+use sekisho_config::{Config, ProxyTlv, ProxyVersion, TlsMode, Vip};
 use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 
 use crate::StartError;
@@ -43,6 +43,8 @@ pub(crate) struct ServerSide {
     pub(crate) start_tls: bool,
     /// How it is told the client's address.
     pub(crate) proxy_protocol: Option<ProxyVersion>,
+    /// And what else of the client.
+    pub(crate) proxy_tlvs: Arc<[ProxyTlv]>,
     /// The address that it sees.
     pub(crate) source: Arc<Origin>,
 }
@@ -136,6 +138,7 @@ impl Prepared {
                     streams_only: pool.streams_only,
                     start_tls: pool.tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::StartTls),
                     proxy_protocol: pool.proxy_protocol,
+                    proxy_tlvs: pool.proxy_tlvs.clone(),
                     source: source.clone(),
                 };
                 servers.insert(state.id(), side);

@@ -10,6 +10,13 @@ pub(crate) const ID: &str = "id";
 pub(crate) const CLIENT: &str = "client";
 /// The proxy that named the client in a PROXY header; absent where the client connected itself.
 pub(crate) const PEER: &str = "peer";
+/// The number under which that proxy knows the connection, where it says so.
+pub(crate) const UNIQUE_ID: &str = "unique_id";
+/// Whose word was taken for the client's address: `proxy-protocol` for `client`, `x-forwarded-for` for
+/// `forwarded_for`; absent where nobody's was.
+pub(crate) const BELIEVED: &str = "believed";
+/// The client that trusted proxies name in the request.
+pub(crate) const FORWARDED_FOR: &str = "forwarded_for";
 /// The address and port that the client reached.
 pub(crate) const LOCAL: &str = "local";
 /// The version of TLS with the client; absent on plain connections.

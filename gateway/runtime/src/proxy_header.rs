@@ -8,25 +8,30 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use bytes::BufMut;
-use sekisho_api::{Facts, TlsFacts};
-use sekisho_config::ProxyVersion;
+use sekisho_api::Facts;
+use sekisho_config::{ProxyTlv, ProxyVersion};
 
 mod accept;
+mod introduction;
+mod name;
 mod oracle;
 mod parse;
+mod tlv;
 
 pub(crate) use accept::{Without, read};
+pub(crate) use introduction::{Introduction, datagram};
 pub use oracle::header as oracle;
 
 /// The longest header of a datagram: the fixed part, two IPv6 addresses and their ports.
 pub(crate) const DATAGRAM_HEADER: usize = FIXED + 36;
 
-/// The header that begins a stream to a server on behalf of the client that `facts` are about.
-pub(crate) fn stream(version: ProxyVersion, facts: &Facts) -> Vec<u8> {
+/// The header that begins a stream to a server on behalf of the client that `facts` are about. Only version 2 has room
+/// for what else is `wanted`.
+pub(crate) fn stream(version: ProxyVersion, wanted: &[ProxyTlv], facts: &Facts) -> Vec<u8> {
     match version {
         ProxyVersion::V1 => line(facts.client, facts.local),
         ProxyVersion::V2 => {
-            let told = facts.tls.as_deref().map(tls).unwrap_or_default();
+            let told = tlv::written(wanted, facts);
             let mut out = Vec::with_capacity(DATAGRAM_HEADER + told.len());
             v2(&mut out, STREAM, facts.client, facts.local, told.len());
             out.extend_from_slice(&told);
@@ -62,7 +67,7 @@ fn line(client: SocketAddr, local: SocketAddr) -> Vec<u8> {
 fn v2(out: &mut impl BufMut, transport: u8, client: SocketAddr, local: SocketAddr, more: usize) {
     out.put_slice(SIGNATURE);
     out.put_u8(PROXY);
-    // INVARIANT: `more` is below 2^16 - 36, see `tls`.
+    // INVARIANT: `more` is below 2^16 - 36, see `tlv::written`.
     match one_family(client.ip(), local.ip()) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
             out.put_u8(INET | transport);
@@ -79,77 +84,6 @@ fn v2(out: &mut impl BufMut, transport: u8, client: SocketAddr, local: SocketAdd
     }
     out.put_u16(client.port());
     out.put_u16(local.port());
-}
-
-/// The TLVs that tell of the client's TLS, which ends at the gateway (section 2.2.1).
-fn tls(facts: &TlsFacts) -> Vec<u8> {
-    let mut inner = Vec::new();
-    tlv(&mut inner, SSL_VERSION, facts.version.as_bytes());
-    let subject = facts.client_subject.as_deref();
-    if let Some(name) = subject.and_then(common_name) {
-        tlv(&mut inner, SSL_CN, name.as_bytes());
-    }
-    // A session's certificate may have been shown on an earlier connection, which is all that this bit promises.
-    let (certificate, verify) = if subject.is_some() { (CLIENT_CERT_SESS, 0_u32) } else { (0, 1) };
-    let mut ssl = vec![CLIENT_SSL | certificate];
-    ssl.put_u32(verify);
-    ssl.append(&mut inner);
-
-    let mut out = Vec::new();
-    if let Some(alpn) = &facts.alpn {
-        tlv(&mut out, ALPN, alpn);
-    }
-    if let Some(name) = &facts.server_name {
-        tlv(&mut out, AUTHORITY, name.as_bytes());
-    }
-    tlv(&mut out, SSL, &ssl);
-    out
-}
-
-/// Adds a TLV; one that is absurdly long is left out.
-fn tlv(out: &mut Vec<u8>, kind: u8, value: &[u8]) {
-    if value.len() <= LONGEST {
-        out.put_u8(kind);
-        out.put_u16(value.len() as u16);
-        out.put_slice(value);
-    }
-}
-
-/// The value of the most particular CN in a subject as RFC 4514 writes it, unescaped.
-fn common_name(subject: &str) -> Option<String> {
-    let mut rest = subject;
-    loop {
-        if let Some(value) = rest.strip_prefix("CN=") {
-            return unescape(value);
-        }
-        let mut escaped = false;
-        let end = rest.find(|c| {
-            let end = !escaped && matches!(c, ',' | '+');
-            escaped = c == '\\' && !escaped;
-            end
-        });
-        rest = rest.get(end? + 1..)?;
-    }
-}
-
-/// The text up to the first separator that is not escaped. `None` where it is no text.
-fn unescape(escaped: &str) -> Option<String> {
-    let mut value = Vec::new();
-    let mut bytes = escaped.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b',' | b'+' => break,
-            b'\\' => {
-                let next = bytes.next()?;
-                value.push(match char::from(next).to_digit(16) {
-                    Some(high) => (high << 4 | char::from(bytes.next()?).to_digit(16)?) as u8,
-                    None => next,
-                });
-            }
-            plain => value.push(plain),
-        }
-    }
-    String::from_utf8(value).ok()
 }
 
 /// Both addresses in the family that holds both.
@@ -177,17 +111,6 @@ const INET: u8 = 0x10;
 const INET6: u8 = 0x20;
 const STREAM: u8 = 1;
 const DATAGRAM: u8 = 2;
-
-const ALPN: u8 = 0x01;
-const AUTHORITY: u8 = 0x02;
-const SSL: u8 = 0x20;
-const SSL_VERSION: u8 = 0x21;
-const SSL_CN: u8 = 0x22;
-const CLIENT_SSL: u8 = 0x01;
-const CLIENT_CERT_SESS: u8 = 0x04;
-
-/// The longest value of a TLV: five of them fit in a header whose length has 16 bits.
-const LONGEST: usize = 4096;
 
 #[cfg(test)]
 mod tests;

@@ -12,18 +12,28 @@ pub struct Facts {
     pub client: SocketAddr,
     /// The address the client reached.
     pub local: SocketAddr,
-    /// The TLS that ends at the gateway; `None` on a plain connection.
+    /// The client's TLS, which ends at the gateway, or at a trusted proxy that tells of it in a PROXY header; `None` on
+    /// a plain connection.
     pub tls: Option<Arc<TlsFacts>>,
     /// The connection's number: no other of this process has or had it. 0 where there is no connection, as for a datagram.
     pub id: u64,
-    /// The peer of the socket, where a PROXY header of its named another as the client.
-    pub peer: Option<Box<SocketAddr>>,
+    /// Who spoke for the client in a PROXY header, where somebody did.
+    pub proxy: Option<Box<Proxy>>,
+}
+
+/// A trusted proxy between the client and the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// The peer of the socket.
+    pub address: SocketAddr,
+    /// The number under which it knows the connection: visible ASCII, not empty, at most 128 bytes.
+    pub unique_id: Option<Box<str>>,
 }
 
 impl Facts {
     /// Facts of a plain connection.
     pub fn plain(client: SocketAddr, local: SocketAddr) -> Self {
-        Self { client, local, tls: None, id: 0, peer: None }
+        Self { client, local, tls: None, id: 0, proxy: None }
     }
 }
 
@@ -34,7 +44,7 @@ pub struct TlsFacts {
     pub server_name: Option<Box<str>>,
     /// The application protocol agreed on (RFC 7301).
     pub alpn: Option<Box<[u8]>>,
-    /// `TLSv1.2` or `TLSv1.3`.
+    /// `TLSv1.2` or `TLSv1.3`; an older one, or just `TLS`, where a proxy says so.
     pub version: &'static str,
     /// The cipher suite agreed on, by its name in IANA's registry: `TLS_AES_256_GCM_SHA384`.
     pub cipher: Option<&'static str>,

@@ -120,7 +120,7 @@ pub use conversation::{Connected, Conversation, Converse, Input, Side, Step};
 pub use exchange::{
     Answer, Asked, DATAGRAM, Delivery, Described, Exchange, Fingerprint, Forward, IdPlace, Request,
 };
-pub use facts::{ClientCertificate, Facts, TlsFacts};
+pub use facts::{ClientCertificate, Facts, Proxy, TlsFacts};
 pub use fault::Fault;
 pub use head::{Head, HeadConversation, Heads};
 pub use identity::IdentityRules;

@@ -252,4 +252,6 @@ pub struct Marks<'a> {
     pub trace_id: Option<&'a str>,
     /// The rate limit that it was beyond, by its name, whether or not it was refused.
     pub rate_limit: Option<&'a str>,
+    /// The client that trusted proxies name in the request, where they name one.
+    pub forwarded_for: Option<IpAddr>,
 }

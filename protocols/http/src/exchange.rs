@@ -1,15 +1,17 @@
 //! The account of one request: what it cost, whom it kept busy, and how it ended.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
-use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Observation, Record, RequestLine, Why};
+use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Marks, Observation, Record, RequestLine, Why};
 
 use crate::codec::Upstream;
 use crate::conn::{Conn, Phase, UploadFault};
 use crate::grpc;
+use crate::rates;
 use crate::rules::Rule;
 use crate::trace::Marked;
 
@@ -46,6 +48,8 @@ struct Line {
     version: Version,
     /// The place of the rule that it met.
     rule: Option<usize>,
+    /// The client that trusted proxies name.
+    forwarded_for: Option<IpAddr>,
 }
 
 impl Exchange {
@@ -58,6 +62,11 @@ impl Exchange {
                 target: head.uri.clone(),
                 version: head.version,
                 rule: None,
+                forwarded_for: rates::forwarded_for(
+                    &head.headers,
+                    conn.facts.client.ip(),
+                    &conn.worker.settings.options.trusted,
+                ),
             })
         });
         let worker = &conn.worker;
@@ -266,7 +275,10 @@ impl Exchange {
                 },
                 rule: line.rule.and_then(|place| self.conn.worker.settings.rules.get(place)).map(Rule::label),
                 status: self.status,
-                marks: self.marked().map(Marked::marks).unwrap_or_default(),
+                marks: Marks {
+                    forwarded_for: line.forwarded_for,
+                    ..self.marked().map(Marked::marks).unwrap_or_default()
+                },
             }),
         });
     }

@@ -124,7 +124,11 @@ impl Fact {
             Self::Cipher => text.push(tls.cipher?.as_bytes()),
             Self::ServerName => text.push(tls.server_name.as_deref()?.as_bytes()),
             Self::Alpn => text.push(tls.alpn.as_deref()?),
-            Self::Verify => text.push(if certificate.is_some() { b"SUCCESS" } else { b"NONE" }),
+            // A proxy that tells of a certificate names its subject alone.
+            Self::Verify => {
+                let verified = certificate.is_some() || tls.client_subject.is_some();
+                text.push(if verified { b"SUCCESS" } else { b"NONE" });
+            }
             Self::Subject => text.push(tls.client_subject.as_deref()?.as_bytes()),
             Self::Issuer => text.push(certificate?.issuer.as_bytes()),
             Self::Serial => text.push(certificate?.serial.as_bytes()),

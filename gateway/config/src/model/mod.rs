@@ -16,7 +16,7 @@ use sekisho_scheduler::TableSpec;
 
 pub use self::gateway::{AccessLog, Gateway, LogFormat};
 pub use self::network::{Arms, Flavour, Mac, ReturnPath, Topology};
-pub use self::pool::{Pool, ProbeSpec, ProxyVersion, Source};
+pub use self::pool::{Pool, ProbeSpec, ProxyTlv, ProxyVersion, Source};
 pub use self::store::SharedStore;
 pub use self::tls::{CertificateFiles, ClientAuth, ClientTls, ServerTls, TlsMode, TlsVersion};
 pub use self::vip::{Limits, Timeouts, Vip};

@@ -22,6 +22,8 @@ pub struct Pool {
     pub streams_only: bool,
     /// The PROXY header that tells its servers the client's address; none: they are not told.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// What that header says beyond addresses.
+    pub proxy_tlvs: Arc<[ProxyTlv]>,
     /// The address that its servers see.
     pub source: Source,
     /// Protocols' own settings of it, by the protocol's name.
@@ -47,6 +49,24 @@ pub enum ProxyVersion {
     V1,
     /// Binary; streams and datagrams.
     V2,
+}
+
+/// What a PROXY header of version 2 may say of a client beyond its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyTlv {
+    /// The application protocol that its TLS agreed on.
+    Alpn,
+    /// The server name that it asked for.
+    Authority,
+    /// The connection's number.
+    UniqueId,
+    /// Version and cipher of its TLS, and the common name of its certificate.
+    Tls,
+}
+
+impl ProxyTlv {
+    /// What is said where the pool does not say otherwise.
+    pub const DEFAULT: [Self; 3] = [Self::Alpn, Self::Authority, Self::Tls];
 }
 
 /// The probe of a pool.

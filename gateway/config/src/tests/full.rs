@@ -13,8 +13,8 @@ use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Flavour, Gateway, Limits, LogFormat,
-    Mac, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, Timeouts, TlsMode, TlsVersion, Topology,
-    Track, Vrrp, VrrpChecksum, VrrpMode,
+    Mac, ProxyTlv, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, Timeouts, TlsMode, TlsVersion,
+    Topology, Track, Vrrp, VrrpChecksum, VrrpMode,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -209,6 +209,8 @@ fn every_key_of_a_pool_reaches_the_model() {
     let reach = [pool, images, resolvers].map(|pool| (pool.streams_only, pool.proxy_protocol));
     let expected = [(true, Some(ProxyVersion::V2)), (true, None), (true, Some(ProxyVersion::V1))];
     assert_eq!(reach, expected, "`tls` has no datagrams");
+    assert_eq!(*pool.proxy_tlvs, [ProxyTlv::UniqueId, ProxyTlv::Tls]);
+    assert_eq!(*resolvers.proxy_tlvs, ProxyTlv::DEFAULT);
     let addresses = ["10.0.0.2", "fd00::2"].map(|address| address.parse().unwrap());
     let sources = [&pool.source, &images.source];
     assert_eq!(sources, [&Source::Addresses(addresses.into()), &Source::Gateway]);

@@ -10,7 +10,7 @@
 //! ```
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use sekisho_api::{Record, Why};
@@ -36,8 +36,18 @@ pub(super) fn line(
         line.identifier(names::ID, record.facts.id);
     }
     line.address(names::CLIENT, record.facts.client);
-    if let Some(peer) = &record.facts.peer {
-        line.address(names::PEER, **peer);
+    if let Some(proxy) = &record.facts.proxy {
+        line.address(names::PEER, proxy.address);
+        if let Some(id) = &proxy.unique_id {
+            line.foreign(names::UNIQUE_ID, id);
+        }
+    }
+    let forwarded_for = record.request.as_ref().and_then(|request| request.marks.forwarded_for);
+    if let Some(address) = forwarded_for {
+        line.host(names::FORWARDED_FOR, address);
+    }
+    if let Some(believed) = believed(record, forwarded_for) {
+        line.word(names::BELIEVED, believed);
     }
     line.address(names::LOCAL, record.facts.local);
     if let Some(tls) = &record.facts.tls {
@@ -91,6 +101,15 @@ pub(super) fn line(
         }
     }
     line.end();
+}
+
+/// Whose word was taken for the client's address; the last where several were.
+fn believed(record: &Record<'_>, forwarded_for: Option<IpAddr>) -> Option<&'static str> {
+    match (forwarded_for, &record.facts.proxy) {
+        (Some(_), _) => Some("x-forwarded-for"),
+        (None, Some(_)) => Some("proxy-protocol"),
+        (None, None) => None,
+    }
 }
 
 struct Line<'a> {
@@ -153,6 +172,12 @@ impl<'a> Line<'a> {
     }
 
     fn address(&mut self, name: &str, address: SocketAddr) {
+        self.name(name);
+        // Writing to a vector cannot fail.
+        let _ = if self.json { write!(self.out, "\"{address}\"") } else { write!(self.out, "{address}") };
+    }
+
+    fn host(&mut self, name: &str, address: IpAddr) {
         self.name(name);
         // Writing to a vector cannot fail.
         let _ = if self.json { write!(self.out, "\"{address}\"") } else { write!(self.out, "{address}") };

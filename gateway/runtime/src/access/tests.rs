@@ -3,7 +3,7 @@
 use std::sync::mpsc::{channel, sync_channel};
 use std::time::SystemTime;
 
-use sekisho_api::{Blame, End, Facts, KeyKind, Marks, RequestLine, TlsFacts, Unavailable, Why};
+use sekisho_api::{Blame, End, Facts, KeyKind, Marks, Proxy, RequestLine, TlsFacts, Unavailable, Why};
 use sekisho_api::{Observation, Record, Server};
 use sekisho_config::LogFormat::{Json, Text};
 
@@ -78,7 +78,12 @@ const REQUEST: RequestLine<'static> = RequestLine {
     version: "HTTP/1.1",
     rule: Some("api"),
     status: 200,
-    marks: Marks { request_id: Some("req \"1\""), trace_id: Some("4bf92f"), rate_limit: Some("each") },
+    marks: Marks {
+        request_id: Some("req \"1\""),
+        trace_id: Some("4bf92f"),
+        rate_limit: Some("each"),
+        forwarded_for: None,
+    },
 };
 
 #[test]
@@ -96,6 +101,27 @@ fn text_lines_have_names_in_a_fixed_order_and_quote_what_comes_from_the_network(
         "2026-01-02T03:04:05.042Z vip=web client=192.0.2.7:50112 local=[2001:db8::1]:443 attempts=0 \
          took_ms=1000.402 received=311 sent=0 end=all-down\n"
     );
+}
+
+#[test]
+fn whose_word_was_taken_for_the_clients_address_is_named() {
+    let proxied = |request: Option<RequestLine<'_>>| {
+        let mut out = Vec::new();
+        with_record(false, request, |record| {
+            let proxy = Proxy { address: "10.0.0.2:7".parse().unwrap(), unique_id: Some("a b".into()) };
+            let facts = Facts { proxy: Some(Box::new(proxy)), ..record.facts.clone() };
+            let (record, place) =
+                (Record { facts: &facts, ..record.clone() }, Place { vip: "web", pool: None });
+            line::line(Text, &mut clock::Clock::default(), SystemTime::UNIX_EPOCH, &place, &record, &mut out);
+        });
+        String::from_utf8(out).unwrap()
+    };
+    let line = proxied(None);
+    assert!(line.contains(" peer=10.0.0.2:7 unique_id=\"a b\" believed=proxy-protocol local="), "{line}");
+    let marks = Marks { forwarded_for: "2001:db8::7".parse().ok(), ..Marks::default() };
+    let line = proxied(Some(RequestLine { marks, ..REQUEST }));
+    assert!(line.contains(" forwarded_for=2001:db8::7 believed=x-forwarded-for local="), "{line}");
+    assert!(!formatted(Text, true, Some(REQUEST)).contains("believed"));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-use super::parse::{Header, parse};
+use super::Introduction;
+use super::parse::parse;
 
 /// Why there is no header.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(crate) enum Without {
 ///
 /// # Errors
 /// Why there is none.
-pub(crate) async fn read(stream: &TcpStream) -> Result<Header, Without> {
+pub(crate) async fn read(stream: &TcpStream) -> Result<Introduction, Without> {
     let mut header = Vec::new();
     loop {
         let mut chunk = [0; 256];
@@ -33,7 +34,7 @@ pub(crate) async fn read(stream: &TcpStream) -> Result<Header, Without> {
         };
         take(stream, chunk.get_mut(..belongs).unwrap_or_default()).map_err(|_| Without::Left)?;
         if let Some(found) = found {
-            return Ok(found);
+            return Ok(Introduction::new(&found, &header));
         }
     }
 }

@@ -24,9 +24,11 @@ pub fn header(data: &[u8]) {
         let (beginning, _) = own.split_at(cut);
         assert_eq!(parse(beginning), Ok(None), "a header that is cut after {cut} bytes");
     }
+    // What it says beyond addresses is bounded text, whatever its TLVs hold.
+    let _ = super::Introduction::new(&found, data);
     let Some((client, local)) = found.told else { return };
     for version in [ProxyVersion::V1, ProxyVersion::V2] {
-        let written = super::stream(version, &Facts::plain(client, local));
+        let written = super::stream(version, &[], &Facts::plain(client, local));
         let again = parse(&written).ok().flatten().and_then(|header| header.told);
         assert_eq!(again, Some((client, local)), "another client when written again");
     }
@@ -46,7 +48,7 @@ mod tests {
         let mut headers: Vec<Vec<u8>> = vec![b"PROXY UNKNOWN\r\n".to_vec()];
         for version in [ProxyVersion::V1, ProxyVersion::V2] {
             headers.push(super::super::own(version).to_vec());
-            headers.extend(facts.iter().map(|facts| super::super::stream(version, facts)));
+            headers.extend(facts.iter().map(|facts| super::super::stream(version, &[], facts)));
         }
         for good in headers {
             header(&[&good[..], b"GET / HTTP/1.1"].concat());

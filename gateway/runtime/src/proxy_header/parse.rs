@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{FIXED, INET, INET6, PROXY, SIGNATURE, STREAM};
+use super::{DATAGRAM, FIXED, INET, INET6, PROXY, SIGNATURE, STREAM};
 
 /// The longest header that is read: TLVs have room for a client's certificate.
 pub(crate) const LONGEST_READ: usize = FIXED + 8 * 1024;
@@ -22,6 +22,8 @@ pub(crate) struct Header {
     pub(crate) length: usize,
     /// The client and the address that it reached; none where the peer speaks for itself, or of no address.
     pub(crate) told: Option<(SocketAddr, SocketAddr)>,
+    /// Where its TLVs begin; at its end where it has none.
+    pub(crate) tlvs: usize,
 }
 
 /// What comes is no header, or a wrong one.
@@ -44,6 +46,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     }
 }
 
+/// The header that a datagram begins with: whole, and in version 2.
+///
+/// # Errors
+/// What comes is no header.
+pub(crate) fn parse_datagram(bytes: &[u8]) -> Result<Header, Malformed> {
+    if !bytes.starts_with(SIGNATURE) {
+        return Err(Malformed);
+    }
+    binary(bytes)?.ok_or(Malformed)
+}
+
 fn line(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     let Some(end) = bytes.iter().take(LINE).position(|byte| *byte == b'\n') else {
         return if bytes.len() < LINE { Ok(None) } else { Err(Malformed) };
@@ -52,7 +65,7 @@ fn line(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     let text = std::str::from_utf8(text).map_err(|_| Malformed)?;
     let length = end + 1;
     if text == "UNKNOWN" || text.starts_with("UNKNOWN ") {
-        return Ok(Some(Header { length, told: None }));
+        return Ok(Some(Header { length, told: None, tlvs: length }));
     }
     let mut words = text.split(' ');
     let four = match words.next() {
@@ -73,7 +86,8 @@ fn line(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     if words.next().is_some() {
         return Err(Malformed);
     }
-    Ok(Some(Header { length, told: Some(pair((client, from), (local, to))) }))
+    let told = Some(pair((client, from), (local, to)));
+    Ok(Some(Header { length, told, tlvs: length }))
 }
 
 fn binary(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
@@ -85,29 +99,30 @@ fn binary(bytes: &[u8]) -> Result<Option<Header>, Malformed> {
     let Some(header) = bytes.get(..length) else { return Ok(None) };
     let body = header.get(FIXED..).unwrap_or_default();
     if command == LOCAL {
-        return Ok(Some(Header { length, told: None }));
+        return Ok(Some(Header { length, told: None, tlvs: length }));
     }
     let (told, more) = match kind {
-        _ if kind == INET | STREAM => {
+        // How the client came to the proxy need not be how the proxy comes here.
+        _ if kind == INET | STREAM || kind == INET | DATAGRAM => {
             let (addresses, more) = body.split_first_chunk::<12>().ok_or(Malformed)?;
             let [a, b, c, d, e, f, g, h, ports @ ..] = *addresses;
             let (client, local) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h));
             (Some((client.into(), local.into(), ports)), more)
         }
-        _ if kind == INET6 | STREAM => {
+        _ if kind == INET6 | STREAM || kind == INET6 | DATAGRAM => {
             let (client, rest) = body.split_first_chunk::<16>().ok_or(Malformed)?;
             let (local, rest) = rest.split_first_chunk::<16>().ok_or(Malformed)?;
             let (ports, more) = rest.split_first_chunk::<4>().ok_or(Malformed)?;
             (Some((Ipv6Addr::from(*client).into(), Ipv6Addr::from(*local).into(), *ports)), more)
         }
         // Of another family, or of none: whom it tells of has no address.
-        _ => return Ok(Some(Header { length, told: None })),
+        _ => return Ok(Some(Header { length, told: None, tlvs: length })),
     };
     check(header, more)?;
     let told = told.map(|(client, local, [a, b, c, d]): (IpAddr, IpAddr, [u8; 4])| {
         pair((client, u16::from_be_bytes([a, b])), (local, u16::from_be_bytes([c, d])))
     });
-    Ok(Some(Header { length, told }))
+    Ok(Some(Header { length, told, tlvs: length - more.len() }))
 }
 
 /// Walks over the TLVs at the header's end; a checksum among them must be right.
@@ -165,8 +180,8 @@ mod tests {
     fn both_versions_tell_the_client_and_the_address_it_reached() {
         let text = b"PROXY TCP4 192.0.2.7 203.0.113.10 49152 443\r\nGET /";
         let expected = told("192.0.2.7:49152", "203.0.113.10:443");
-        assert_eq!(parse(text), Ok(Some(Header { length: 45, told: expected })));
-        assert_eq!(parse(&v2(0x21, 0x11, &FOUR)), Ok(Some(Header { length: 28, told: expected })));
+        assert_eq!(parse(text), Ok(Some(Header { length: 45, told: expected, tlvs: 45 })));
+        assert_eq!(parse(&v2(0x21, 0x11, &FOUR)), Ok(Some(Header { length: 28, told: expected, tlvs: 28 })));
         let six = b"PROXY TCP6 2001:db8::7 2001:db8::10 49152 443\r\n";
         let expected = told("[2001:db8::7]:49152", "[2001:db8::10]:443");
         assert_eq!(parse(six).unwrap().unwrap().told, expected);
@@ -184,7 +199,8 @@ mod tests {
             &v2(0x20, 0, b""),
             &v2(0x21, 0, b"xyz"),
         ] {
-            assert_eq!(parse(header), Ok(Some(Header { length: header.len(), told: None })));
+            let length = header.len();
+            assert_eq!(parse(header), Ok(Some(Header { length, told: None, tlvs: length })));
         }
     }
 
@@ -228,6 +244,21 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_header_is_whole_and_binary() {
+        for kind in [0x11, 0x12] {
+            let mut datagram = v2(0x21, kind, &FOUR);
+            let length = datagram.len();
+            datagram.extend_from_slice(b"question");
+            let header = parse_datagram(&datagram).unwrap();
+            assert_eq!((header.length, header.told), (length, told("192.0.2.7:49152", "203.0.113.10:443")));
+            for end in 0..length {
+                assert_eq!(parse_datagram(&datagram[..end]), Err(Malformed), "{end}");
+            }
+        }
+        assert_eq!(parse_datagram(b"PROXY UNKNOWN\r\nquestion"), Err(Malformed));
+    }
+
+    #[test]
     fn checksum_must_be_right() {
         assert_eq!(crc32c(b"123456789", 0..0), 0xe306_9283);
         let mut header = v2(0x21, 0x11, &[&FOUR[..], &[3, 0, 4, 0, 0, 0, 0]].concat());
@@ -242,7 +273,7 @@ mod tests {
         let facts =
             sekisho_api::Facts::plain("192.0.2.7:5".parse().unwrap(), "[2001:db8::1]:443".parse().unwrap());
         for version in [sekisho_config::ProxyVersion::V1, sekisho_config::ProxyVersion::V2] {
-            let header = parse(&super::super::stream(version, &facts)).unwrap().unwrap();
+            let header = parse(&super::super::stream(version, &[], &facts)).unwrap().unwrap();
             assert_eq!(header.told, Some((facts.client, facts.local)));
             assert_eq!(parse(super::super::own(version)).unwrap().unwrap().told, None);
         }

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use sekisho_api::TlsFacts;
+
 use super::*;
 
 fn at(text: &str) -> SocketAddr {
@@ -28,7 +30,7 @@ fn text_header_names_both_ends_in_one_family() {
         ("[::ffff:192.0.2.1]:7", "198.51.100.2:8", "PROXY TCP4 192.0.2.1 198.51.100.2 7 8\r\n"),
         ("192.0.2.1:7", "[2001:db8::2]:8", "PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 7 8\r\n"),
     ] {
-        let header = stream(ProxyVersion::V1, &facts(client, local));
+        let header = stream(ProxyVersion::V1, &[], &facts(client, local));
         assert_eq!(String::from_utf8(header).unwrap(), expected);
     }
 }
@@ -36,7 +38,7 @@ fn text_header_names_both_ends_in_one_family() {
 #[test]
 fn text_header_is_never_longer_than_a_reader_must_take() {
     let widest = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535";
-    assert!(stream(ProxyVersion::V1, &facts(widest, widest)).len() <= 107);
+    assert!(stream(ProxyVersion::V1, &[], &facts(widest, widest)).len() <= 107);
 }
 
 #[test]
@@ -45,7 +47,7 @@ fn binary_header_of_a_plain_stream() {
          21 11 000c                     # version 2 PROXY, TCP over IPv4, 12 bytes
          c0000201 c6336402              # addresses
          dc04 01bb                      # ports");
-    assert_eq!(stream(ProxyVersion::V2, &facts("192.0.2.1:56324", "198.51.100.2:443")), expected);
+    assert_eq!(stream(ProxyVersion::V2, &[], &facts("192.0.2.1:56324", "198.51.100.2:443")), expected);
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn binary_header_tells_of_the_clients_tls() {
         &ssl,
     ]
     .concat();
-    let header = stream(ProxyVersion::V2, &facts);
+    let header = stream(ProxyVersion::V2, &ProxyTlv::DEFAULT, &facts);
     assert_eq!(header[12..16], [0x21, 0x21, 0, 36 + expected.len() as u8]);
     assert_eq!(header[52..], expected);
 }
@@ -75,7 +77,7 @@ fn binary_header_tells_of_the_clients_tls() {
 fn stream_without_a_client_certificate_says_so() {
     let mut facts = facts("192.0.2.1:1", "192.0.2.2:2");
     facts.tls = Some(Arc::new(TlsFacts { version: "TLSv1.2", ..TlsFacts::default() }));
-    let header = stream(ProxyVersion::V2, &facts);
+    let header = stream(ProxyVersion::V2, &ProxyTlv::DEFAULT, &facts);
     assert_eq!(header[28..], hex("20 000f  01 00000001  21 0007 544c5376312e32"));
 }
 
@@ -99,19 +101,4 @@ fn header_of_a_datagram_does_not_leave_its_room() {
 fn what_the_gateway_says_for_itself_names_nobody() {
     assert_eq!(own(ProxyVersion::V1), b"PROXY UNKNOWN\r\n");
     assert_eq!(own(ProxyVersion::V2), hex("0d0a 0d0a 000d 0a51 5549 540a 20 00 0000"));
-}
-
-#[test]
-fn common_name_is_found_and_unescaped() {
-    for (subject, expected) in [
-        ("CN=alice,O=Example", Some("alice")),
-        ("O=CN\\=x\\,CN=no,OU=y+CN=yes", Some("yes")),
-        ("CN=Smith\\, J\\c3\\b6rg", Some("Smith, Jörg")),
-        ("O=Example", None),
-        ("CN=bad\\ff", None),
-        ("CN=cut\\", None),
-        ("", None),
-    ] {
-        assert_eq!(common_name(subject).as_deref(), expected, "{subject}");
-    }
 }

@@ -4,13 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sekisho_api::{
-    Connected, Converse, Core, Deadline, End, Facts, Failure, Lease, Observation, Record, Route, Side,
+    Blame, Connected, Converse, Core, Deadline, End, Facts, Failure, Lease, Observation, Record, Route, Side,
     Unavailable,
 };
 use sekisho_engine::{Action, Engine, EngineLimits};
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 use super::towards::Towards;
 use super::{Path, Port};
 use crate::limits::Admission;
+use crate::proxy_header::{self, Introduction};
 use crate::roster::Listed;
 use crate::slot::{Serve, Serving};
 use crate::vip::{Waited, wait};
@@ -32,7 +34,15 @@ const BESIDE: Duration = Duration::from_secs(120);
 
 /// The flows of one socket.
 #[derive(Debug, Default)]
-pub(super) struct Flows(RefCell<HashMap<Path, Rc<Flow>>>);
+pub(super) struct Flows(RefCell<HashMap<Way, Rc<Flow>>>);
+
+/// What datagrams of one flow have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Way {
+    path: Path,
+    /// The client that a proxy speaks for, and the address that it reached.
+    told: Option<Box<(SocketAddr, SocketAddr)>>,
+}
 
 /// One client's flow, as its client's datagrams meet it.
 #[derive(Debug)]
@@ -58,11 +68,24 @@ impl Flows {
         path: Path,
         datagram: &[u8],
     ) {
-        let known = self.0.borrow().get(&path).cloned();
+        let (introduction, datagram) = match &serving.live.vip.proxies {
+            None => (Introduction::default(), datagram),
+            Some(proxies) => match proxy_header::datagram(proxies, path.client, datagram) {
+                Ok(introduced) => introduced,
+                // Not worth a line in a log: anybody can send a datagram.
+                Err(label) => {
+                    let end = End::Fault(Blame::Client, label);
+                    return serving.core.count(datagram.len() as u64, 0, end);
+                }
+            },
+        };
+        let way = Way { path, told: introduction.told.map(Box::new) };
+        let known = self.0.borrow().get(&way).cloned();
         if let Some(flow) = known {
             return flow.take(worker, datagram);
         }
-        let facts = Facts { id: worker.number(), ..port.facts(&path) };
+        let mut facts = Facts { id: worker.number(), ..port.facts(&path) };
+        introduction.apply(&mut facts);
         let counts = &serving.live.counts;
         let beside = matches!(serving.handler, Serve::Companion(..));
         if beside && !counts.companions.has(facts.client.ip()) {
@@ -84,13 +107,13 @@ impl Flows {
             received: Cell::new(0),
         });
         flow.take(worker, datagram);
-        self.0.borrow_mut().insert(path, flow.clone());
+        self.0.borrow_mut().insert(way.clone(), flow.clone());
         let engine = Engine::new(
             converse.open(&facts),
             &facts,
             EngineLimits { buffer: 65_536, ..EngineLimits::default() },
         );
-        let entry = Entry { flows: self.clone(), path, _admission: admission };
+        let entry = Entry { flows: self.clone(), way, _admission: admission };
         let run = Run {
             worker: worker.clone(),
             serving: serving.clone(),
@@ -109,7 +132,7 @@ impl Flows {
         };
         worker.serve(async move {
             let entry = entry;
-            run.run(&entry.path).await;
+            run.run(&entry.way.path).await;
         });
     }
 }
@@ -117,13 +140,13 @@ impl Flows {
 /// A flow's place in the table; dropping it gives the place back.
 struct Entry {
     flows: Rc<Flows>,
-    path: Path,
+    way: Way,
     _admission: Admission,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.flows.0.borrow_mut().remove(&self.path);
+        self.flows.0.borrow_mut().remove(&self.way);
     }
 }
 
@@ -212,8 +235,8 @@ impl Run {
                 Action::ReleaseServer { failed } => self.release(failed.then_some(Failure::Reset)),
                 // An address of a datagram is anybody's to write: it would be somebody else who pays.
                 Action::Strike => {}
-                Action::Issue(_) => return End::Fault(sekisho_api::Blame::Gateway, "token-over-datagrams"),
-                Action::StartTls(_) => return End::Fault(sekisho_api::Blame::Gateway, "tls-over-datagrams"),
+                Action::Issue(_) => return End::Fault(Blame::Gateway, "token-over-datagrams"),
+                Action::StartTls(_) => return End::Fault(Blame::Gateway, "tls-over-datagrams"),
                 Action::Relay { to_server, .. } => {
                     if !to_server.is_empty() {
                         _ = self.send(&to_server);

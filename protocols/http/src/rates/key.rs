@@ -131,6 +131,11 @@ fn part(section: &Section<'_>, text: Found<&str>) -> Option<Part> {
     part
 }
 
+/// The client that trusted proxies name, where they name one.
+pub(crate) fn forwarded_for(headers: &HeaderMap, peer: IpAddr, trusted: &Networks) -> Option<IpAddr> {
+    Some(client(headers, peer, trusted)).filter(|client| *client != peer)
+}
+
 /// The client behind a peer: the peer itself, or, where its network is trusted, the last address in X-Forwarded-For that
 /// is not.
 pub(super) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &Networks) -> IpAddr {

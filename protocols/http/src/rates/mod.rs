@@ -27,6 +27,7 @@ use crate::rules::{Caller, Criteria};
 use crate::user::Users;
 use buckets::Buckets;
 pub(crate) use kept::Kept;
+pub(crate) use key::forwarded_for;
 use key::{Asker, By};
 
 /// The limits of one VIP, in the order of the file.

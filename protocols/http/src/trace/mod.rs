@@ -87,6 +87,7 @@ impl Marked {
             request_id: self.request_id.as_ref().and_then(|value| value.to_str().ok()),
             trace_id: self.context.as_ref().and_then(context::Parent::trace_id),
             rate_limit: self.limit.as_deref(),
+            forwarded_for: None,
         }
     }
 }

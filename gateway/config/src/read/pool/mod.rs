@@ -51,6 +51,7 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
     let mut tls = tls::read(&mut section, &servers, context);
     let streams_only = reach::streams_only(&mut section, tls.is_some(), context);
     let proxy_protocol = reach::proxy_protocol(&mut section);
+    let proxy_tlvs = reach::proxy_tlvs(&mut section, proxy_protocol, context);
     let source = reach::source(&mut section, context);
     let spec = PoolSpec {
         name: Arc::from(name.text),
@@ -68,8 +69,16 @@ pub(super) fn read(name: &Name<'_>, mut section: Section<'_>, context: &Context<
     let start_tls = tls.as_ref().filter(|tls| tls.mode == TlsMode::StartTls).map(|_| section.place("tls"));
     let client_source = (source == Source::Client).then(|| section.place("source"));
     section.finish();
-    let pool =
-        Pool { spec, probe, tls, streams_only: streams_only.is_some(), proxy_protocol, source, settings };
+    let pool = Pool {
+        spec,
+        probe,
+        tls,
+        streams_only: streams_only.is_some(),
+        proxy_protocol,
+        proxy_tlvs,
+        source,
+        settings,
+    };
     Read {
         pool: (context.errors.len() == before).then_some(pool),
         tables,

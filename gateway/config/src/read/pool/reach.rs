@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sekisho_api::settings::{Found, Problem, Section, Span, Value};
 
 use super::super::context::Context;
-use crate::model::{ProxyVersion, Source};
+use crate::model::{ProxyTlv, ProxyVersion, Source};
 
 /// Where the pool says that its servers are reached over streams alone: in `over`, or in `tls`, which has no datagrams.
 pub(super) fn streams_only(pool: &mut Section<'_>, tls: bool, context: &Context<'_>) -> Option<Span> {
@@ -27,6 +27,39 @@ pub(super) fn streams_only(pool: &mut Section<'_>, tls: bool, context: &Context<
 pub(super) fn proxy_protocol(pool: &mut Section<'_>) -> Option<ProxyVersion> {
     pool.word("proxy-protocol", &[("v1", ProxyVersion::V1), ("v2", ProxyVersion::V2)])
 }
+
+/// What that header says beyond addresses.
+pub(super) fn proxy_tlvs(
+    pool: &mut Section<'_>,
+    version: Option<ProxyVersion>,
+    context: &Context<'_>,
+) -> Arc<[ProxyTlv]> {
+    let place = pool.place("proxy-protocol-tlvs");
+    let Some(words) = pool.texts("proxy-protocol-tlvs") else { return Arc::new(ProxyTlv::DEFAULT) };
+    if version != Some(ProxyVersion::V2) {
+        let problem = Problem::new(place, "no header has room for them", "`proxy-protocol` is not \"v2\"");
+        context.error(problem.help("write proxy-protocol = \"v2\", or take this out"));
+    }
+    let mut tlvs = Vec::new();
+    for word in words {
+        match TLVS.iter().find(|(name, _)| *name == word.value) {
+            Some((_, tlv)) if !tlvs.contains(tlv) => tlvs.push(*tlv),
+            Some(_) => {}
+            None => {
+                let names = TLVS.map(|(name, _)| name);
+                context.unknown("TLV", &word, "no header says such a thing", &names, "there are");
+            }
+        }
+    }
+    tlvs.into()
+}
+
+const TLVS: [(&str, ProxyTlv); 4] = [
+    ("alpn", ProxyTlv::Alpn),
+    ("authority", ProxyTlv::Authority),
+    ("tls", ProxyTlv::Tls),
+    ("unique-id", ProxyTlv::UniqueId),
+];
 
 /// The address that the servers see: `"gateway"`, `"client"`, or addresses of the gateway's.
 pub(super) fn source(pool: &mut Section<'_>, context: &Context<'_>) -> Source {

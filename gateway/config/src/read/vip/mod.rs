@@ -50,7 +50,7 @@ pub(super) fn read(
     let limits = rules::limits(&mut section, gateway);
     let timeouts = rules::timeouts(&mut section, protocol.map(Protocol::patience).unwrap_or_default());
     let access_log = section.flag("access-log", true);
-    let proxies = proxies(&mut section, transport, gateway);
+    let proxies = proxies(&mut section, gateway);
 
     let own = protocol.map(|protocol| protocol.descriptor().name);
     let settings = |pool: &Arc<str>| names.settings.get(&**pool)?.get(own?).cloned();
@@ -101,15 +101,12 @@ pub(super) fn read(
 }
 
 /// The proxies that speak for their clients.
-fn proxies(section: &mut Section<'_>, transport: Option<Transport>, gateway: &Gateway) -> Option<Networks> {
+fn proxies(section: &mut Section<'_>, gateway: &Gateway) -> Option<Networks> {
     let at = section.place("accept-proxy");
     if !section.flag("accept-proxy", false) {
         return None;
     }
-    if transport.is_some_and(|transport| transport != Transport::Tcp) {
-        let problem = Problem::new(at, "`accept-proxy` is for streams", "this VIP serves datagrams as well");
-        section.problem(problem.help("take it out"));
-    } else if gateway.trusted.is_empty() {
+    if gateway.trusted.is_empty() {
         let problem = Problem::new(at, "nobody could connect", "whose word would be taken?");
         section.problem(problem.help("name the proxies in `trusted-networks` of [gateway]"));
     }

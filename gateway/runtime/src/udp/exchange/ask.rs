@@ -35,7 +35,20 @@ impl Exchanges {
         datagram: &[u8],
         now: Instant,
     ) {
-        let facts = port.facts(&path);
+        let mut facts = port.facts(&path);
+        let datagram = match &self.live.vip.proxies {
+            None => datagram,
+            Some(proxies) => match proxy_header::datagram(proxies, facts.client, datagram) {
+                Ok((introduction, datagram)) => {
+                    introduction.apply(&mut facts);
+                    datagram
+                }
+                Err(label) => {
+                    *state.counted.ignored.entry(label).or_default() += 1;
+                    return;
+                }
+            },
+        };
         match self.exchange.request(datagram, &facts, now, &mut tools.out) {
             Request::Ignore(label) => *state.counted.ignored.entry(label).or_default() += 1,
             Request::Answer(length, label) => {
@@ -77,6 +90,7 @@ impl Exchanges {
         let query = Query {
             port: port.clone(),
             path,
+            told: facts.proxy.is_some().then(|| Box::new(facts.clone())),
             id,
             place,
             fingerprint,

@@ -14,6 +14,8 @@ use crate::udp::{Path, Port};
 pub(super) struct Query {
     pub(super) port: Rc<Port>,
     pub(super) path: Path,
+    /// What is known of a client that a proxy speaks for.
+    pub(super) told: Option<Box<Facts>>,
     /// The client's own id, and where it stands.
     pub(super) id: u32,
     pub(super) place: IdPlace,
@@ -55,7 +57,10 @@ pub(super) struct Ticket {
 
 impl Query {
     pub(super) fn facts(&self) -> Facts {
-        self.port.facts(&self.path)
+        match &self.told {
+            None => self.port.facts(&self.path),
+            Some(facts) => Facts::clone(facts),
+        }
     }
 
     pub(super) fn asked(&self) -> Asked<'_> {
