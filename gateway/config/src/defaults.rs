@@ -134,6 +134,8 @@ pub(crate) const EXPIRY_WARNING: Duration = Duration::from_secs(14 * 86_400);
 pub(crate) const FILE_MAX: u64 = 4 * 1024 * 1024;
 /// The largest certificate or secret file read: the authorities of a whole system are a tenth of it.
 pub(crate) const PEM_MAX: u64 = 4 * 1024 * 1024;
+/// The largest file of tokens read: a thousand operators and programs.
+pub(crate) const TOKENS_MAX: u64 = 128 * 1024;
 /// Names stand in logs, addresses of the API and metrics labels.
 pub(crate) const NAME_MAX: usize = 64;
 

@@ -25,6 +25,7 @@
 //! ```
 
 mod defaults;
+mod layer;
 mod load;
 mod model;
 mod read;
@@ -32,14 +33,15 @@ mod registry;
 mod report;
 mod source;
 
-pub use load::{Loaded, check, check_file, load, parse};
+pub use layer::{Difference, Layer, Place, Unsaved};
+pub use load::{Layered, Loaded, check, check_file, check_layered, load, parse, text};
 pub use model::{
-    AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway, KEPT_SECRET,
-    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, ServerTls, SharedStore,
-    Source, Timeouts, TlsMode, TlsVersion, Topology, Track, Vip, Vrrp, VrrpChecksum, VrrpMode,
+    AccessLog, Admin, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway, KEPT_SECRET,
+    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, Scope, ServerTls, SharedStore,
+    Source, Timeouts, TlsMode, TlsVersion, Token, Topology, Track, Vip, Vrrp, VrrpChecksum, VrrpMode,
 };
 pub use registry::Registry;
-pub use report::{Colour, Finding, Report, Severity};
+pub use report::{Colour, Finding, Report, Severity, Spot};
 
 #[cfg(test)]
 mod tests;

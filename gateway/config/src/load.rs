@@ -6,9 +6,10 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use sekisho_api::settings::{Problem, Problems};
+use sekisho_api::settings::{Problem, Problems, Table};
 
 use crate::defaults;
+use crate::layer::{self, Layer};
 use crate::model::Config;
 use crate::read::{self, Context, Resolve};
 use crate::registry::Registry;
@@ -22,6 +23,15 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings only; often empty.
     pub warnings: Report,
+}
+
+/// A configuration of a file and a runtime layer, and the document that both make together.
+#[derive(Clone, Debug)]
+pub struct Layered {
+    /// The configuration.
+    pub loaded: Loaded,
+    /// As it is written.
+    pub document: Table,
 }
 
 /// The configuration in the file at `path`. Relative paths in it are relative to its folder.
@@ -39,6 +49,15 @@ pub fn load(path: &Path, registry: &Registry) -> Result<Config, Report> {
 /// # Errors
 /// As [`load`].
 pub fn check_file(path: &Path, registry: &Registry, now: SystemTime) -> Result<Loaded, Report> {
+    let base = path.parent().unwrap_or(Path::new(""));
+    check(&text(path)?, &path.display().to_string(), base, registry, now)
+}
+
+/// The text of the file at `path`.
+///
+/// # Errors
+/// That it cannot be read, is too large or no text, as a report.
+pub fn text(path: &Path) -> Result<String, Report> {
     let origin = path.display().to_string();
     let unreadable = |error: io::Error| {
         let problem = Problem::new(0..0, "the configuration cannot be read", error.to_string());
@@ -47,8 +66,7 @@ pub fn check_file(path: &Path, registry: &Registry, now: SystemTime) -> Result<L
     let text = bounded(path, defaults::FILE_MAX).and_then(|bytes| {
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
     });
-    let base = path.parent().unwrap_or(Path::new(""));
-    check(&text.map_err(unreadable)?, &origin, base, registry, now)
+    text.map_err(unreadable)
 }
 
 /// The configuration in `text`. `origin` is what messages call it; relative paths in it are relative to `base`.
@@ -70,9 +88,26 @@ pub fn check(
     registry: &Registry,
     now: SystemTime,
 ) -> Result<Loaded, Report> {
-    let resolve: Resolve = |host, port| (host, port).to_socket_addrs().ok()?.next();
-    examine(text, origin, base, registry, now, resolve)
+    examine(text, origin, base, registry, now, RESOLVER)
 }
+
+/// As [`check`], with a runtime layer over the text.
+///
+/// # Errors
+/// As [`load`]; what is wrong in the layer is shown there.
+pub fn check_layered(
+    text: &str,
+    layer: &Layer,
+    origin: &str,
+    base: &Path,
+    registry: &Registry,
+    now: SystemTime,
+) -> Result<Layered, Report> {
+    examine_layered(text, layer, origin, base, registry, now, RESOLVER)
+}
+
+/// The system's.
+const RESOLVER: Resolve = |host, port| (host, port).to_socket_addrs().ok()?.next();
 
 /// As [`check`], with `resolve` in place of the system's resolver.
 pub(crate) fn examine(
@@ -83,16 +118,44 @@ pub(crate) fn examine(
     now: SystemTime,
     resolve: Resolve,
 ) -> Result<Loaded, Report> {
-    let root = source::document(text).map_err(|errors| Report::new(origin, text, errors, Vec::new()))?;
+    examine_layered(text, &Layer::default(), origin, base, registry, now, resolve)
+        .map(|layered| layered.loaded)
+}
+
+fn examine_layered(
+    text: &str,
+    layer: &Layer,
+    origin: &str,
+    base: &Path,
+    registry: &Registry,
+    now: SystemTime,
+    resolve: Resolve,
+) -> Result<Layered, Report> {
+    let over = layer.text();
+    let report = |errors, warnings| match over.is_empty() {
+        true => Report::new(origin, text, errors, warnings),
+        false => Report::new(origin, text, errors, warnings).with(layer::ORIGIN, &over),
+    };
+    let root = source::document(text).map_err(|errors| report(errors, Vec::new()))?;
+    let mut left_out = Vec::new();
+    let document = match over.is_empty() {
+        true => root,
+        false => {
+            let above = source::document(&over).map_err(|errors| report(errors, Vec::new()))?;
+            layer::overlay(root, &above, Report::behind(text), &mut left_out)
+        }
+    };
     let (errors, warnings) = (Problems::in_folder(base), Problems::new());
+    left_out.into_iter().for_each(|problem| warnings.push(problem));
     let context = Context { base, registry, now, resolve, errors: &errors, warnings: &warnings };
-    let config = read::config(&root, &context);
+    let config = read::config(&document, &context);
     let warnings = warnings.into_vec();
     match config {
         Some(config) if errors.is_empty() => {
-            Ok(Loaded { config, warnings: Report::new(origin, text, Vec::new(), warnings) })
+            let loaded = Loaded { config, warnings: report(Vec::new(), warnings) };
+            Ok(Layered { loaded, document })
         }
-        _ => Err(Report::new(origin, text, errors.into_vec(), warnings)),
+        _ => Err(report(errors.into_vec(), warnings)),
     }
 }
 

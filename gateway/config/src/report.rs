@@ -4,7 +4,7 @@ mod snippet;
 
 use std::fmt;
 
-use sekisho_api::settings::Problem;
+use sekisho_api::settings::{Problem, Span};
 use snippet::Lines;
 
 /// Everything wrong, or worth a warning, in one configuration.
@@ -24,10 +24,30 @@ use snippet::Lines;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    origin: String,
-    text: String,
+    // INVARIANT: ascending by where they begin, the first at 0.
+    sources: Vec<Source>,
     // INVARIANT: in the order of the file.
     findings: Vec<Finding>,
+}
+
+/// A text that problems stand in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Source {
+    origin: String,
+    text: String,
+    /// Where the spans of its problems begin.
+    start: usize,
+}
+
+/// Where a problem stands, for whoever has no use for a drawing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// What the text is called.
+    pub origin: String,
+    /// The line, from 1; none where there is no text.
+    pub line: Option<usize>,
+    /// The character in it, from 1.
+    pub column: Option<usize>,
 }
 
 /// How bad a problem is.
@@ -67,7 +87,36 @@ impl Report {
         let mut findings: Vec<Finding> = errors.into_iter().map(of(Severity::Error)).collect();
         findings.extend(warnings.into_iter().map(of(Severity::Warning)));
         findings.sort_by_key(|f| (f.problem.span.start, f.problem.span.end));
-        Self { origin: origin.to_owned(), text: text.to_owned(), findings }
+        let source = Source { origin: origin.to_owned(), text: text.to_owned(), start: 0 };
+        Self { sources: vec![source], findings }
+    }
+
+    /// Where spans of a second text begin.
+    pub(crate) fn behind(text: &str) -> usize {
+        // A problem at the end of the first stays in the first.
+        text.len() + 1
+    }
+
+    /// The same with a second text, whose problems' spans begin [`behind`](Self::behind) the first.
+    pub(crate) fn with(mut self, origin: &str, text: &str) -> Self {
+        let start = self.sources.last().map_or(0, |last| last.start + Self::behind(&last.text));
+        self.sources.push(Source { origin: origin.to_owned(), text: text.to_owned(), start });
+        self
+    }
+
+    /// Where a finding stands.
+    pub fn spot(&self, finding: &Finding) -> Spot {
+        let span = &finding.problem.span;
+        let Some(source) = self.source(span) else {
+            return Spot { origin: String::new(), line: None, column: None };
+        };
+        let snippet = Lines::new(&source.text).snippet(&source.own(span));
+        let place = snippet.map(|snippet| (snippet.line, snippet.column));
+        Spot { origin: source.origin.clone(), line: place.map(|p| p.0), column: place.map(|p| p.1) }
+    }
+
+    fn source(&self, span: &Span) -> Option<&Source> {
+        self.sources.iter().rev().find(|source| source.start <= span.start)
     }
 
     /// The problems, in the order of the file.
@@ -93,10 +142,14 @@ impl Report {
     /// Writes the report, with or without colours.
     pub fn render(&self, colour: Colour) -> String {
         let paint = Paint(colour);
-        let lines = Lines::new(&self.text);
+        let lines: Vec<Lines<'_>> = self.sources.iter().map(|source| Lines::new(&source.text)).collect();
         let mut out = String::new();
         for finding in self.findings.iter().take(SHOWN) {
-            finding.write(&mut out, &self.origin, &lines, paint);
+            let span = &finding.problem.span;
+            let source = self.sources.iter().zip(&lines).rfind(|(source, _)| source.start <= span.start);
+            if let Some((source, lines)) = source {
+                finding.write(&mut out, &source.origin, &source.own(span), lines, paint);
+            }
         }
         if self.findings.len() > SHOWN {
             out.push_str(&format!("and {} more\n\n", self.findings.len() - SHOWN));
@@ -125,9 +178,16 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
+impl Source {
+    /// The span in this text alone.
+    fn own(&self, span: &Span) -> Span {
+        span.start.saturating_sub(self.start)..span.end.saturating_sub(self.start)
+    }
+}
+
 impl Finding {
-    fn write(&self, out: &mut String, origin: &str, lines: &Lines<'_>, paint: Paint) {
-        let Problem { span, message, label, help } = &self.problem;
+    fn write(&self, out: &mut String, origin: &str, span: &Span, lines: &Lines<'_>, paint: Paint) {
+        let Problem { message, label, help, .. } = &self.problem;
         let (word, sgr) = match self.severity {
             Severity::Error => ("error", RED),
             Severity::Warning => ("warning", YELLOW),

@@ -1,5 +1,6 @@
 //! The configuration as used: only valid values, nothing left to check.
 
+mod admin;
 mod gateway;
 mod network;
 mod pool;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use sekisho_api::IdentityRules;
 use sekisho_scheduler::TableSpec;
 
+pub use self::admin::{Admin, Scope, Token};
 pub use self::gateway::{AccessLog, Gateway, LogFormat};
 pub use self::network::{Arms, Flavour, Mac, ReturnPath, Topology};
 pub use self::pool::{Pool, ProbeSpec, ProxyTlv, ProxyVersion, Source};
@@ -27,6 +29,8 @@ pub use self::vrrp::{Track, Vrrp, VrrpChecksum, VrrpMode};
 pub struct Config {
     /// What concerns the whole process.
     pub gateway: Gateway,
+    /// How operators reach the gateway.
+    pub admin: Admin,
     /// The VIPs, in the order of the file, names unique, no address listed twice.
     pub vips: Vec<Arc<Vip>>,
     /// The pools, in the order of the file, names unique.

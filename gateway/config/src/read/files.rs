@@ -215,5 +215,22 @@ fn warn_if_others_can_read(file: &Found<&str>, what: &str, context: &Context<'_>
     }
 }
 
+/// A file that decides who may do what is nobody else's to write.
+#[cfg(unix)]
+pub(super) fn warn_if_others_can_write(file: &Found<&str>, what: &str, context: &Context<'_>) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let Ok(metadata) = context.path(file.value).metadata() else { return };
+    let mode = metadata.permissions().mode();
+    if mode & 0o022 != 0 {
+        let label = format!("its mode is {:03o}", mode & 0o777);
+        let problem = Problem::new(file.span.clone(), format!("others can write to this {what}"), label);
+        context.warn(problem.help(format!("chmod 600 {}", file.value)));
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn warn_if_others_can_write(_: &Found<&str>, _: &str, _: &Context<'_>) {}
+
 #[cfg(not(unix))]
 fn warn_if_others_can_read(_: &Found<&str>, _: &str, _: &Context<'_>) {}

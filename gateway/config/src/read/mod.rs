@@ -1,5 +1,6 @@
 //! From nodes to the model: one file for each table of the configuration.
 
+mod admin;
 mod context;
 mod cross;
 mod domain;
@@ -26,6 +27,7 @@ use crate::model::Config;
 pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
     let mut section = Section::new(root, 0..0, context.errors);
     let gateway = gateway::read(&mut section, context);
+    let admin = admin::read(&mut section, context);
     let store = store::read(&mut section, &gateway, context);
     let (network, topology) = network::read(&mut section, context);
     let domains = domain::read(&mut section, context);
@@ -53,7 +55,7 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
 
     let pools = pools.into_iter().map(|(_, read)| read.pool.map(Arc::new)).collect::<Option<_>>()?;
     let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
-    Some(Config { gateway, vips, pools, domains, vrrp: vrrp?, store: store?, network, topology })
+    Some(Config { gateway, admin, vips, pools, domains, vrrp: vrrp?, store: store?, network, topology })
 }
 
 /// What VIPs refer to by name.

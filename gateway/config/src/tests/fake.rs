@@ -20,7 +20,7 @@ use crate::{Loaded, Registry, Report};
 pub(super) const OWN_KEYS: &[&str] =
     &["cache", "greeting", "dns", "http", "imap", "rdp", "sni", "tcp", "udp"];
 
-pub(super) fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let tcp = |name, keys| Fake { name, transport: Transport::Tcp, keys };
     Registry::new()
         .with(tcp(

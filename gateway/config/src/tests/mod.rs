@@ -2,7 +2,7 @@
 
 mod bogus;
 mod documents;
-mod fake;
+pub(crate) mod fake;
 mod folder;
 mod full;
 mod golden;

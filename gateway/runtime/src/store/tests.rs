@@ -203,6 +203,7 @@ fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
 fn config(gateway: Gateway) -> Config {
     Config {
         gateway,
+        admin: sekisho_config::Admin::default(),
         vips: Vec::new(),
         pools: Vec::new(),
         domains: Vec::new(),

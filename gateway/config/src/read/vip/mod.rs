@@ -11,7 +11,7 @@ use std::sync::Arc;
 use sekisho_api::settings::{Found, Problem, Section, Span};
 use sekisho_api::{IdentityRules, Networks, Persist, Protocol, Transport, VipContext};
 
-pub(super) use tls::{alpn, mode};
+pub(super) use tls::{alpn, mode, read as tls_to_clients};
 
 use super::Names;
 use super::context::{Context, Name};

@@ -8,7 +8,7 @@ use super::super::files;
 use crate::model::{CertificateFiles, ClientAuth, ClientTls, TlsMode, TlsVersion};
 
 /// TLS as configured; the outer `None` where a problem was recorded.
-pub(super) fn read(
+pub(in super::super) fn read(
     vip: &mut Section<'_>,
     transport: Option<Transport>,
     protocol: Option<&dyn Protocol>,
