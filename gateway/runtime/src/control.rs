@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use crate::access::AccessLog;
+use crate::events::Happening;
 use crate::gateway::{Board, Options, ReloadSummary, StartError};
 use crate::handover::{Handed, Inherited, Memory, TableNews};
 use crate::live::{self, Live};
@@ -101,6 +102,7 @@ impl Prepared {
             )?);
         }
         let board = Board {
+            events: Arc::default(),
             live: ArcSwap::new(live),
             addresses: ArcSwap::new(addresses),
             workers: workers.iter().map(|worker| worker.orders.downgrade()).collect(),
@@ -121,7 +123,10 @@ impl Control {
             Ok(runtime) => {
                 let local = LocalSet::new();
                 let board = self.board.clone();
-                local.spawn_local(async move { health::run(move || targets(&board)).await });
+                local.spawn_local(async move {
+                    let events = board.events.clone();
+                    health::run(move || targets(&board), events).await;
+                });
                 local.block_on(&runtime, self.serve(commands));
             }
             Err(error) => tracing::error!(%error, "The control thread gets no event loop"),
@@ -158,7 +163,10 @@ impl Control {
                     Some(Command::Reload(config, answer)) => {
                         let result = if deadline.is_some() { Err(StartError::Stopped) } else { self.reload(*config) };
                         match &result {
-                            Ok(summary) => tracing::info!(%summary, "Reloaded"),
+                            Ok(summary) => {
+                                tracing::info!(%summary, "Reloaded");
+                                self.board.events.tell(Happening::Reloaded { epoch: summary.epoch });
+                            }
                             Err(error) => tracing::error!(%error, "Not reloaded, nothing has changed"),
                         }
                         let _ = answer.send(result);

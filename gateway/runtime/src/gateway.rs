@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::control::{self, Command};
 use crate::handover::{Handed, Memory, TableNews};
+use crate::events::Events;
 use crate::live::Live;
 use crate::sockets::Addresses;
 use crate::tls::CertificateExpiry;
@@ -100,6 +101,7 @@ impl fmt::Display for ReloadSummary {
 /// What the program shares with the control thread.
 #[derive(Debug)]
 pub(crate) struct Board {
+    pub(crate) events: Arc<Events>,
     pub(crate) live: ArcSwap<Live>,
     pub(crate) addresses: ArcSwap<Addresses>,
     /// The workers; weakly, so that they end when the control thread does.

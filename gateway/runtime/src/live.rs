@@ -10,6 +10,7 @@ use sekisho_scheduler::{Pool, Scheduler, Secret, ServerState, Table};
 
 use crate::StartError;
 use crate::companions::Companions;
+use crate::decisions::Decisions;
 use crate::descriptors;
 use crate::limits::{Gauge, PerClient};
 use crate::origin::{self, Origin};
@@ -75,6 +76,7 @@ pub(crate) struct Counts {
     pub(crate) strikes: Arc<Strikes>,
     pub(crate) companions: Arc<Companions>,
     pub(crate) tallies: Tallies,
+    pub(crate) decisions: Decisions,
 }
 
 /// Everything of a configuration that can fail to be built, ready; nothing in force is touched by it.
@@ -216,6 +218,7 @@ fn live_vip(
                 strikes: Strikes::new(),
                 companions: Arc::default(),
                 tallies: Tallies::default(),
+                decisions: Decisions::default(),
             })
         }
     };

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sekisho_api::Handler;
 use sekisho_config::Config;
 use sekisho_scheduler::Scheduler;
+use tokio::sync::watch;
 
+use crate::decisions::Decision;
+use crate::events::{Event, Happening};
 use crate::gateway::Board;
 use crate::live::{Live, LiveVip};
 use crate::tls::CertificateExpiry;
@@ -51,6 +55,28 @@ pub struct VipStatus {
 }
 
 impl View {
+    /// What has happened after the event of this number, as far as it is kept.
+    pub fn events(&self, after: u64) -> Vec<Event> {
+        self.0.events.after(after)
+    }
+
+    /// The number of the latest event, now and whenever there is another.
+    pub fn latest_event(&self) -> watch::Receiver<u64> {
+        self.0.events.latest()
+    }
+
+    /// Tells whoever follows that something has happened.
+    pub fn tell(&self, what: Happening) {
+        self.0.events.tell(what);
+    }
+
+    /// The latest choices of a VIP after this number; none if there is no such VIP. Whoever asks watches: for a minute
+    /// from now on its choices are kept, up to 50 of a second and 256 in all.
+    pub fn decisions(&self, vip: &str, after: u64) -> Option<Vec<Decision>> {
+        let live = self.0.live.load();
+        Some(live.vip(vip)?.counts.decisions.watch(after, Instant::now()))
+    }
+
     /// The configuration in force, and pools and tables as it made them: what may be asked for many times a second.
     pub fn in_force(&self) -> (Arc<Config>, Arc<Scheduler>) {
         let live = self.0.live.load();

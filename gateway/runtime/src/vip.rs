@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_api::{BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Record, Route, Unavailable};
 use sekisho_config::Vip;
 use sekisho_scheduler::{Ask, Pool, Table};
 
 use crate::access::Place;
+use crate::decisions::Decision;
 use crate::dial::{dial, within};
 use crate::io::Io;
 use crate::limits::Gauge;
@@ -64,8 +65,32 @@ impl VipCore {
 
     /// As [`Core::choose`], at a time that the caller has read.
     pub(crate) fn choose_at(&self, route: &Route, facts: &Facts, now: Instant) -> Result<Lease, Unavailable> {
+        if self.live.counts.decisions.watched() {
+            return self.choose_watched(route, facts, now);
+        }
         self.with_pool(route.pool, |pool, table| pool.choose(&self.ask(route, facts, table), now))
             .unwrap_or(Err(Unavailable::AllDown))
+    }
+
+    /// As [`choose_at`](Self::choose_at), with somebody watching.
+    #[cold]
+    fn choose_watched(&self, route: &Route, facts: &Facts, now: Instant) -> Result<Lease, Unavailable> {
+        let decisions = &self.live.counts.decisions;
+        let wanted = decisions.wanted(now);
+        let chosen = self.with_pool(route.pool, |pool, table| {
+            let ask = self.ask(route, facts, table);
+            // Before the choice changes what it is based on.
+            let explanation = wanted.then(|| pool.explain(&ask, now));
+            (explanation, pool.choose(&ask, now))
+        });
+        let (explanation, lease) = chosen.unwrap_or((None, Err(Unavailable::AllDown)));
+        if let Some(explanation) = explanation {
+            let outcome = lease.as_ref().map(|lease| (lease.server().name().clone(), lease.why()));
+            let outcome = outcome.map_err(|why| *why);
+            let (at, id, client) = (SystemTime::now(), facts.id, facts.client);
+            decisions.keep(Decision { number: 0, at, id, client, outcome, explanation });
+        }
+        lease
     }
 
     fn ask<'a>(&'a self, route: &'a Route, facts: &Facts, table: &'a Arc<Table>) -> Ask<'a> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use sekisho_config::{ProbeSpec, ProxyVersion};
 use sekisho_scheduler::{Cause, Change, Health, ProbeResult, ServerState};
 
+use crate::events::{Events, Happening};
 use crate::tls::Connector;
 
 /// A server to keep an eye on.
@@ -38,7 +39,7 @@ pub(crate) struct Target {
 ///
 /// The scheduler decides when a probe is due and what its outcome means; here is only the work. A server's probe may
 /// outlive a reload that removed the server, and then tells nobody.
-pub(crate) async fn run(targets: impl Fn() -> Vec<Target>) {
+pub(crate) async fn run(targets: impl Fn() -> Vec<Target>, events: Arc<Events>) {
     let running = Rc::new(Cell::new(0));
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -54,6 +55,7 @@ pub(crate) async fn run(targets: impl Fn() -> Vec<Target>) {
         for target in targets {
             while let Some(change) = target.server.unreported() {
                 report(&target, &change, None);
+                tell(&events, &target, change);
             }
             // Asked of every server: for one that only traffic tells of, the time of its next chance passes here.
             let due = target.server.due(now);
@@ -63,7 +65,13 @@ pub(crate) async fn run(targets: impl Fn() -> Vec<Target>) {
             let Some(spec) = target.probe.clone() else { continue };
             target.server.begin_probe(now);
             running.set(running.get() + 1);
-            let run = Run { target, began: now, running: Rc::clone(&running), outcome: None };
+            let run = Run {
+                target,
+                began: now,
+                running: Rc::clone(&running),
+                events: events.clone(),
+                outcome: None,
+            };
             tokio::task::spawn_local(run.carry_out(spec));
         }
     }
@@ -74,6 +82,7 @@ struct Run {
     target: Target,
     began: Instant,
     running: Rc<Cell<usize>>,
+    events: Arc<Events>,
     outcome: Option<Result<(), String>>,
 }
 
@@ -100,8 +109,15 @@ impl Drop for Run {
         }
         if let Some(change) = self.target.server.probed(ProbeResult { ok, took }, now, random()) {
             report(&self.target, &change, Some(took));
+            tell(&self.events, &self.target, change);
         }
     }
+}
+
+/// Keeps it, and tells whoever follows.
+fn tell(events: &Events, target: &Target, change: Change) {
+    target.server.remember(&change, Instant::now());
+    events.tell(Happening::Health { pool: target.pool.clone(), change });
 }
 
 /// Tells the operator.

@@ -256,7 +256,7 @@ fn target(address: SocketAddr) -> Target {
 async fn until(target: &Target, expected: Health) {
     let local = tokio::task::LocalSet::new();
     let targets = vec![target.clone()];
-    local.spawn_local(run(move || targets.clone()));
+    local.spawn_local(run(move || targets.clone(), Arc::default()));
     let reached = async {
         while target.server.health() != expected {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -309,7 +309,7 @@ fn probe_that_is_cut_off_is_reported_so_that_the_next_one_can_begin() {
         let target = target(listener.local_addr().unwrap());
         let local = tokio::task::LocalSet::new();
         let targets = vec![target.clone()];
-        local.spawn_local(run(move || targets.clone()));
+        local.spawn_local(run(move || targets.clone(), Arc::default()));
         local.run_until(async { listener.accept().await.unwrap() }).await;
         assert!(target.server.last_probe().is_none());
         drop(local);

@@ -6,6 +6,7 @@
 mod acceptor;
 mod certificate;
 mod connector;
+mod door;
 mod error;
 mod files;
 mod handshake;
@@ -25,6 +26,7 @@ pub(crate) use acceptor::Acceptor;
 pub use acceptor::CertificateExpiry;
 pub(crate) use connector::Connector;
 pub use connector::{ClientTlsError, client_tls};
+pub use door::DoorTls;
 pub(crate) use error::{HandshakeError, TlsError};
 pub(crate) use stream::TlsStream;
 
