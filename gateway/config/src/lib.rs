@@ -36,9 +36,10 @@ mod source;
 pub use layer::{Difference, Layer, Place, Unsaved};
 pub use load::{Layered, Loaded, check, check_file, check_layered, load, parse, text};
 pub use model::{
-    AccessLog, Admin, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway, KEPT_SECRET,
-    Limits, LogFormat, Mac, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, Scope, ServerTls, SharedStore,
-    Source, Timeouts, TlsMode, TlsVersion, Token, Topology, Track, Vip, Vrrp, VrrpChecksum, VrrpMode,
+    AccessLog, Admin, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway,
+    KEPT_SECRET, Limits, LogFormat, Mac, OnStop, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, Scope,
+    ServerTls, SharedStore, Source, Timeouts, TlsMode, TlsVersion, Token, Topology, Track, Vip, VipMode,
+    Vrrp, VrrpChecksum, VrrpMode,
 };
 pub use registry::Registry;
 pub use report::{Colour, Finding, Report, Severity, Spot};

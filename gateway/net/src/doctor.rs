@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use sekisho_config::{Arms, Config, ReturnPath, Source};
 
 use crate::install::{families, verify};
+use crate::l4;
 use crate::live::{self, Answers};
 use crate::plan;
 use crate::run::run;
@@ -36,7 +37,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    fn find(&mut self, wrong: impl Into<String>, remedy: impl Into<String>) {
+    pub(crate) fn find(&mut self, wrong: impl Into<String>, remedy: impl Into<String>) {
         self.findings.push(Finding { wrong: wrong.into(), remedy: remedy.into() });
     }
 }
@@ -46,8 +47,9 @@ impl Diagnosis {
 pub fn examine(config: &Config, clients: &[IpAddr]) -> Diagnosis {
     let mut diagnosis = Diagnosis::default();
     rights(config, &mut diagnosis);
-    if plan::sees_clients(config).next().is_none() {
-        diagnosis.notes.push("No pool has `source = \"client\"`: no packets need a way back".to_owned());
+    l4::examine(config, &mut diagnosis);
+    if !plan::way_back(config) {
+        diagnosis.notes.push("No socket has a client's address: no packets need a way back".to_owned());
         return diagnosis;
     }
     forwarding(config, &mut diagnosis);

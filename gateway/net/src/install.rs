@@ -1,8 +1,10 @@
 //! The way back, put in and taken out.
 
-use sekisho_config::{Config, ReturnPath, Source};
+use sekisho_config::{Config, ReturnPath};
 use tracing::{info, warn};
 
+use crate::l4;
+use crate::plan;
 use crate::run::run;
 use crate::way::{self, Family, TABLE};
 
@@ -24,6 +26,22 @@ pub enum NetworkError {
         /// What it said.
         said: String,
     },
+    /// The kernel does not take the rules of VIPs that it is to serve.
+    #[error(
+        "the kernel takes no rules for VIPs with mode = \"l4\": {0}; nftables needs CAP_NET_ADMIN, and the kernel's modules nft_nat, nft_masq, nft_hash, nft_numgen, nft_ct and nft_reject_inet"
+    )]
+    Rules(String),
+    /// The kernel forwards no packets.
+    #[error("VIP `{vip}` has mode = \"l4\", and the kernel does not forward: sysctl -w net.{}=1", switch.replace('/', "."))]
+    NotForwarding {
+        /// The VIP.
+        vip: String,
+        /// What is off, below `/proc/sys/net`.
+        switch: &'static str,
+    },
+    /// No thread can be had.
+    #[error("no thread: {0}")]
+    Thread(std::io::Error),
     /// What was put in is not there.
     #[error("{0} is not there; another program of this machine may have taken it out")]
     Vanished(String),
@@ -51,7 +69,7 @@ impl Installed {
     /// What could not be put in. What was in before is in again, as far as the kernel lets it.
     pub fn change(&mut self, config: &Config) -> Result<(), NetworkError> {
         let path = config.network;
-        let wanted = config.pools.iter().any(|pool| pool.source == Source::Client);
+        let wanted = plan::way_back(config);
         if !path.manage {
             self.withdraw();
             if wanted && let Err(error) = verify(&path) {
@@ -179,7 +197,7 @@ pub(crate) fn verify(path: &ReturnPath) -> Result<(), NetworkError> {
 }
 
 /// Takes out whatever of it is in. Never fails: what is not there need not be taken out.
-pub fn remove(path: &ReturnPath) {
+pub(crate) fn remove(path: &ReturnPath) {
     let _ = run("nft", &["-f".to_owned(), "-".to_owned()], &way::no_ruleset());
     for family in families() {
         // As many as there are; more than a few there cannot be.
@@ -190,6 +208,12 @@ pub fn remove(path: &ReturnPath) {
         }
         let _ = run("ip", &way::route(path, family, "del"), "");
     }
+}
+
+/// Takes out whatever a gateway has left in the kernel.
+pub fn clean(path: &ReturnPath) {
+    remove(path);
+    l4::remove();
 }
 
 /// Rules of one form that are taken out at the most.

@@ -11,15 +11,18 @@
 //! | `doctor` | what is wrong on this machine as it runs |
 //! | `live` | what the system says about itself |
 //! | `install` | putting them in, looking whether they are there, taking them out |
+//! | `l4` | VIPs that the kernel serves |
 //! | `run` | the programs of the system that do it |
 
 mod doctor;
 mod install;
+mod l4;
 mod live;
 mod plan;
 mod run;
 mod way;
 
 pub use doctor::{Diagnosis, Finding, examine};
-pub use install::{Installed, NetworkError, remove};
+pub use install::{Installed, NetworkError, clean};
+pub use l4::{L4, check as check_l4};
 pub use plan::{PlanError, plan};

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use sekisho_config::{Arms, Config, Flavour, ProxyVersion, Source, Topology, VrrpMode};
 
+use crate::l4;
 use crate::way::{self, Family};
 
 /// Why there are no commands.
@@ -32,17 +33,29 @@ pub(crate) struct Right {
 
 /// The rights that a gateway with this configuration needs.
 pub(crate) fn rights(config: &Config) -> Vec<Right> {
-    let client = sees_clients(config).next().is_some();
+    let client = way_back(config);
     let speaks = config.vrrp.iter().any(|vrrp| vrrp.mode == VrrpMode::BuiltIn);
-    let low =
-        config.vips.iter().flat_map(|vip| &vip.listen).any(|address| (1..1024).contains(&address.port()));
+    let low = config
+        .vips
+        .iter()
+        .filter(|vip| !vip.mode.is_l4())
+        .flat_map(|vip| &vip.listen)
+        .any(|address| (1..1024).contains(&address.port()));
+    let kernel = l4::serves(config).next().is_some();
     let raw = if speaks { "VRRP" } else { "clients' addresses" };
-    let admin = if speaks { "addresses that move" } else { "the way back of clients' addresses" };
+    let admin = match (speaks, kernel) {
+        (true, _) => "addresses that move",
+        (false, true) => "VIPs that the kernel serves",
+        (false, false) => "the way back of clients' addresses",
+    };
     [
         (low, Right { name: "CAP_NET_BIND_SERVICE", bit: 10, reason: "ports below 1024" }),
         // CAP_NET_ADMIN lets a process use others' addresses as well.
         (client && !config.network.manage || speaks, Right { name: "CAP_NET_RAW", bit: 13, reason: raw }),
-        (client && config.network.manage || speaks, Right { name: "CAP_NET_ADMIN", bit: 12, reason: admin }),
+        (
+            client && config.network.manage || speaks || kernel,
+            Right { name: "CAP_NET_ADMIN", bit: 12, reason: admin },
+        ),
     ]
     .into_iter()
     .filter_map(|(needed, right)| needed.then_some(right))
@@ -53,6 +66,11 @@ pub(crate) fn rights(config: &Config) -> Vec<Right> {
 pub(crate) fn sees_clients(config: &Config) -> impl Iterator<Item = &str> {
     let seeing = config.pools.iter().filter(|pool| pool.source == Source::Client);
     seeing.map(|pool| &*pool.spec.name)
+}
+
+/// Whether sockets of the gateway's have clients' addresses, so that packets need a way back to them.
+pub(crate) fn way_back(config: &Config) -> bool {
+    sees_clients(config).any(|pool| !l4::alone(config, pool))
 }
 
 /// The commands for each server, and what the gateway's machine needs, as lines for a shell.
@@ -90,10 +108,19 @@ fn gateway(config: &Config, text: &mut String) {
         let names: Vec<&str> = rights.iter().map(|right| right.name).collect();
         let _ = writeln!(text, "# In its unit of systemd: AmbientCapabilities={}", names.join(" "));
     }
-    if sees_clients(config).next().is_none() {
+    if let Some(vip) = l4::serves(config).next() {
+        let _ = write!(
+            text,
+            "# The kernel serves VIP `{}`, for which it has to forward:\n\
+             sysctl -w net.ipv4.ip_forward=1\n\
+             sysctl -w net.ipv6.conf.all.forwarding=1\n",
+            vip.name
+        );
+    }
+    if !way_back(config) {
         return;
     }
-    if config.topology.arms == Arms::Two {
+    if config.topology.arms == Arms::Two && l4::serves(config).next().is_none() {
         text.push_str(
             "# The gateway itself does not forward. What servers send of their own accord to other networks it does only so:\n\
              sysctl -w net.ipv4.ip_forward=1\n\

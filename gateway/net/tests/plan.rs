@@ -9,7 +9,7 @@ use sekisho_config::Registry;
 #[test]
 fn commands_of_every_topology_are_as_recorded() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net");
-    let registry = Registry::new().with(sekisho_tcp::Tcp);
+    let registry = Registry::new().with(sekisho_tcp::Tcp).with(sekisho_udp::Udp);
     let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let files: Vec<PathBuf> =
         entries.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();

@@ -94,7 +94,8 @@ impl Addresses {
         let mut changes = Changes::default();
         changes.sockets.resize_with(workers, Vec::new);
         let mut left = self.here.clone();
-        for vip in &config.vips {
+        // The kernel takes the packets of the others before any socket.
+        for vip in config.vips.iter().filter(|vip| !vip.mode.is_l4()) {
             for &configured in &vip.listen {
                 let mut bound = configured;
                 for kind in Kind::of(vip.transport) {

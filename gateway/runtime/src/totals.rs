@@ -168,6 +168,13 @@ impl Tally {
         *self.known.lock().entry(word).or_default() += 1;
     }
 
+    /// Counts what somebody else has served.
+    pub(crate) fn carried(&self, served: u64, received: u64, sent: u64) {
+        self.served.fetch_add(served, Relaxed);
+        self.received.fetch_add(received, Relaxed);
+        self.sent.fetch_add(sent, Relaxed);
+    }
+
     /// Counts one that has ended. Only the tally's own worker may: adding is not atomic, which saves locking the bus.
     pub(crate) fn count(&self, received: u64, sent: u64, end: End) {
         let add =

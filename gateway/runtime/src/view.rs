@@ -83,6 +83,14 @@ impl View {
         (live.config.clone(), live.scheduler.clone())
     }
 
+    /// Counts what the kernel has served for a VIP: flows that have begun, and bytes of theirs.
+    pub fn carried(&self, vip: &str, flows: u64, received: u64, sent: u64) {
+        if let Some(vip) = self.0.live.load().vip(vip) {
+            // No worker has that place.
+            vip.counts.tallies.of(usize::MAX).carried(flows, received, sent);
+        }
+    }
+
     /// How things stand now.
     pub fn status(&self) -> Status {
         let live = self.0.live.load();

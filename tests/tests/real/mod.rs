@@ -10,6 +10,7 @@ mod http2;
 mod http2_servers;
 mod http_faults;
 mod http_limits;
+mod l4;
 mod load;
 mod machine;
 mod mail;

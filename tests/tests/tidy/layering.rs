@@ -33,7 +33,10 @@ fn layer(folder: &str) -> Option<Layer> {
             tests: TESTKIT,
         },
         // Its tests load examples.
-        "gateway/net" => Layer { normal: &["sekisho-api", "sekisho-config"], tests: &["sekisho-tcp"] },
+        "gateway/net" => Layer {
+            normal: &["sekisho-api", "sekisho-scheduler", "sekisho-config", "sekisho-runtime"],
+            tests: &["sekisho-tcp", "sekisho-udp"],
+        },
         "gateway/app" | "tests" => return None,
         // What IMAP and its siblings share; it is no protocol.
         "protocols/mail" => Layer { normal: &["sekisho-api"], tests: TESTKIT },

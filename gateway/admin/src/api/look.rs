@@ -26,6 +26,7 @@ pub(super) struct Vips<'s> {
 #[derive(Serialize)]
 struct VipLine<'s> {
     name: &'s str,
+    mode: &'static str,
     protocol: &'s str,
     listen: Vec<String>,
     pools: Vec<&'s str>,
@@ -48,6 +49,7 @@ fn vip_line<'s>(vip: &'s Vip, counted: Option<&VipStatus>) -> VipLine<'s> {
     let totals = counted.map(|counted| counted.totals).unwrap_or_default();
     VipLine {
         name: &vip.name,
+        mode: vip.mode.name(),
         protocol: vip.protocol,
         listen: vip.listen.iter().map(ToString::to_string).collect(),
         pools: vip.pools.iter().map(|pool| &**pool).collect(),

@@ -57,11 +57,15 @@ fn vips(config: &Config) -> Table<6> {
             Transport::Udp => "udp",
             Transport::Both => "tcp+udp",
         };
+        let kernel = if vip.mode.is_l4() { "kernel, " } else { "" };
         let persist: Vec<&str> = vip.persist.iter().map(|persist| persist.kind().name()).collect();
         table.row([
             vip.name.to_string(),
             vip.protocol.to_owned(),
-            format!("{transport} {}", few(vip.listen.iter().map(ToString::to_string), vip.listen.len())),
+            format!(
+                "{kernel}{transport} {}",
+                few(vip.listen.iter().map(ToString::to_string), vip.listen.len())
+            ),
             if vip.tls.is_some() { "yes" } else { "no" }.to_owned(),
             vip.pools.join(", "),
             persist.join(", "),

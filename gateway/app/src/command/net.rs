@@ -34,7 +34,7 @@ pub(crate) fn run(verb: &NetVerb, registry: &Registry, out: &mut dyn Write) -> R
                 Some(file) => read(file, registry)?.network,
                 None => ReturnPath::default(),
             };
-            sekisho_net::remove(&path);
+            sekisho_net::clean(&path);
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use sekisho_admin::{Admin, Doors, Upgrade};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
 use sekisho_ha::Redundancy;
-use sekisho_net::Installed;
+use sekisho_net::{Installed, L4};
 use sekisho_runtime::{Gateway, Options};
 use tracing::{error, info, warn};
 
@@ -34,9 +34,11 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     sekisho_ha::check_rights(&config)?;
     let spawn = process::spawn(options, &config);
     let doors = sekisho_admin::bind(&Doors::of(&config.gateway))?;
+    sekisho_net::check_l4(&config)?;
     // Before the first connection whose answers come back by it.
     let network = Installed::new(&config)?;
     let gateway = sekisho_runtime::start(config, Options::default())?;
+    let l4 = L4::start(gateway.view())?;
     // Whoever is sent here from now on is served.
     let redundancy = sekisho_ha::start(gateway.view(), spawn, None)?;
     let nodes = process::nodes(&redundancy);
@@ -45,6 +47,10 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     let mut running = Running { file: &options.file, registry, gateway, redundancy, network, admin };
     let asked = running.serve(&signals);
     running.gateway.wait();
+    if !asked {
+        // Nobody has stopped it: what the kernel serves goes on.
+        l4.leave();
+    }
     info!("Stopped");
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -123,6 +129,10 @@ impl Running<'_> {
                 return;
             }
         };
+        if let Err(error) = sekisho_net::check_l4(&config) {
+            error!(%error, "Not reloaded, nothing has changed");
+            return;
+        }
         if let Err(error) = self.network.change(&config) {
             error!(%error, "Not reloaded, nothing has changed");
             return;

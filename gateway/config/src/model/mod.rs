@@ -2,6 +2,7 @@
 
 mod admin;
 mod gateway;
+mod l4;
 mod network;
 mod pool;
 mod store;
@@ -17,6 +18,7 @@ use sekisho_scheduler::TableSpec;
 
 pub use self::admin::{Admin, Scope, Token};
 pub use self::gateway::{AccessLog, Gateway, LogFormat};
+pub use self::l4::{OnStop, VipMode};
 pub use self::network::{Arms, Flavour, Mac, ReturnPath, Topology};
 pub use self::pool::{Pool, ProbeSpec, ProxyTlv, ProxyVersion, Source};
 pub use self::store::SharedStore;

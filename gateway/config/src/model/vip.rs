@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sekisho_api::{Handler, Networks, Persist, Transport};
 
-use super::ClientTls;
+use super::{ClientTls, VipMode};
 
 /// A listening address that the outside sees, ready to serve.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Vip {
     pub name: Arc<str>,
     /// Its addresses, port ranges spread out.
     pub listen: Vec<SocketAddr>,
+    /// Who serves it.
+    pub mode: VipMode,
     /// The protocol's name.
     pub protocol: &'static str,
     /// How it travels.

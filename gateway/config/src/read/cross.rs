@@ -1,5 +1,6 @@
 //! What only shows when VIPs and pools are looked at together.
 
+mod l4;
 mod pools;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ pub(super) fn check(
         return;
     }
     pools::check(vips, pools, context);
+    l4::check(vips, pools, context);
     if gateway.secret_file.is_none() && gateway.state_directory.is_none() {
         for place in vips.iter().filter_map(|(_, vip)| vip.cookie.clone()) {
             let message = "cookies will not survive a restart";

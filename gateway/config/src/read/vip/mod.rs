@@ -1,5 +1,6 @@
 //! `[vip.NAME]`: a listening address that the outside sees.
 
+mod l4;
 mod listen;
 mod persist;
 mod rules;
@@ -29,6 +30,8 @@ pub(super) struct Read {
     pub(super) cookie: Option<Span>,
     /// Whether its protocol can start TLS in mid-stream.
     pub(super) starts_tls: bool,
+    /// Where it says that the kernel serves it.
+    pub(super) l4: Option<Span>,
 }
 
 /// Reads one VIP.
@@ -49,6 +52,10 @@ pub(super) fn read(
     let mode = tls.as_ref().and_then(|tls| tls.as_ref()).map(|tls| tls.mode);
     let limits = rules::limits(&mut section, gateway);
     let timeouts = rules::timeouts(&mut section, protocol.map(Protocol::patience).unwrap_or_default());
+    let serves = l4::mode(&mut section, protocol, context);
+    if serves.is_l4() {
+        l4::check(&section, &listen, persist.as_deref(), context);
+    }
     let access_log = section.flag("access-log", true);
     let proxies = proxies(&mut section, gateway);
 
@@ -70,6 +77,7 @@ pub(super) fn read(
     let transport =
         handler.as_ref().zip(transport).map(|(handler, all)| handler.transport(all)).or(transport);
     other_protocols(name, &mut section, protocol, context);
+    let mode_place = section.place("mode");
     section.finish();
 
     let addresses = listen.iter().map(|(address, _)| *address).collect();
@@ -77,6 +85,7 @@ pub(super) fn read(
         Some(Vip {
             name: Arc::from(name.text),
             listen: addresses,
+            mode: serves,
             protocol: protocol?.descriptor().name,
             transport: transport?,
             handler: handler?,
@@ -97,6 +106,7 @@ pub(super) fn read(
         pools,
         cookie,
         starts_tls: protocol.is_some_and(Protocol::starts_tls),
+        l4: serves.is_l4().then_some(mode_place),
     }
 }
 
