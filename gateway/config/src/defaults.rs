@@ -177,3 +177,5 @@ pub(crate) const STORE_STALENESS: Duration = Duration::from_secs(5);
 pub(crate) const STORE_TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
 /// Who shares a store with others sees at once whose names these are.
 pub(crate) const STORE_PREFIX: &str = "sekisho:";
+/// What HAProxy keeps of a string where its table says nothing: 32 bytes with a zero at the end.
+pub(crate) const PEER_TEXT: u16 = 31;

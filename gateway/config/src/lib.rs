@@ -37,7 +37,7 @@ pub use layer::{Difference, Layer, Place, Unsaved};
 pub use load::{Layered, Loaded, check, check_file, check_layered, load, parse, text};
 pub use model::{
     AccessLog, Admin, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Flavour, Gateway,
-    KEPT_SECRET, Limits, LogFormat, Mac, OnStop, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, Scope,
+    KEPT_SECRET, Limits, LogFormat, Mac, OnStop, PeerKeyForm, PeerNode, PeerTable, Peers, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, Scope,
     ServerTls, SharedStore, Source, Timeouts, TlsMode, TlsVersion, Token, Topology, Track, Vip, VipMode,
     Vrrp, VrrpChecksum, VrrpMode,
 };

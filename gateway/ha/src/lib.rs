@@ -1,12 +1,16 @@
 //! Redundancy of the gateway itself: addresses that move to another node when this one cannot serve.
 //!
 //! `vrrp` speaks VRRPv3 (RFC 9568), from a process of its own, so that no traffic starves it and the death of the
-//! gateway is noticed at once. `shared` shares what clients are known with other gateways over a Redis or Valkey.
+//! gateway is noticed at once. What clients are known goes from one gateway to others: `peers` tells them by the peers
+//! protocol of HAProxy, `shared` over a Redis or Valkey.
 
 mod peers;
 mod shared;
 mod vrrp;
 
+pub use peers::{
+    NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, start_peers,
+};
 pub use shared::{Sharing, SharingView, StoreStatus, resp_oracle, share};
 
 pub use vrrp::packets as vrrp_oracle;

@@ -48,6 +48,6 @@ pub use gateway::{Gateway, Options, Prepared, ReloadSummary, StartError, prepare
 pub use handover::{Handed, HandedSocket, Memory, RunSecret, TableNews};
 pub use proxy_header::oracle as proxy_header_oracle;
 pub use roster::{Connection, Unanswered, Which};
-pub use tls::{CertificateExpiry, ClientTlsError, DoorTls, client_tls};
+pub use tls::{CertificateExpiry, ClientTlsError, DoorTls, client_tls, node_tls};
 pub use totals::{Ends, ExchangeTotals, Totals};
 pub use view::{Status, View, VipStatus};

@@ -16,6 +16,7 @@ use crate::table::Table;
 #[derive(Debug)]
 pub struct Scheduler {
     clock: Arc<Clock>,
+    fingerprint: [u8; 16],
     pools: Vec<Arc<Pool>>,
     tables: Vec<Arc<Table>>,
     pool_names: HashMap<Arc<str>, usize>,
@@ -63,6 +64,7 @@ impl Scheduler {
             .collect();
         let scheduler = Self {
             clock,
+            fingerprint: secret.fingerprint(),
             pool_names: pools.iter().enumerate().map(|(i, pool)| (Arc::clone(pool.name()), i)).collect(),
             table_names: tables.iter().enumerate().map(|(i, table)| (Arc::clone(table.name()), i)).collect(),
             pools,
@@ -78,6 +80,11 @@ impl Scheduler {
     /// Before the first one no sealed token counts.
     pub fn set_day(&self, wall: SystemTime, now: Instant) {
         self.clock.set_day(wall, now);
+    }
+
+    /// What two nodes compare to learn whether they have the same secret.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        self.fingerprint
     }
 
     /// The pool of this name.

@@ -20,6 +20,12 @@ impl Secret {
         (bytes.len() >= Self::MIN).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 
+    /// What two nodes compare to learn whether they have the same secret. It says nothing else of it.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        // INVARIANT: no scope is empty, so this is no seal's.
+        self.mac("", b"fingerprint")
+    }
+
     /// The token of a server: its [`Secret::tag`] as text.
     pub(crate) fn token(&self, pool: &str, server: &str) -> Box<str> {
         let token = URL_SAFE_NO_PAD.encode(self.tag(pool, server));

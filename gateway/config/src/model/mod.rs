@@ -4,6 +4,7 @@ mod admin;
 mod gateway;
 mod l4;
 mod network;
+mod peers;
 mod pool;
 mod store;
 mod tls;
@@ -20,6 +21,7 @@ pub use self::admin::{Admin, Scope, Token};
 pub use self::gateway::{AccessLog, Gateway, LogFormat};
 pub use self::l4::{OnStop, VipMode};
 pub use self::network::{Arms, Flavour, Mac, ReturnPath, Topology};
+pub use self::peers::{PeerKeyForm, PeerNode, PeerTable, Peers};
 pub use self::pool::{Pool, ProbeSpec, ProxyTlv, ProxyVersion, Source};
 pub use self::store::SharedStore;
 pub use self::tls::{CertificateFiles, ClientAuth, ClientTls, ServerTls, TlsMode, TlsVersion};
@@ -41,6 +43,8 @@ pub struct Config {
     pub domains: Vec<Domain>,
     /// Addresses that move between nodes, in the order of the file, names unique, no address listed twice.
     pub vrrp: Vec<Vrrp>,
+    /// Nodes that share what clients they know; none: this one is alone.
+    pub peers: Option<Peers>,
     /// Where what clients are known is shared; none: nowhere.
     pub store: Option<SharedStore>,
     /// How packets to clients' addresses come back.

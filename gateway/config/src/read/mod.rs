@@ -7,6 +7,7 @@ mod domain;
 mod files;
 mod gateway;
 mod network;
+mod peers;
 mod pool;
 mod store;
 mod vip;
@@ -31,6 +32,7 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
     let store = store::read(&mut section, &gateway, context);
     let (network, topology) = network::read(&mut section, context);
     let domains = domain::read(&mut section, context);
+    let peers = peers::read(&mut section, &gateway, &domains, context);
     // Names first: a VIP may stand before its pool, and a pool with mistakes in it is still known by name.
     let pool_tables = named(&mut section, "pool", context);
     let vip_tables = named(&mut section, "vip", context);
@@ -55,7 +57,7 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
 
     let pools = pools.into_iter().map(|(_, read)| read.pool.map(Arc::new)).collect::<Option<_>>()?;
     let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
-    Some(Config { gateway, admin, vips, pools, domains, vrrp: vrrp?, store: store?, network, topology })
+    Some(Config { gateway, admin, vips, pools, domains, vrrp: vrrp?, peers: peers?, store: store?, network, topology })
 }
 
 /// What VIPs refer to by name.

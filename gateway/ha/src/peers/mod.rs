@@ -5,8 +5,12 @@
 //! wire/      the protocol as bytes
 //! terms      what a node shares, and how it looks to others
 //! session/   a connection once both sides have said who they are, without the connection
+//! node/      the thread that connects, is connected to, and exchanges
 //! ```
 
+mod node;
 mod session;
 mod terms;
 mod wire;
+
+pub use node::{NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, start_peers};

@@ -10,7 +10,7 @@ use sekisho_api::{Key, KeyKind};
 use super::wire::{KeyForm, Shape, types};
 
 /// What the sessions of a node are about.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Terms {
     /// The persistence domains, in the order of their followers, with the life of their entries.
     pub(super) domains: Vec<(Arc<str>, Duration)>,

@@ -204,6 +204,7 @@ fn config(gateway: Gateway) -> Config {
     Config {
         gateway,
         admin: sekisho_config::Admin::default(),
+        peers: None,
         vips: Vec::new(),
         pools: Vec::new(),
         domains: Vec::new(),

@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod handshake;
 mod names;
+mod node;
 mod stream;
 mod subject;
 mod verify;
@@ -28,6 +29,7 @@ pub(crate) use connector::Connector;
 pub use connector::{ClientTlsError, client_tls};
 pub use door::DoorTls;
 pub(crate) use error::{HandshakeError, TlsError};
+pub use node::node_tls;
 pub(crate) use stream::TlsStream;
 
 /// The one set of algorithms: AEAD suites only, X25519, P-256, P-384 and the ML-KEM hybrid.

@@ -55,17 +55,17 @@ pub(super) enum SessionError {
 
 /// What was done in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// Changes told.
-    pub(crate) sent: u64,
+    pub sent: u64,
     /// Changes of the other side that changed something here.
-    pub(crate) learned: u64,
+    pub learned: u64,
     /// Those that were known already.
-    pub(crate) known: u64,
+    pub known: u64,
     /// Those that were older than what is here.
-    pub(crate) older: u64,
+    pub older: u64,
     /// Those that could not be used: an unknown server or kind of key, no room, a key that may have been cut.
-    pub(crate) refused: u64,
+    pub refused: u64,
 }
 
 /// A session.

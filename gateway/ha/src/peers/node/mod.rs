@@ -1,0 +1,160 @@
+//! The node among others: a thread that connects, is connected to, and exchanges.
+//!
+//! ```text
+//! keeper      the thread
+//! neighbour   another node: the way there, and the session with it
+//! guest       who has connected and not said yet who it is
+//! link        a connection: TCP, with TLS or without
+//! facts       what must agree between nodes
+//! status      how things stand
+//! ```
+
+mod facts;
+mod guest;
+mod keeper;
+mod link;
+mod neighbour;
+mod status;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use rustix::event::{EventfdFlags, eventfd};
+use sekisho_runtime::View;
+
+use keeper::Keeper;
+pub use status::{NodeKind, NodeStatus, PeerCounts, TableDigest};
+
+/// Why a node cannot be among others.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeersError {
+    /// An address cannot be listened on.
+    #[error("peers cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// No thread can be had, or no descriptor to wake it.
+    #[error("no thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Exchanges what clients a gateway knows with other nodes, in a thread of its own.
+#[derive(Debug)]
+pub struct Peers {
+    board: Arc<Board>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A look at it that other threads may keep.
+#[derive(Clone)]
+pub struct PeersView(Arc<Board>, View);
+
+/// What thread and program have in common.
+struct Board {
+    /// Wakes the thread.
+    bell: OwnedFd,
+    stop: AtomicBool,
+    reload: AtomicBool,
+    nodes: Mutex<Vec<NodeStatus>>,
+}
+
+/// Begins to exchange the tables of the gateway behind `view`, if it is configured to.
+///
+/// # Errors
+/// [`PeersError`]; nothing has begun then.
+pub fn start_peers(view: View) -> Result<Peers, PeersError> {
+    let (config, _) = view.in_force();
+    let addresses = config.peers.iter().flat_map(|peers| &peers.listen);
+    let listen = |address| keeper::listen(address).map_err(|error| PeersError::Listen(address, error));
+    let sockets = addresses.map(|address| listen(*address)).collect::<Result<_, _>>()?;
+    let board = Arc::new(Board {
+        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?,
+        stop: AtomicBool::new(false),
+        reload: AtomicBool::new(false),
+        nodes: Mutex::new(Vec::new()),
+    });
+    let keeper = Keeper::new(view, board.clone(), sockets);
+    let thread = std::thread::Builder::new().name("peers".to_owned()).spawn(move || keeper.run())?;
+    Ok(Peers { board, thread: Some(thread) })
+}
+
+impl Peers {
+    /// Another configuration is in force: it is looked up.
+    pub fn reload(&self) {
+        self.board.reload.store(true, Release);
+        self.board.ring();
+    }
+
+    /// A look at it that other threads may keep; `view` is that of the gateway.
+    pub fn view(&self, view: View) -> PeersView {
+        PeersView(self.board.clone(), view)
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        self.board.stop.store(true, Release);
+        self.board.ring();
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl PeersView {
+    /// How the other nodes stand; none if there are none.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.0.nodes.lock().clone()
+    }
+
+    /// What this node holds of what is shared. It goes over the tables: not many times a second.
+    pub fn digests(&self) -> Vec<TableDigest> {
+        if self.0.nodes.lock().is_empty() {
+            return Vec::new();
+        }
+        let (_, scheduler) = self.1.in_force();
+        let now = Instant::now();
+        let digest = |table: &Arc<sekisho_scheduler::Table>| {
+            let digest = table.digest(now);
+            TableDigest { domain: table.name().clone(), entries: digest.entries, sum: digest.sum }
+        };
+        scheduler.tables().iter().map(digest).collect()
+    }
+}
+
+impl Board {
+    fn stops(&self) -> bool {
+        self.stop.load(Acquire)
+    }
+
+    /// Whether a configuration is to be looked at, which it is from now on.
+    fn reloads(&self) -> bool {
+        self.reload.swap(false, AcqRel)
+    }
+
+    /// Wakes the thread. From any thread, also on the way of a client: it never blocks.
+    fn ring(&self) {
+        // It fails once 2^64 rings were not heard.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+
+    fn quieten(&self) {
+        let _ = rustix::io::read(&self.bell, &mut [0_u8; 8]);
+    }
+}
+
+impl fmt::Debug for Board {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Board").field("nodes", &self.nodes).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PeersView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PeersView").field(&self.0).finish()
+    }
+}
