@@ -33,6 +33,14 @@ pub(crate) enum Failure {
     /// Standard input is no gateway, or the kernel gives no sockets.
     #[error("VRRP cannot be spoken: {0}; `sekisho run` does it by itself")]
     Speaker(io::Error),
+    /// A log cannot be opened: a folder that is missing, a permission.
+    #[error("the log {log} cannot be opened: {error}")]
+    LogReceiver {
+        /// Where it goes.
+        log: String,
+        /// What the system says.
+        error: io::Error,
+    },
     /// A log filter, from the command line, the environment or the configuration, that cannot be read.
     #[error("the log filter `{filter}` cannot be read: {reason}")]
     LogFilter {

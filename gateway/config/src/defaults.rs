@@ -15,6 +15,14 @@ pub(crate) const DEADLINE: RangeInclusive<Duration> = Duration::from_millis(1)..
 pub(crate) const DEADLINE_OR_ZERO: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(604_800);
 /// Lifecycle and problems, nothing per connection.
 pub(crate) const LOG: &str = "info";
+/// Each access log has a thread of its own, and each worker a buffer for each.
+pub(crate) const LOGS_MAX: usize = 8;
+pub(crate) const SAMPLE: RangeInclusive<u64> = 1..=1_000_000;
+pub(crate) const LINES: RangeInclusive<u64> = 1..=10_000_000;
+/// What syslog and the journal know the program by.
+pub(crate) const TAG: &str = "sekisho";
+/// Where the journal of systemd listens (systemd-journald.service(8)).
+pub(crate) const JOURNAL: &str = "/run/systemd/journal/socket";
 /// A key of 128 bits: fewer can be guessed.
 pub(crate) const SECRET_MIN: usize = 16;
 

@@ -9,7 +9,7 @@ use sekisho_config::Config;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use crate::access::AccessLog;
+use crate::access::AccessLogs;
 use crate::events::Happening;
 use crate::gateway::{Board, Options, ReloadSummary, StartError};
 use crate::handover::{Handed, Inherited, Memory, TableNews};
@@ -41,7 +41,7 @@ pub(crate) enum Command {
 pub(crate) struct Prepared {
     model: live::Prepared,
     changes: Changes,
-    access: AccessLog,
+    access: AccessLogs,
     store: Store,
     workers: usize,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Control {
     workers: Vec<Running>,
     /// Gives none once every worker has ended.
     ended: mpsc::Receiver<()>,
-    access: AccessLog,
+    access: AccessLogs,
     store: Store,
     /// Who is told what changes in tables, once another process has taken this one's place.
     told: Option<std::sync::mpsc::Sender<TableNews>>,
@@ -70,7 +70,7 @@ impl Prepared {
     pub(crate) fn new(config: Config, options: Options, handed: Handed) -> Result<Self, StartError> {
         let Handed { sockets, secret } = handed;
         let store = Store::open(&config.gateway, secret).map_err(|e| StartError::Secret(e.to_string()))?;
-        let access = AccessLog::open(config.gateway.access_log.as_ref(), options.access)
+        let access = AccessLogs::open(&config.gateway.access_logs, options.access)
             .map_err(StartError::AccessLog)?;
         let model = live::Prepared::new(config, None)?;
         let workers = model.config().gateway.workers.unwrap_or_else(cores).max(1);
@@ -102,6 +102,7 @@ impl Prepared {
             )?);
         }
         let board = Board {
+            logs: access.watch(),
             events: Arc::default(),
             live: ArcSwap::new(live),
             addresses: ArcSwap::new(addresses),

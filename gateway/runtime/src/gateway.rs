@@ -11,6 +11,7 @@ use sekisho_config::Config;
 use sekisho_scheduler::Scheduler;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::access::LogWatch;
 use crate::control::{self, Command};
 use crate::handover::{Handed, Memory, TableNews};
 use crate::events::Events;
@@ -101,6 +102,7 @@ impl fmt::Display for ReloadSummary {
 /// What the program shares with the control thread.
 #[derive(Debug)]
 pub(crate) struct Board {
+    pub(crate) logs: LogWatch,
     pub(crate) events: Arc<Events>,
     pub(crate) live: ArcSwap<Live>,
     pub(crate) addresses: ArcSwap<Addresses>,

@@ -22,10 +22,10 @@ mod io;
 mod limits;
 mod listen;
 mod live;
-mod names;
 mod origin;
 mod plain;
 mod proxy_header;
+mod receiver;
 mod relay;
 mod roster;
 #[cfg(test)]
@@ -42,10 +42,12 @@ mod view;
 mod vip;
 mod worker;
 
+pub use access::LogStatus;
 pub use decisions::Decision;
 pub use events::{Event, Happening};
 pub use gateway::{Gateway, Options, Prepared, ReloadSummary, StartError, prepare, start};
 pub use handover::{Handed, HandedSocket, Memory, RunSecret, TableNews};
+pub use receiver::{LogReceiver, LogSender, Severity};
 pub use proxy_header::oracle as proxy_header_oracle;
 pub use roster::{Connection, Unanswered, Which};
 pub use tls::{CertificateExpiry, ClientTlsError, DoorTls, client_tls, node_tls};

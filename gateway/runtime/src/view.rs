@@ -9,6 +9,7 @@ use sekisho_config::Config;
 use sekisho_scheduler::Scheduler;
 use tokio::sync::watch;
 
+use crate::access::LogStatus;
 use crate::decisions::Decision;
 use crate::events::{Event, Happening};
 use crate::gateway::Board;
@@ -35,6 +36,8 @@ pub struct Status {
     pub vips: Vec<VipStatus>,
     /// The certificates in use, by VIP, and when they expire.
     pub certificates: Vec<(Arc<str>, CertificateExpiry)>,
+    /// The access logs.
+    pub logs: Vec<LogStatus>,
 }
 
 /// What a VIP serves and has served.
@@ -101,6 +104,7 @@ impl View {
             connections: live.connections.count(),
             vips: live.vips.iter().map(|vip| status(vip)).collect(),
             certificates: certificates(&live),
+            logs: self.0.logs.statuses(),
         }
     }
 }

@@ -119,5 +119,8 @@ families! {
     VRRP_RECEIVED = Counter "sekisho_vrrp_adverts_received_total" VRRP, "Adverts of other nodes that were heard.";
     VRRP_INVALID = Counter "sekisho_vrrp_adverts_invalid_total" VRRP, "Packets that were not believed.";
 
+    LOG_LINES = Counter "sekisho_access_log_lines_total" &["log"], "Lines of the access log that were written.";
+    LOG_OMITTED = Counter "sekisho_access_log_omitted_total" &["log", "reason"], "Lines that were not: `sampled` and `limited` by configuration, `slow` and `failed` by the receiver.";
+
     CERTIFICATE_EXPIRY = Gauge "sekisho_certificate_expiry_timestamp_seconds" &["vip", "name", "file"], "When a certificate in use expires, since 1970.";
 }

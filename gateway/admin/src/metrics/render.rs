@@ -1,6 +1,6 @@
 //! From a snapshot to text.
 
-use sekisho_runtime::ExchangeTotals;
+use sekisho_runtime::{ExchangeTotals, LogStatus};
 use sekisho_scheduler::State;
 
 use crate::nodes::VrrpTable;
@@ -25,6 +25,7 @@ pub(crate) fn render(snapshot: &Snapshot, form: Form) -> String {
     domains(&mut page, &snapshot.domains);
     certificates(&mut page, &snapshot.certificates);
     vrrp(&mut page, &snapshot.vrrp);
+    logs(&mut page, &snapshot.logs);
     own(&mut page, &snapshot.own);
     page.finish()
 }
@@ -167,6 +168,16 @@ fn vrrp(page: &mut Page, tables: &[VrrpTable]) {
     for (family, number) in of {
         page.all(family, tables.iter().map(|table| ([&*table.name], number(table))));
     }
+}
+
+fn logs(page: &mut Page, logs: &[LogStatus]) {
+    page.all(&names::LOG_LINES, logs.iter().map(|log| ([&*log.log], log.written)));
+    let omitted = logs.iter().flat_map(|log| {
+        let reasons =
+            [("sampled", log.sampled), ("limited", log.limited), ("slow", log.slow), ("failed", log.failed)];
+        reasons.map(|(reason, count)| ([&*log.log, reason], count))
+    });
+    page.all(&names::LOG_OMITTED, omitted);
 }
 
 fn own(page: &mut Page, own: &[Own]) {

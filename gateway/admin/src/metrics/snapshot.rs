@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sekisho_runtime::{Ends, ExchangeTotals, Totals};
+use sekisho_runtime::{Ends, ExchangeTotals, LogStatus, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
 use crate::nodes::VrrpTable;
@@ -23,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) certificates: Vec<Certificate>,
     /// Addresses that move between nodes.
     pub(crate) vrrp: Vec<VrrpTable>,
+    /// The access logs.
+    pub(crate) logs: Vec<LogStatus>,
     /// What protocols count themselves, one after the other.
     pub(crate) own: Vec<Own>,
 }

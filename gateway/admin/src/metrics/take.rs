@@ -31,7 +31,7 @@ impl Source {
 
     /// The numbers now.
     pub(crate) fn take(&self) -> Snapshot {
-        let Status { epoch, config, scheduler, connections, vips, certificates } = self.view.status();
+        let Status { epoch, config, scheduler, connections, vips, certificates, logs } = self.view.status();
         let pools = scheduler.pools();
         let servers = pools
             .iter()
@@ -46,6 +46,7 @@ impl Source {
             domains: scheduler.tables().iter().map(|table| domain(table)).collect(),
             certificates: self::certificates(certificates),
             vrrp: self.nodes.tables(),
+            logs,
             own: own(&self.registry, &config),
         }
     }

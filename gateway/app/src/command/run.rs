@@ -24,7 +24,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Serves what the file describes.
 pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode, Failure> {
     let Loaded { config, warnings } = read(&options.file, registry).map_err(Failure::Configuration)?;
-    logging::start(options.log.as_deref(), &config.gateway.log, format(options, &config))?;
+    let gateway = &config.gateway;
+    let log = logging::start(options.log.as_deref(), &gateway.log, format(options, &config), &gateway.log_to)?;
     log_warnings(&warnings);
     // Before the gateway starts: a signal during the start is not lost, nor does it end the process half-way.
     let (send, signals) = mpsc::channel();
@@ -44,7 +45,7 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     let nodes = process::nodes(&redundancy);
     let admin = Admin::start_among(nodes, Upgrade::default(), gateway.view(), registry.clone(), doors)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
-    let mut running = Running { file: &options.file, registry, gateway, redundancy, network, admin };
+    let mut running = Running { file: &options.file, registry, gateway, redundancy, network, admin, log };
     let asked = running.serve(&signals);
     running.gateway.wait();
     if !asked {
@@ -63,6 +64,7 @@ struct Running<'a> {
     redundancy: Redundancy,
     network: Installed,
     admin: Admin,
+    log: logging::Log,
 }
 
 /// How far the gateway is with stopping.
@@ -85,7 +87,10 @@ impl Running<'_> {
             }
             match signals.recv_timeout(LOOK) {
                 Ok(Signal::Reload) => self.reload(),
-                Ok(Signal::Reopen) => self.gateway.reopen_logs(),
+                Ok(Signal::Reopen) => {
+                    self.log.reopen();
+                    self.gateway.reopen_logs();
+                }
                 Ok(Signal::Stop) if stopping == Stopping::No => stopping = self.stop(),
                 Ok(Signal::Stop) => {
                     stopping = Stopping::Yes;

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use sekisho_config::LogFormat;
+use sekisho_config::{LogFormat, LogTo};
 
 use crate::cli::{self, SpeakOptions};
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ pub(crate) fn run(options: &SpeakOptions) -> Result<ExitCode, Failure> {
         cli::LogFormat::Text => LogFormat::Text,
         cli::LogFormat::Json => LogFormat::Json,
     };
-    logging::start(Some(&options.log), "", format)?;
+    let _log = logging::start(Some(&options.log), "", format, &LogTo::Stderr)?;
     let input = io::stdin().as_fd().try_clone_to_owned().map_err(Failure::Speaker)?;
     let socket = UnixStream::from(input);
     // Anything else than a socket has no address.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use sekisho_api::Networks;
 
+use super::log::{AccessLog, LogFormat, LogTo};
+
 /// What concerns the whole process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gateway {
@@ -23,31 +25,14 @@ pub struct Gateway {
     pub log: String,
     /// How the log looks.
     pub log_format: LogFormat,
-    /// The access log; none: not written.
-    pub access_log: Option<AccessLog>,
+    /// Where the log goes.
+    pub log_to: LogTo,
+    /// The access logs; none: not written.
+    pub access_logs: Vec<AccessLog>,
     /// Where metrics are read over HTTP; none: nowhere.
     pub metrics: Option<SocketAddr>,
     /// The unix socket at which the operator lists and changes things; none: nowhere.
     pub admin: Option<PathBuf>,
     /// Networks whose word is taken for a client's address: one list for all protocols.
     pub trusted: Networks,
-}
-
-/// Text for people, or JSON for machines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One readable line.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Where and how the access log is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessLog {
-    /// The file; none: standard output.
-    pub path: Option<PathBuf>,
-    /// Text or JSON.
-    pub format: LogFormat,
 }

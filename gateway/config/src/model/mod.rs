@@ -2,6 +2,7 @@
 
 mod admin;
 mod gateway;
+mod log;
 mod l4;
 mod network;
 mod peers;
@@ -18,7 +19,8 @@ use sekisho_api::IdentityRules;
 use sekisho_scheduler::TableSpec;
 
 pub use self::admin::{Admin, Scope, Token};
-pub use self::gateway::{AccessLog, Gateway, LogFormat};
+pub use self::gateway::Gateway;
+pub use self::log::{AccessLog, Facility, LineFormat, LinePiece, LogField, LogFormat, LogTo, SyslogAddress};
 pub use self::l4::{OnStop, VipMode};
 pub use self::network::{Arms, Flavour, Mac, ReturnPath, Topology};
 pub use self::peers::{PeerKeyForm, PeerNode, PeerTable, Peers};

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sekisho_api::Networks;
-use sekisho_api::settings::{Problem, Section, Value};
+use sekisho_api::settings::{Problem, Section};
 
 use super::context::Context;
-use super::files;
+use super::{files, log};
 use crate::defaults;
-use crate::model::{AccessLog, Gateway, LogFormat};
+use crate::model::{Gateway, LogFormat};
 
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 
@@ -27,7 +27,8 @@ pub(super) fn read(root: &mut Section<'_>, context: &Context<'_>) -> Gateway {
         drain_timeout: section.duration("drain-timeout", defaults::DRAIN_TIMEOUT, defaults::DEADLINE_OR_ZERO),
         log: section.text("log").map_or(defaults::LOG, |log| log.value).to_owned(),
         log_format: section.word("log-format", LOG_FORMATS).unwrap_or_default(),
-        access_log: access_log(&mut section, context),
+        log_to: log::own(&mut section, context),
+        access_logs: log::access(&mut section, context),
         metrics: metrics(&mut section, context),
         admin: admin(&mut section, context),
         trusted: Networks::read(&mut section, "trusted-networks").unwrap_or_default(),
@@ -86,27 +87,4 @@ fn metrics(section: &mut Section<'_>, context: &Context<'_>) -> Option<SocketAdd
         Some(_) => {}
     }
     address
-}
-
-fn access_log(section: &mut Section<'_>, context: &Context<'_>) -> Option<AccessLog> {
-    let destination = |text: &str| (text != "-").then(|| context.path(text));
-    match &section.node("access-log")?.value {
-        Value::Text(text) => Some(AccessLog { path: destination(text), format: LogFormat::Text }),
-        Value::Table(_) => {
-            let mut table = section.table("access-log")?;
-            let path = table.text("path").and_then(|path| destination(path.value));
-            let format = table.word("format", LOG_FORMATS).unwrap_or_default();
-            table.finish();
-            Some(AccessLog { path, format })
-        }
-        other => {
-            let label = format!("this is {}", other.kind());
-            let problem =
-                Problem::new(section.place("access-log"), "`access-log` must be a string or a table", label);
-            context.error(
-                problem.help("\"-\" for standard output, a path, or { path = \"…\", format = \"json\" }"),
-            );
-            None
-        }
-    }
 }

@@ -6,6 +6,7 @@ mod cross;
 mod domain;
 mod files;
 mod gateway;
+mod log;
 mod network;
 mod peers;
 mod pool;

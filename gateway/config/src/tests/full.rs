@@ -12,7 +12,7 @@ use sekisho_scheduler::{
 use super::fake;
 use super::folder::{Folder, files};
 use crate::{
-    AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Flavour, Gateway, Limits, LogFormat,
+    AccessLog, Facility, LineFormat, LinePiece, LogField, LogTo, SyslogAddress, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Flavour, Gateway, Limits, LogFormat,
     Mac, ProxyTlv, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, Timeouts, TlsMode, TlsVersion,
     Topology, Track, Vrrp, VrrpChecksum, VrrpMode,
 };
@@ -46,7 +46,25 @@ fn every_key_of_gateway_and_domain_reaches_the_model() {
             drain_timeout: seconds(60),
             log: "warn,sekisho_runtime=debug".to_owned(),
             log_format: LogFormat::Json,
-            access_log: Some(AccessLog { path: Some(base.join("log/access.log")), format: LogFormat::Json }),
+            log_to: LogTo::Syslog {
+                address: SyslogAddress::Unix("/dev/log".into()),
+                facility: Facility::NAMES.iter().find(|(name, _)| *name == "local7").unwrap().1,
+                tag: "gateway".to_owned(),
+            },
+            access_logs: vec![
+                AccessLog {
+                    to: LogTo::File(base.join("log/access.log")),
+                    format: LineFormat::All(LogFormat::Json),
+                    sample: 10,
+                    max_rate: Some(5000),
+                },
+                AccessLog {
+                    to: LogTo::Journald { socket: "/run/journal".into(), tag: "sekisho".to_owned() },
+                    format: LineFormat::Own([LinePiece::Field(LogField::Client)].into()),
+                    sample: 1,
+                    max_rate: None,
+                },
+            ],
             metrics: Some("127.0.0.1:9101".parse().unwrap()),
             admin: Some("/run/sekisho/admin.sock".into()),
             trusted: networks.into_iter().collect(),

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// RFC 3339 in UTC, with the text of the current second kept.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     second: u64,
     /// `2026-01-02T03:04:05.`
     text: [u8; 20],
@@ -18,7 +18,7 @@ impl Default for Clock {
 
 impl Clock {
     /// Appends `now`, with milliseconds: 24 bytes.
-    pub(super) fn write(&mut self, now: SystemTime, out: &mut Vec<u8>) {
+    pub(crate) fn write(&mut self, now: SystemTime, out: &mut Vec<u8>) {
         // A clock before 1970 is not set at all.
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         if since.as_secs() != self.second {

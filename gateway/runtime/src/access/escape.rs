@@ -6,19 +6,52 @@
 /// a terminal shows what is there, and nothing is hidden. What is not UTF-8 becomes U+FFFD.
 pub(super) fn quoted(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    // Nearly everything is printable ASCII: copied in one piece.
-    let plain = text.iter().position(|&b| !matches!(b, b' '..=b'~') || matches!(b, b'"' | b'\\'));
-    match plain {
-        None => out.extend_from_slice(text),
-        Some(_) => slowly(text, out),
-    }
+    escaped(text, out);
     out.push(b'"');
+}
+
+/// As [`quoted`], without the quotation marks.
+pub(super) fn escaped(text: &[u8], out: &mut Vec<u8>) {
+    // Nearly everything is printable ASCII: copied in one piece.
+    match all_of(text, PLAIN) {
+        true => out.extend_from_slice(text),
+        false => slowly(text, out),
+    }
 }
 
 /// Whether `text` needs no quotation marks in the text form.
 pub(super) fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| matches!(b, b'!'..=b'~') && !matches!(b, b'"' | b'\\' | b'='))
+    !text.is_empty() && all_of(text.as_bytes(), WORD)
 }
+
+/// Whether all bytes are of the class. Looks at all of them, whatever it finds: a loop without branches.
+#[inline]
+fn all_of(text: &[u8], class: u8) -> bool {
+    text.iter().fold(class, |all, &b| all & CLASSES.get(usize::from(b)).copied().unwrap_or(0)) == class
+}
+
+/// Needs no escape between quotation marks.
+const PLAIN: u8 = 1;
+/// Needs no quotation marks.
+const WORD: u8 = 2;
+
+/// The classes of each byte.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0_u8;
+    while let [class, others @ ..] = rest {
+        *class = match byte {
+            b'"' | b'\\' => 0,
+            b' ' | b'=' => PLAIN,
+            b'!'..=b'~' => PLAIN | WORD,
+            _ => 0,
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    classes
+};
 
 #[cold]
 fn slowly(text: &[u8], out: &mut Vec<u8>) {
@@ -58,7 +91,7 @@ fn unicode(c: u32, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn escaped(text: &[u8]) -> String {
+    fn written(text: &[u8]) -> String {
         let mut out = Vec::new();
         quoted(text, &mut out);
         String::from_utf8(out).unwrap()
@@ -76,7 +109,7 @@ mod tests {
             ("\u{202e}txt\u{2028}\u{85}".as_bytes(), r#""\u202etxt\u2028\u0085""#),
             (b"\xff\xfe ok \xc3", r#""\ufffd\ufffd ok \ufffd""#),
         ] {
-            assert_eq!(escaped(raw), expected);
+            assert_eq!(written(raw), expected);
         }
     }
 
@@ -84,7 +117,7 @@ mod tests {
     fn every_byte_and_every_pair_of_bytes_gives_a_json_string_on_one_line() {
         for a in 0..=255 {
             for b in 0..=255 {
-                let out = escaped(&[a, b]);
+                let out = written(&[a, b]);
                 assert!(out.bytes().all(|byte| byte >= b' ' && byte != 0x7f), "{a} {b}");
                 let inner = out.strip_prefix('"').and_then(|out| out.strip_suffix('"')).unwrap();
                 let unescaped = inner.replace("\\\\", "").replace("\\\"", "");

@@ -1,13 +1,23 @@
-//! The access log: one line per connection or request.
+//! The access logs: one line per connection or request.
 //!
-//! Each worker formats its lines into a buffer of its own and hands it, full or at the next tick, to one thread that
-//! writes. Between them stands a bounded queue: where the disk is slower than the traffic, lines are dropped and
-//! counted, and no client waits.
+//! Each worker formats its lines into buffers of its own and hands them, full or at the next tick, to the thread of the
+//! log's [receiver](crate::receiver).
+//!
+//! | module | idea |
+//! |---|---|
+//! | `visit` | what each field is |
+//! | `line`, `own` | the forms of a line |
+//! | `clock`, `digits`, `escape` | times, numbers and text from the network as bytes, cheaply |
+//! | `gate` | which lines are written |
+//! | `writer` | a worker's end |
 
 mod clock;
+mod digits;
 mod escape;
-mod file;
+mod gate;
 mod line;
+mod own;
+mod visit;
 mod writer;
 
 #[cfg(test)]
@@ -15,22 +25,28 @@ mod tests;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, SyncSender, sync_channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Sender;
 
-use sekisho_config::LogFormat;
-
-use self::file::Output;
+pub(crate) use self::clock::Clock;
+use self::gate::Counts;
+use self::line::Form;
 pub(crate) use self::writer::AccessWriter;
+use crate::receiver::{LogReceiver, LogSender};
 
-/// The access log of the process.
+/// The access logs of the process.
 #[derive(Debug)]
-pub(crate) struct AccessLog {
-    writing: Option<Writing>,
-    format: LogFormat,
+pub(crate) struct AccessLogs {
+    logs: Vec<Log>,
     copy: Option<Sender<String>>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Log {
+    settings: sekisho_config::AccessLog,
+    counts: Arc<Counts>,
+    receiver: LogReceiver,
 }
 
 /// Where a line belongs: what a [`sekisho_api::Record`] does not know of itself.
@@ -42,98 +58,104 @@ pub(crate) struct Place<'a> {
     pub(crate) pool: Option<&'a str>,
 }
 
-/// The writing thread and the way to it.
-#[derive(Debug)]
-struct Writing {
-    queue: SyncSender<Message>,
-    shared: Arc<Shared>,
-    thread: JoinHandle<()>,
+/// What became of the lines of an access log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogStatus {
+    /// The log, by where it goes.
+    pub log: String,
+    /// Lines written.
+    pub written: u64,
+    /// Lines not in the sample.
+    pub sampled: u64,
+    /// Lines beyond the most of a second.
+    pub limited: u64,
+    /// Lines dropped, because the receiver was too slow.
+    pub slow: u64,
+    /// Lines that the receiver did not take.
+    pub failed: u64,
 }
 
-/// What the writing thread is told in order.
-#[derive(Debug)]
-enum Message {
-    /// Write these whole lines.
-    Lines(Vec<u8>),
-    /// Look at [`Shared`].
-    Look,
-}
-
-/// What the writing thread is told out of order, past a full queue.
-#[derive(Debug, Default)]
-struct Shared {
-    reopen: AtomicBool,
-    close: AtomicBool,
-    /// Lines that were dropped because the queue was full.
-    dropped: AtomicU64,
-}
-
-impl AccessLog {
-    /// Opens the log. `copy` gets every line as JSON, whatever `settings` say.
+impl AccessLogs {
+    /// Opens the logs. `copy` gets every line as JSON, whatever `settings` say.
     ///
     /// # Errors
-    /// If the file cannot be opened, or there is no thread.
+    /// If a file cannot be opened, or there is no thread.
     pub(crate) fn open(
-        settings: Option<&sekisho_config::AccessLog>,
+        settings: &[sekisho_config::AccessLog],
         copy: Option<Sender<String>>,
     ) -> io::Result<Self> {
-        let format = settings.map(|settings| settings.format).unwrap_or_default();
-        let writing = match settings {
-            Some(settings) => Some(Writing::start(Output::open(settings.path.clone())?)?),
-            None => None,
+        let open = |settings: &sekisho_config::AccessLog| {
+            Ok(Log {
+                settings: settings.clone(),
+                counts: Arc::new(Counts::new(settings.max_rate)),
+                receiver: LogReceiver::open(&settings.to)?,
+            })
         };
-        Ok(Self { writing, format, copy })
+        Ok(Self { logs: settings.iter().map(open).collect::<io::Result<_>>()?, copy })
     }
 
-    /// A worker's end of the log.
+    /// A worker's end of the logs.
     pub(crate) fn writer(&self) -> AccessWriter {
-        let queue = self.writing.as_ref().map(|w| (w.queue.clone(), Arc::clone(&w.shared)));
-        AccessWriter::new(queue, self.format, self.copy.clone())
+        AccessWriter::new(self.logs.iter().map(writer::Feed::new).collect(), self.copy.clone())
     }
 
-    /// Opens the file anew, after something moved it away. If that fails, the old one stays.
+    /// A look at how the logs fare.
+    pub(crate) fn watch(&self) -> LogWatch {
+        LogWatch(self.logs.iter().map(Watched::new).collect())
+    }
+
+    /// Opens files anew, after something moved them away. If that fails, the old one stays.
     pub(crate) fn reopen(&self) {
-        if let Some(writing) = &self.writing {
-            writing.shared.reopen.store(true, Ordering::Release);
-            writing.look();
-        }
+        self.logs.iter().for_each(|log| log.receiver.reopen());
     }
 
-    /// Writes what the workers have handed over and ends; gives up on a disk that does not answer.
+    /// Writes what the workers have handed over and ends; gives up on a receiver that does not answer.
     pub(crate) fn close(self) {
-        let Some(writing) = self.writing else { return };
-        writing.shared.close.store(true, Ordering::Release);
-        writing.look();
-        let patience = Instant::now() + PATIENCE;
-        while !writing.thread.is_finished() && Instant::now() < patience {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        if !writing.thread.is_finished() {
-            tracing::warn!("The access log is not written in time: its last lines are lost");
+        self.logs.into_iter().for_each(|log| log.receiver.close());
+    }
+}
+
+/// A look at how the logs fare, from any thread.
+#[derive(Debug)]
+pub(crate) struct LogWatch(Vec<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    log: String,
+    counts: Arc<Counts>,
+    sender: LogSender,
+}
+
+impl LogWatch {
+    /// What became of the lines so far.
+    pub(crate) fn statuses(&self) -> Vec<LogStatus> {
+        self.0.iter().map(Watched::status).collect()
+    }
+}
+
+impl Watched {
+    fn new(log: &Log) -> Self {
+        let sender = log.receiver.sender();
+        Self { log: log.settings.to.to_string(), counts: log.counts.clone(), sender }
+    }
+
+    fn status(&self) -> LogStatus {
+        LogStatus {
+            log: self.log.clone(),
+            written: self.sender.written(),
+            sampled: self.counts.sampled.load(Relaxed),
+            limited: self.counts.limited.load(Relaxed),
+            slow: self.sender.dropped(),
+            failed: self.sender.lost(),
         }
     }
 }
 
-impl Writing {
-    fn start(output: Output) -> io::Result<Self> {
-        let (queue, messages) = sync_channel(QUEUE);
-        let shared = Arc::new(Shared::default());
-        let name = "sekisho-access".to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn({
-            let shared = Arc::clone(&shared);
-            move || file::run(output, &messages, &shared)
-        })?;
-        Ok(Self { queue, shared, thread })
-    }
-
-    fn look(&self) {
-        // A full queue has a message in it already, after which the thread looks.
-        let _ = self.queue.try_send(Message::Look);
-    }
+/// Text from the network, cut: a request line may be longer than a log should be.
+fn cut(text: &str) -> &[u8] {
+    let text = text.as_bytes();
+    text.get(..LONGEST).unwrap_or(text)
 }
 
-/// Batches on their way to the disk, 32 KiB each: what a second of a busy gateway's log is.
-const QUEUE: usize = 128;
-
-/// How long closing waits for the disk.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest text from the network that is logged whole, in bytes.
+const LONGEST: usize = 4096;

@@ -1,12 +1,13 @@
 //! Lines, batches, and a log that is moved away, full or slow.
 
-use std::sync::mpsc::{channel, sync_channel};
-use std::time::SystemTime;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_api::{Blame, End, Facts, KeyKind, Marks, Proxy, RequestLine, TlsFacts, Unavailable, Why};
 use sekisho_api::{Observation, Record, Server};
-use sekisho_config::LogFormat::{Json, Text};
+use sekisho_config::{LineFormat, LinePiece, LogField, LogFormat, LogTo};
 
+use super::line::Form::{Json, Text};
 use super::*;
 use crate::scratch::Scratch;
 
@@ -61,12 +62,12 @@ fn with_record(served: bool, request: Option<RequestLine<'_>>, look: impl FnOnce
     });
 }
 
-fn formatted(format: LogFormat, served: bool, request: Option<RequestLine<'_>>) -> String {
+fn formatted(mut form: Form, served: bool, request: Option<RequestLine<'_>>) -> String {
     let mut out = Vec::new();
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_323_045_042);
     let place = Place { vip: "web", pool: served.then_some("my pool") };
     with_record(served, request, |record| {
-        line::line(format, &mut clock::Clock::default(), now, &place, record, &mut out);
+        form.line(&mut Clock::default(), now, &place, record, &mut out);
     });
     String::from_utf8(out).unwrap()
 }
@@ -112,7 +113,7 @@ fn whose_word_was_taken_for_the_clients_address_is_named() {
             let facts = Facts { proxy: Some(Box::new(proxy)), ..record.facts.clone() };
             let (record, place) =
                 (Record { facts: &facts, ..record.clone() }, Place { vip: "web", pool: None });
-            line::line(Text, &mut clock::Clock::default(), SystemTime::UNIX_EPOCH, &place, &record, &mut out);
+            Text.line(&mut Clock::default(), SystemTime::UNIX_EPOCH, &place, &record, &mut out);
         });
         String::from_utf8(out).unwrap()
     };
@@ -148,7 +149,7 @@ fn method_that_chose_is_named_and_absurd_targets_are_cut() {
             ..record.clone()
         };
         let place = Place { vip: "web", pool: None };
-        line::line(Json, &mut clock::Clock::default(), SystemTime::UNIX_EPOCH, &place, &record, &mut out);
+        Json.line(&mut Clock::default(), SystemTime::UNIX_EPOCH, &place, &record, &mut out);
     });
     let line = String::from_utf8(out).unwrap();
     assert!(line.contains("\"why\":\"moved\",\"method\":\"least-connections\",\"key\""));
@@ -156,9 +157,12 @@ fn method_that_chose_is_named_and_absurd_targets_are_cut() {
     assert!(line.len() < 5000);
 }
 
-fn to_file(path: &std::path::Path) -> AccessLog {
-    let settings = sekisho_config::AccessLog { path: Some(path.to_owned()), format: Text };
-    AccessLog::open(Some(&settings), None).unwrap()
+fn settings(to: LogTo) -> sekisho_config::AccessLog {
+    sekisho_config::AccessLog { to, format: LineFormat::All(LogFormat::Text), sample: 1, max_rate: None }
+}
+
+fn to_file(path: &std::path::Path) -> AccessLogs {
+    AccessLogs::open(&[settings(LogTo::File(path.to_owned()))], None).unwrap()
 }
 
 fn write(writer: &mut AccessWriter, vip: &str) {
@@ -217,30 +221,9 @@ fn log_that_was_moved_away_is_opened_anew() {
 }
 
 #[test]
-fn full_queue_drops_lines_counts_them_and_waits_for_nobody() {
-    let (queue, messages) = sync_channel(1);
-    let shared = Arc::new(Shared::default());
-    let mut writer = AccessWriter::new(Some((queue, Arc::clone(&shared))), Text, None);
-    for vip in ["kept", "dropped", "dropped"] {
-        write(&mut writer, vip);
-        if vip == "kept" {
-            writer.tick();
-        }
-    }
-    writer.tick();
-    assert_eq!(shared.dropped.load(Ordering::Relaxed), 2);
-    let Message::Lines(lines) = messages.recv().unwrap() else { panic!("lines") };
-    assert!(String::from_utf8(lines).unwrap().contains("vip=kept"));
-    write(&mut writer, "again");
-    writer.tick();
-    let Message::Lines(lines) = messages.recv().unwrap() else { panic!("lines") };
-    assert_eq!(lines.iter().filter(|&&b| b == b'\n').count(), 1);
-}
-
-#[test]
 fn copy_gets_json_without_any_log_and_may_leave() {
     let (copy, lines) = channel();
-    let log = AccessLog::open(None, Some(copy)).unwrap();
+    let log = AccessLogs::open(&[], Some(copy)).unwrap();
     let mut writer = log.writer();
     assert!(writer.enabled());
     write(&mut writer, "web");
@@ -249,14 +232,14 @@ fn copy_gets_json_without_any_log_and_may_leave() {
     drop(lines);
     write(&mut writer, "web");
     assert!(!writer.enabled());
-    assert!(!AccessLog::open(None, None).unwrap().writer().enabled());
+    assert!(!AccessLogs::open(&[], None).unwrap().writer().enabled());
 }
 
 #[test]
 fn log_that_cannot_be_opened_is_an_error() {
     let scratch = Scratch::new();
-    let path = Some(scratch.path().join("missing/access.log"));
-    assert!(AccessLog::open(Some(&sekisho_config::AccessLog { path, format: Text }), None).is_err());
+    let path = scratch.path().join("missing/access.log");
+    assert!(AccessLogs::open(&[settings(LogTo::File(path))], None).is_err());
 }
 
 #[test]
@@ -267,8 +250,79 @@ fn lines_are_formatted_without_allocating_once_the_buffer_has_grown() {
         out.clear();
         with_record(true, Some(REQUEST), |record| {
             let place = Place { vip: "web", pool: Some("web") };
-            line::line(Text, &mut clock::Clock::default(), SystemTime::now(), &place, record, &mut out);
+            Text.line(&mut Clock::default(), SystemTime::now(), &place, record, &mut out);
         });
     }
     assert_eq!(out.as_ptr(), before);
+}
+
+#[test]
+fn own_form_has_the_operators_fields_and_a_dash_for_what_is_not_known() {
+    let text = |text: &str| LinePiece::Text(text.into());
+    let fields = [LogField::Client, LogField::Target, LogField::Status, LogField::Rule, LogField::Took];
+    let pieces = fields.into_iter().flat_map(|field| [LinePiece::Field(field), text("|")]);
+    let form = Form::new(&LineFormat::Own(pieces.collect()));
+    assert_eq!(
+        formatted(form.clone(), true, Some(REQUEST)),
+        "192.0.2.7:50112|/a?b=\\\"c\\\"\\r\\nforged|200|api|1000.402|\n"
+    );
+    assert_eq!(formatted(form, false, None), "192.0.2.7:50112|-|-|-|1000.402|\n");
+}
+
+#[test]
+fn own_form_can_have_every_field_that_the_other_forms_have() {
+    let all = formatted(Json, true, Some(REQUEST));
+    for field in LogField::ALL.iter().filter(|field| all.contains(field.in_json())) {
+        let form = Form::new(&LineFormat::Own([LinePiece::Field(*field)].into()));
+        let value = formatted(form, true, Some(REQUEST));
+        assert!(value.len() > 2 || value == "1\n" || value == "0\n", "{field}: {value}");
+    }
+}
+
+#[test]
+fn sample_leaves_out_ordinary_lines_only() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("access.log");
+    let log = sekisho_config::AccessLog { sample: 10, ..settings(LogTo::File(path.clone())) };
+    let log = AccessLogs::open(&[log], None).unwrap();
+    let (mut writer, watch) = (log.writer(), log.watch());
+    for n in 0..100 {
+        write(&mut writer, "ordinary");
+        with_record(n % 50 != 0, None, |record| {
+            let record = Record { end: End::Unavailable(Unavailable::AllDown), ..record.clone() };
+            if n % 50 == 0 {
+                writer.write(&Place { vip: "failed", pool: None }, &record);
+            }
+        });
+    }
+    let failing = RequestLine { status: 502, ..REQUEST };
+    with_record(true, Some(failing), |record| writer.write(&Place { vip: "failed", pool: None }, record));
+    writer.tick();
+    log.close();
+    let text = std::fs::read_to_string(path).unwrap();
+    let count = |word: &str| text.lines().filter(|line| line.contains(word)).count();
+    assert_eq!((count("vip=ordinary"), count("vip=failed")), (10, 3));
+    let status = &watch.statuses()[0];
+    assert_eq!((status.written, status.sampled, status.limited), (13, 90, 0));
+}
+
+#[test]
+fn limit_of_a_second_is_kept_and_the_log_says_what_it_left_out() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("access.log");
+    let log = sekisho_config::AccessLog { max_rate: Some(5), ..settings(LogTo::File(path.clone())) };
+    let log = AccessLogs::open(&[log], None).unwrap();
+    let (mut writer, watch) = (log.writer(), log.watch());
+    let began = SystemTime::now();
+    for _ in 0..1000 {
+        write(&mut writer, "flood");
+    }
+    let seconds = 2 + began.elapsed().unwrap_or_default().as_secs();
+    writer.tick();
+    log.close();
+    let text = std::fs::read_to_string(path).unwrap();
+    let written = text.lines().filter(|line| line.contains("vip=flood")).count() as u64;
+    assert!((5..=5 * seconds).contains(&written), "{written} lines in {seconds} s");
+    let told = text.lines().last().unwrap().split_once(" left_out=").unwrap().1;
+    assert_eq!((told.parse(), watch.statuses()[0].limited), (Ok(1000 - written), 1000 - written));
 }

@@ -1,87 +1,110 @@
-//! A worker's end of the access log.
+//! A worker's end of the access logs.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Sender, SyncSender, TrySendError};
+use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
 use sekisho_api::Record;
-use sekisho_config::LogFormat;
 
 use super::clock::Clock;
-use super::line::line;
-use super::{Message, Place, Shared};
+use super::gate::Gate;
+use super::{Form, Log, Place};
+use crate::receiver::LogSender;
 
-/// A worker's end of the access log: formats lines into one buffer and hands it on, never waiting.
+/// A worker's end of the access logs: formats lines into buffers and hands them on, never waiting.
 #[derive(Debug)]
 pub(crate) struct AccessWriter {
-    queue: Option<(SyncSender<Message>, Arc<Shared>)>,
-    format: LogFormat,
+    feeds: Vec<Feed>,
     copy: Option<Sender<String>>,
     clock: Clock,
+}
+
+/// A worker's end of one log.
+#[derive(Debug)]
+pub(super) struct Feed {
+    form: Form,
+    gate: Gate,
+    sender: LogSender,
     buffer: Vec<u8>,
     lines: u64,
 }
 
+impl Feed {
+    pub(super) fn new(log: &Log) -> Self {
+        Self {
+            form: Form::new(&log.settings.format),
+            gate: Gate::new(log.settings.sample, log.counts.clone()),
+            sender: log.receiver.sender(),
+            buffer: Vec::new(),
+            lines: 0,
+        }
+    }
+
+    fn write(&mut self, clock: &mut Clock, now: SystemTime, place: &Place<'_>, record: &Record<'_>) {
+        if !self.gate.admits(record, now) {
+            return;
+        }
+        self.form.line(clock, now, place, record, &mut self.buffer);
+        self.lines += 1;
+        if self.buffer.len() >= BATCH {
+            self.hand_on();
+        }
+    }
+
+    fn tick(&mut self, clock: &mut Clock, now: SystemTime) {
+        if let Some(count) = self.gate.to_tell(now) {
+            self.form.left_out(clock, now, count, &mut self.buffer);
+            self.lines += 1;
+        }
+        if !self.buffer.is_empty() {
+            self.hand_on();
+        }
+    }
+
+    fn hand_on(&mut self) {
+        let full = std::mem::take(&mut self.buffer);
+        self.buffer = self.sender.lines(full, self.lines);
+        self.lines = 0;
+    }
+}
+
 impl AccessWriter {
-    pub(super) fn new(
-        queue: Option<(SyncSender<Message>, Arc<Shared>)>,
-        format: LogFormat,
-        copy: Option<Sender<String>>,
-    ) -> Self {
-        Self { queue, format, copy, clock: Clock::default(), buffer: Vec::new(), lines: 0 }
+    pub(super) fn new(feeds: Vec<Feed>, copy: Option<Sender<String>>) -> Self {
+        Self { feeds, copy, clock: Clock::default() }
     }
 
     /// Whether anybody reads: false saves building records.
     pub(crate) fn enabled(&self) -> bool {
-        self.queue.is_some() || self.copy.is_some()
+        !self.feeds.is_empty() || self.copy.is_some()
     }
 
     /// Takes one line.
     pub(crate) fn write(&mut self, place: &Place<'_>, record: &Record<'_>) {
-        self.write_at(SystemTime::now(), place, record);
-    }
-
-    pub(super) fn write_at(&mut self, now: SystemTime, place: &Place<'_>, record: &Record<'_>) {
+        let now = SystemTime::now();
         if let Some(copy) = &self.copy {
             let mut json = Vec::new();
-            line(LogFormat::Json, &mut self.clock, now, place, record, &mut json);
+            Form::Json.line(&mut self.clock, now, place, record, &mut json);
             json.pop();
             // The formatter writes UTF-8 only; whoever listened may have left.
             if copy.send(String::from_utf8_lossy(&json).into_owned()).is_err() {
                 self.copy = None;
             }
         }
-        if self.queue.is_some() {
-            line(self.format, &mut self.clock, now, place, record, &mut self.buffer);
-            self.lines += 1;
-            if self.buffer.len() >= BATCH {
-                self.tick();
-            }
+        for feed in &mut self.feeds {
+            feed.write(&mut self.clock, now, place, record);
         }
     }
 
     /// Hands on what has been taken. To be called a few times a second.
     pub(crate) fn tick(&mut self) {
-        let Some((queue, shared)) = &self.queue else { return };
-        if self.buffer.is_empty() {
+        if self.feeds.is_empty() {
             return;
         }
-        // As large as it will get: growing to that would copy each line several times.
-        let next = Vec::with_capacity(self.buffer.capacity().min(2 * BATCH));
-        match queue.try_send(Message::Lines(std::mem::replace(&mut self.buffer, next))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
-                shared.dropped.fetch_add(self.lines, Ordering::Relaxed);
-                if let Message::Lines(mut buffer) = message {
-                    buffer.clear();
-                    self.buffer = buffer;
-                }
-            }
+        let now = SystemTime::now();
+        for feed in &mut self.feeds {
+            feed.tick(&mut self.clock, now);
         }
-        self.lines = 0;
     }
 }
 
-/// Lines are handed on at this many bytes, between two ticks.
-const BATCH: usize = 32 << 10;
+/// Lines are handed on at this many bytes, between two ticks: the writing thread is woken once for hundreds of lines.
+const BATCH: usize = 64 << 10;

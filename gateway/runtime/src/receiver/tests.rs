@@ -1,0 +1,131 @@
+//! Receivers that are there, away, slow, and back again.
+
+use std::io::Read;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::sync::mpsc::sync_channel;
+
+use sekisho_config::{Facility, SyslogAddress};
+
+use super::*;
+use crate::scratch::Scratch;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn syslog(address: SyslogAddress) -> LogTo {
+    LogTo::Syslog { address, facility: Facility::default(), tag: "lb1".to_owned() }
+}
+
+fn eventually(what: &str, mut is: impl FnMut() -> bool) {
+    let patience = Instant::now() + PATIENCE;
+    while !is() {
+        assert!(Instant::now() < patience, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Checks the head of a message (RFC 5424, section 6.2) and gives the rest.
+fn message(packet: &[u8], priority: &str) -> String {
+    let text = String::from_utf8(packet.to_vec()).unwrap();
+    let fields: Vec<&str> = text.splitn(8, ' ').collect();
+    let [head, time, host, tag, process, id, data, message] = fields[..] else { panic!("{text}") };
+    assert_eq!(head, format!("<{priority}>1"));
+    assert!(time.len() == 24 && time.ends_with('Z') && !host.is_empty(), "{text}");
+    assert_eq!((tag, process, id, data), ("lb1", &*std::process::id().to_string(), "-", "-"));
+    message.to_owned()
+}
+
+#[test]
+fn syslog_over_udp_is_a_datagram_for_each_line() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    receiver.set_read_timeout(Some(PATIENCE)).unwrap();
+    let log = LogReceiver::open(&syslog(SyslogAddress::Udp(receiver.local_addr().unwrap()))).unwrap();
+    log.sender().lines(b"one 1\ntwo\n".to_vec(), 2);
+    log.sender().event(Severity::Error, b"three\nlines\n".to_vec());
+    let mut buffer = [0; 9000];
+    let mut next = || {
+        let length = receiver.recv(&mut buffer).unwrap();
+        buffer[..length].to_vec()
+    };
+    assert_eq!(message(&next(), "30"), "one 1");
+    assert_eq!(message(&next(), "30"), "two");
+    assert_eq!(message(&next(), "27"), "three\nlines");
+    // What no receiver takes is cut.
+    log.sender().event(Severity::Debug, vec![b'x'; 60_000]);
+    assert_eq!(next().len(), 8 << 10);
+    log.close();
+}
+
+#[test]
+fn syslog_over_tcp_counts_octets_and_finds_a_receiver_that_was_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let log = LogReceiver::open(&syslog(SyslogAddress::Tcp(address))).unwrap();
+    let sender = log.sender();
+    sender.lines(b"lost\n".to_vec(), 1);
+    eventually("a line is lost", || sender.lost() == 1);
+    let listener = TcpListener::bind(address).unwrap();
+    eventually("a line is written", || {
+        sender.lines(b"kept\n".to_vec(), 1);
+        std::thread::sleep(Duration::from_millis(50));
+        sender.written() > 0
+    });
+    log.close();
+    let mut text = String::new();
+    let mut stream = listener.accept().unwrap().0;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.read_to_string(&mut text).unwrap();
+    let (length, rest) = text.split_once(' ').unwrap();
+    let first = &rest[..length.parse().unwrap()];
+    assert_eq!(message(first.as_bytes(), "30"), "kept");
+}
+
+#[test]
+fn journal_gets_fields_and_the_length_of_what_has_several_lines() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("journal");
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    receiver.set_read_timeout(Some(PATIENCE)).unwrap();
+    let log = LogReceiver::open(&LogTo::Journald { socket: path, tag: "lb1".to_owned() }).unwrap();
+    log.sender().lines(b"one=1\n".to_vec(), 1);
+    log.sender().event(Severity::Warning, b"two\nlines\n".to_vec());
+    let mut buffer = [0; 4096];
+    let mut next = || {
+        let length = receiver.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    };
+    let sender = format!("SYSLOG_IDENTIFIER=lb1\nSYSLOG_PID={}\n", std::process::id());
+    assert_eq!(next(), format!("MESSAGE=one=1\nPRIORITY=6\n{sender}"));
+    assert_eq!(next(), format!("MESSAGE\n\u{9}\0\0\0\0\0\0\0two\nlines\nPRIORITY=4\n{sender}"));
+    log.close();
+}
+
+#[test]
+fn unix_receiver_that_does_not_read_holds_nobody_up_and_its_loss_is_counted() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("log");
+    // Bound, and never read.
+    let _receiver = UnixDatagram::bind(&path).unwrap();
+    let log = LogReceiver::open(&syslog(SyslogAddress::Unix(path))).unwrap();
+    let sender = log.sender();
+    eventually("lines are lost", || {
+        sender.lines(b"line\n".repeat(1000), 1000);
+        sender.lost() + sender.dropped() > 0
+    });
+    drop(log);
+}
+
+#[test]
+fn full_queue_drops_counts_and_gives_the_buffer_back() {
+    let (queue, messages) = sync_channel(1);
+    let sender = LogSender { queue, shared: Arc::default() };
+    sender.lines(b"kept\n".to_vec(), 1);
+    let buffer = sender.lines(Vec::from(*b"one\ntwo\n"), 2);
+    assert!(buffer.is_empty() && buffer.capacity() >= 8);
+    assert_eq!(sender.dropped(), 2);
+    let Message::Lines(lines, 1) = messages.recv().unwrap() else { panic!("lines") };
+    assert_eq!(lines, b"kept\n");
+    sender.lines(b"again\n".to_vec(), 1);
+    assert!(matches!(messages.recv(), Ok(Message::Lines(..))));
+}
