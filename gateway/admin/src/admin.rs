@@ -7,16 +7,19 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use sekisho_config::Registry;
-use sekisho_runtime::View;
+use sekisho_config::{Admin as Settings, Registry};
+use sekisho_runtime::{DoorTls, View};
 use tokio::sync::oneshot;
 
 use crate::api::Api;
-use crate::doors::{AdminError, Bound, BoundMetrics, Doors, HandedDoors};
+use crate::caller::Policy;
+use crate::doors::{AdminError, Bound, BoundApi, BoundMetrics, Doors, HandedDoors};
 use crate::endpoint::{self, Content, Listener};
 use crate::metrics::Source;
 use crate::nodes::Nodes;
+use crate::secured::Secured;
 use crate::socket::{Place, Socket};
+use crate::steering::Steering;
 use crate::upgrade::Upgrade;
 
 /// What a reload changes: made before it, carried out after it. None: a door stays as it is.
@@ -24,6 +27,9 @@ use crate::upgrade::Upgrade;
 pub struct Change {
     metrics: Option<Option<BoundMetrics>>,
     admin: Option<Option<Socket>>,
+    api: Option<Option<BoundApi>>,
+    settings: Settings,
+    tls: Option<DoorTls>,
 }
 
 /// Answers whoever operates a gateway, from threads of its own. Dropping it stops that.
@@ -35,6 +41,10 @@ pub struct Admin {
     upgrade: Upgrade,
     metrics: Option<Metrics>,
     admin: Option<Operator>,
+    api: Option<Address>,
+    steering: Steering,
+    policy: Arc<Policy>,
+    secured: Arc<Secured>,
 }
 
 #[derive(Debug)]
@@ -53,6 +63,15 @@ struct Operator {
     /// A second descriptor, to be handed on.
     listener: UnixListener,
     file: Place,
+}
+
+/// The operator's address, which is served.
+#[derive(Debug)]
+struct Address {
+    wanted: SocketAddr,
+    /// With the port that the kernel chose.
+    address: SocketAddr,
+    thread: Thread,
 }
 
 impl Admin {
@@ -76,10 +95,42 @@ impl Admin {
         registry: Registry,
         bound: Bound,
     ) -> Result<Self, AdminError> {
+        Self::start_steered(Steering::default(), nodes, upgrade, view, registry, bound)
+    }
+
+    /// As [`start_among`](Self::start_among), for a gateway whose configuration can be changed as it runs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_steered(
+        steering: Steering,
+        nodes: Nodes,
+        upgrade: Upgrade,
+        view: View,
+        registry: Registry,
+        bound: Bound,
+    ) -> Result<Self, AdminError> {
         let source = Arc::new(Source::new(view.clone(), registry, nodes.clone()));
-        let mut this = Self { source, view, nodes, upgrade, metrics: None, admin: None };
-        this.change(Change { metrics: Some(bound.metrics), admin: Some(bound.admin) })?;
+        let mut this = Self {
+            source,
+            view,
+            nodes,
+            upgrade,
+            metrics: None,
+            admin: None,
+            api: None,
+            steering,
+            policy: Arc::default(),
+            secured: Arc::default(),
+        };
+        let Bound { metrics, admin, api, settings, tls } = bound;
+        this.change(Change { metrics: Some(metrics), admin: Some(admin), api: Some(api), settings, tls })?;
         Ok(this)
+    }
+
+    /// Where the gateway is operated, with the port that the kernel chose.
+    pub fn api_address(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(|api| api.address)
     }
 
     /// Where metrics are read, with the port that the kernel chose.
@@ -98,7 +149,11 @@ impl Admin {
         // A file that somebody removed meanwhile is made again.
         let same = now.map(Place::path) == doors.admin.as_deref() && now.is_none_or(Place::stands);
         let admin = if same { None } else { Some(doors.admin.as_deref().map(Socket::bind).transpose()?) };
-        Ok(Change { metrics, admin })
+        let wanted = doors.api.listen;
+        let same = self.api.as_ref().map(|api| api.wanted) == wanted;
+        let api = if same { None } else { Some(wanted.map(BoundApi::new).transpose()?) };
+        let tls = self.secured.prepare(doors.api.tls.as_ref()).map_err(AdminError::Tls)?;
+        Ok(Change { metrics, admin, api, settings: doors.api.clone(), tls })
     }
 
     /// Carries a change out. A door before it, if there was another, is closed.
@@ -106,6 +161,14 @@ impl Admin {
     /// # Errors
     /// [`AdminError::Thread`]; the doors that could not be opened are where they were.
     pub fn change(&mut self, change: Change) -> Result<(), AdminError> {
+        // First who may do what: nobody comes in by the rules of before.
+        self.policy.set(change.settings);
+        self.secured.set(change.tls);
+        if let Some(bound) = change.api {
+            self.api = None;
+            let (api, secured) = (self.api(), &self.secured);
+            self.api = bound.map(|bound| Address::start(bound, api, secured)).transpose()?;
+        }
         if let Some(bound) = change.metrics {
             self.metrics = bound.map(|bound| Metrics::start(bound, &self.source)).transpose()?;
         }
@@ -116,7 +179,13 @@ impl Admin {
     }
 
     fn api(&self) -> Api {
-        Api::new(self.view.clone(), self.nodes.clone(), self.upgrade.clone())
+        Api::new(
+            self.view.clone(),
+            self.nodes.clone(),
+            self.upgrade.clone(),
+            self.steering.clone(),
+            self.policy.clone(),
+        )
     }
 
     /// Duplicates of the doors, for a process that is to take this one's place.
@@ -137,6 +206,9 @@ impl Admin {
         if let Some(metrics) = &mut self.metrics {
             metrics.thread.finish();
         }
+        if let Some(api) = &mut self.api {
+            api.thread.finish();
+        }
         if let Some(admin) = &mut self.admin {
             admin.thread.finish();
             if taken {
@@ -146,12 +218,30 @@ impl Admin {
     }
 }
 
+impl Address {
+    fn start(bound: BoundApi, api: Api, secured: &Arc<Secured>) -> Result<Self, AdminError> {
+        let BoundApi { wanted, listener } = bound;
+        let address = listener.as_ref().map_or(Ok(wanted), TcpListener::local_addr)?;
+        let secured = secured.clone();
+        let listener = || {
+            let listener = listener.map(tokio::net::TcpListener::from_std).transpose()?;
+            Ok(match listener {
+                Some(listener) => Listener::Tcp(listener, Some(secured)),
+                None => Listener::Later(wanted, secured),
+            })
+        };
+        let thread = Thread::start("admin-api", listener, Content::Api(Box::new(api)))?;
+        tracing::info!(%address, "The gateway can be operated");
+        Ok(Self { wanted, address, thread })
+    }
+}
+
 impl Metrics {
     fn start(bound: BoundMetrics, source: &Arc<Source>) -> Result<Self, AdminError> {
         let BoundMetrics { wanted, listener } = bound;
         let address = listener.local_addr()?;
         let second = listener.try_clone()?;
-        let listener = || Ok(Listener::Tcp(tokio::net::TcpListener::from_std(listener)?));
+        let listener = || Ok(Listener::Tcp(tokio::net::TcpListener::from_std(listener)?, None));
         let thread = Thread::start("metrics", listener, Content::Metrics(source.clone()))?;
         tracing::info!(%address, "Metrics can be read");
         Ok(Self { wanted, address, listener: second, thread })
@@ -163,7 +253,7 @@ impl Operator {
         let (listener, file) = socket.into_parts();
         let second = listener.try_clone()?;
         let listener = || Ok(Listener::Unix(tokio::net::UnixListener::from_std(listener)?));
-        let thread = Thread::start("admin", listener, Content::Api(api))?;
+        let thread = Thread::start("admin", listener, Content::Api(Box::new(api)))?;
         tracing::info!(path = %file.path().display(), "The gateway can be operated");
         Ok(Self { thread, listener: second, file })
     }
@@ -189,7 +279,11 @@ impl Thread {
             listener()?
         };
         let (stop, stopped) = oneshot::channel();
-        let run = move || runtime.block_on(endpoint::run(listener, content, stopped));
+        let run = move || {
+            runtime.block_on(endpoint::run(listener, content, stopped));
+            // A candidate that is still being checked is nobody's any more.
+            runtime.shutdown_background();
+        };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }

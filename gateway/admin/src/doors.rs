@@ -5,8 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use sekisho_config::Gateway;
+use sekisho_config::{Admin as Settings, Gateway};
+use sekisho_runtime::DoorTls;
 
+use crate::secured::Secured;
 use crate::socket::Socket;
 
 /// Where it can be reached, as the configuration has it.
@@ -16,6 +18,8 @@ pub struct Doors {
     pub metrics: Option<SocketAddr>,
     /// The operator's socket; none: nowhere.
     pub admin: Option<PathBuf>,
+    /// The operator's address, and who may do what there.
+    pub api: Settings,
 }
 
 /// Why it cannot be reached there. The operator's or the system's fault.
@@ -30,6 +34,17 @@ pub enum AdminError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// The operator's address cannot be listened on, for the same reasons.
+    #[error("the gateway cannot be operated at {address}: {source}")]
+    Api {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// TLS of the operator's address cannot be set up.
+    #[error("TLS of the operator's address: {0}")]
+    Tls(String),
     /// The socket cannot be made: a directory that is missing or not the gateway's to write to.
     #[error("the admin socket {} cannot be made: {source}", path.display())]
     Socket {
@@ -60,6 +75,18 @@ pub enum AdminError {
 pub struct Bound {
     pub(crate) metrics: Option<BoundMetrics>,
     pub(crate) admin: Option<Socket>,
+    pub(crate) api: Option<BoundApi>,
+    pub(crate) settings: Settings,
+    pub(crate) tls: Option<DoorTls>,
+}
+
+/// The operator's address.
+#[derive(Debug)]
+pub(crate) struct BoundApi {
+    /// As it was asked for.
+    pub(crate) wanted: SocketAddr,
+    /// None while the process before this one has it.
+    pub(crate) listener: Option<TcpListener>,
 }
 
 #[derive(Debug)]
@@ -87,11 +114,20 @@ pub fn take(doors: &Doors, handed: HandedDoors) -> Result<Bound, AdminError> {
         Some((wanted, listener)) => Some(BoundMetrics { wanted, listener: listener.into() }),
         None => doors.metrics.map(BoundMetrics::new).transpose()?,
     };
+    let api = doors.api.listen.map(|wanted| match BoundApi::new(wanted) {
+        // The process before this one leaves it once this one serves.
+        Err(AdminError::Api { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
+            Ok(BoundApi { wanted, listener: None })
+        }
+        other => other,
+    });
+    let api = api.transpose()?;
     let admin = match handed.admin.filter(|(path, _)| doors.admin.as_ref() == Some(path)) {
         Some((path, listener)) => Some(Socket::taken(&path, listener)?),
         None => doors.admin.as_deref().map(Socket::bind).transpose()?,
     };
-    Ok(Bound { metrics, admin })
+    let (settings, tls) = (doors.api.clone(), tls(&doors.api)?);
+    Ok(Bound { metrics, admin, api, settings, tls })
 }
 
 /// Listens at these doors. Done before anything is started or changed, so that one that cannot be had stops neither
@@ -102,7 +138,13 @@ pub fn take(doors: &Doors, handed: HandedDoors) -> Result<Bound, AdminError> {
 pub fn bind(doors: &Doors) -> Result<Bound, AdminError> {
     let metrics = doors.metrics.map(BoundMetrics::new).transpose()?;
     let admin = doors.admin.as_deref().map(Socket::bind).transpose()?;
-    Ok(Bound { metrics, admin })
+    let api = doors.api.listen.map(BoundApi::new).transpose()?;
+    let (settings, tls) = (doors.api.clone(), tls(&doors.api)?);
+    Ok(Bound { metrics, admin, api, settings, tls })
+}
+
+fn tls(settings: &Settings) -> Result<Option<DoorTls>, AdminError> {
+    Secured::default().prepare(settings.tls.as_ref()).map_err(AdminError::Tls)
 }
 
 impl Bound {
@@ -115,7 +157,23 @@ impl Bound {
 impl Doors {
     /// Those of a configuration.
     pub fn of(gateway: &Gateway) -> Self {
-        Self { metrics: gateway.metrics, admin: gateway.admin.clone() }
+        Self { metrics: gateway.metrics, admin: gateway.admin.clone(), api: Settings::default() }
+    }
+
+    /// The same with the operator's address.
+    #[must_use]
+    pub fn with(self, admin: &Settings) -> Self {
+        Self { api: admin.clone(), ..self }
+    }
+}
+
+impl BoundApi {
+    pub(crate) fn new(address: SocketAddr) -> Result<Self, AdminError> {
+        let bound = TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(Self { wanted: address, listener: Some(listener) })
+        });
+        bound.map_err(|source| AdminError::Api { address, source })
     }
 }
 

@@ -1,34 +1,47 @@
-//! A door's thread: few connections, small requests, short deadlines, one request each.
+//! A door's thread: few connections, small requests, short deadlines.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sekisho_runtime::DoorTls;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use crate::answer::Answer;
-use crate::api::{self, Api};
+use crate::api::{self, Api, Reply};
+use crate::caller::Peer;
 use crate::metrics::{Source, serve};
-use crate::request::{HEAD_MAX, Head, Request, Unread};
+use crate::request::{HEAD_MAX, Head, Unread};
+use crate::secured::Secured;
 
-/// A few scrapers and a person. Others wait in the kernel's backlog.
+/// A few scrapers, and a few persons with a page open. Others wait in the kernel's backlog.
 const CONNECTIONS: usize = 8;
+const API_CONNECTIONS: usize = 64;
+/// Requests on one connection.
+const REQUESTS: usize = 1000;
+/// Between two of them.
+const IDLE: Duration = Duration::from_secs(30);
 /// For the request to come, and then for the answer to be taken.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What is read and forgotten behind a request: closing before it would cut the answer off.
 const LEFTOVER_MAX: usize = 64 * 1024;
+/// How often certificate files are looked at.
+const TEND: Duration = Duration::from_secs(1);
 /// After a failed `accept`, which seldom succeeds at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where somebody comes in.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<Arc<Secured>>),
+    /// An address that another process leaves in a moment.
+    Later(SocketAddr, Arc<Secured>),
     Unix(UnixListener),
 }
 
@@ -36,11 +49,8 @@ pub(crate) enum Listener {
 #[derive(Debug)]
 pub(crate) enum Content {
     Metrics(Arc<Source>),
-    Api(Api),
+    Api(Box<Api>),
 }
-
-/// Whoever asks, as the kernel knows them: the user's number; none over a network.
-pub(crate) type Peer = Option<u32>;
 
 /// Serves until `stop` is ready. Connections that are open then are cut if its other end was dropped, and else answered.
 pub(crate) async fn run(listener: Listener, content: Content, stop: oneshot::Receiver<()>) {
@@ -56,14 +66,27 @@ pub(crate) async fn run(listener: Listener, content: Content, stop: oneshot::Rec
 }
 
 async fn accept(listener: Listener, content: Rc<Content>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let listener = match listener {
+        Listener::Later(address, tls) => Listener::Tcp(left(address).await, Some(tls)),
+        other => other,
+    };
+    if let Listener::Tcp(_, Some(tls)) = &listener {
+        let tls = tls.clone();
+        spawn_local(async move {
+            loop {
+                sleep(TEND).await;
+                let _ = tls.get().map(|tls| tls.tend());
+            }
+        });
+    }
+    let places = Arc::new(Semaphore::new(content.places()));
     // The semaphore is never closed.
     while let Ok(place) = places.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let content = content.clone();
                 spawn_local(async move {
-                    if let Err(error) = exchange(stream, &content, peer).await {
+                    if let Err(error) = converse(stream, &content, peer).await {
                         tracing::debug!(%error, "Whoever asked left before the answer");
                     }
                     drop(place);
@@ -77,45 +100,114 @@ async fn accept(listener: Listener, content: Rc<Content>) {
     }
 }
 
+/// Listens at an address as soon as nobody else does.
+async fn left(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) => tracing::debug!(%address, %error, "The operator's address is not left yet"),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 impl Listener {
-    async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
+    async fn accept(&self) -> io::Result<(Comer, Peer)> {
         match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
-                Ok((Box::new(stream), None))
+            Self::Tcp(listener, tls) => {
+                let (stream, address) = listener.accept().await?;
+                let tls = tls.as_ref().and_then(|tls| tls.get());
+                let peer = Peer::Address { address: address.ip().to_canonical(), tls: None };
+                Ok((Comer::Tcp(stream, tls), peer))
             }
+            // It has become an address before anybody is let in.
+            Self::Later(..) => Err(io::ErrorKind::NotConnected.into()),
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let peer = stream.peer_cred().ok().map(|peer| peer.uid());
-                Ok((Box::new(stream), peer))
+                let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+                Ok((Comer::Unix(stream), Peer::Socket(uid)))
             }
         }
     }
 }
 
-/// One request and its answer.
-async fn exchange(mut stream: Box<dyn Stream>, content: &Content, peer: Peer) -> io::Result<()> {
-    let read = timeout(DEADLINE, read(&mut stream, content.body_max())).await??;
-    let answer = match read {
-        Ok(request) => content.answer(&request, peer).await,
-        Err(why) => content.refuse(why),
+/// Whoever has come in, and says nothing yet.
+enum Comer {
+    Tcp(TcpStream, Option<Arc<DoorTls>>),
+    Unix(UnixStream),
+}
+
+impl Comer {
+    /// The connection, behind its TLS where there is any.
+    async fn greet(self, peer: &mut Peer) -> io::Result<Box<dyn Stream>> {
+        let (tcp, tls) = match self {
+            Self::Unix(stream) => return Ok(Box::new(stream)),
+            Self::Tcp(tcp, None) => return Ok(Box::new(tcp)),
+            Self::Tcp(tcp, Some(tls)) => (tcp, tls),
+        };
+        let stream = timeout(DEADLINE, tls.accept(tcp)).await??;
+        if let Peer::Address { tls, .. } = peer {
+            *tls = stream.tls().cloned();
+        }
+        Ok(Box::new(stream))
+    }
+}
+
+/// Everything that somebody asks on a connection.
+async fn converse(comer: Comer, content: &Content, mut peer: Peer) -> io::Result<()> {
+    let mut stream = comer.greet(&mut peer).await?;
+    // Where one request is all that anybody has, the connection ends with its answer.
+    let mut left = match (content, &peer) {
+        (Content::Api(_), Peer::Address { .. }) => REQUESTS,
+        _ => 1,
     };
-    timeout(DEADLINE, write(&mut stream, &answer.text())).await?
+    let (mut bytes, mut patience, mut asked) = (Vec::with_capacity(1024), DEADLINE, false);
+    while left > 0 {
+        left -= 1;
+        let head = match timeout(patience, head(&mut stream, &mut bytes)).await? {
+            Ok(Ok(head)) => head,
+            Ok(Err(why)) => return end(&mut stream, &content.refuse(why)).await,
+            // It has asked before, and asks no more.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && asked => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let stays = left > 0 && head.stays;
+        let answer = match content {
+            Content::Metrics(source) => serve::answer(source, &head),
+            Content::Api(api) => match api.admit(&head, &peer) {
+                Err(refused) => return end(&mut stream, &refused).await,
+                Ok(admitted) => {
+                    let body = timeout(DEADLINE, body(&mut stream, &mut bytes, &head, admitted.body_max()));
+                    let body = match body.await?? {
+                        Ok(body) => body,
+                        Err(why) => return end(&mut stream, &content.refuse(why)).await,
+                    };
+                    match api.answer(&admitted, &head, &body).await {
+                        Reply::Answer(answer) => answer,
+                        Reply::Follow(follow) => return follow.run(&mut stream).await,
+                    }
+                }
+            },
+        };
+        if !stays {
+            return end(&mut stream, &answer).await;
+        }
+        let text = answer.text(true);
+        let sent = async {
+            stream.write_all(text.as_bytes()).await?;
+            stream.flush().await
+        };
+        timeout(DEADLINE, sent).await??;
+        (patience, asked) = (IDLE, true);
+    }
+    Ok(())
 }
 
 impl Content {
-    /// The longest body that is read; none where nobody looks at one.
-    fn body_max(&self) -> Option<usize> {
+    fn places(&self) -> usize {
         match self {
-            Self::Metrics(_) => None,
-            Self::Api(_) => Some(api::BODY_MAX),
-        }
-    }
-
-    async fn answer(&self, request: &Request, peer: Peer) -> Answer {
-        match self {
-            Self::Metrics(source) => serve::answer(source, &request.head),
-            Self::Api(api) => api.answer(request, peer).await,
+            Self::Metrics(_) => CONNECTIONS,
+            Self::Api(_) => API_CONNECTIONS,
         }
     }
 
@@ -127,31 +219,39 @@ impl Content {
     }
 }
 
-/// Reads a request; its body only where somebody looks at it.
-async fn read(stream: &mut dyn Stream, body_max: Option<usize>) -> io::Result<Result<Request, Unread>> {
-    let mut bytes = Vec::with_capacity(1024);
-    let head = loop {
-        // Never zero: a head that fills the room is answered, complete or not.
-        more(stream, &mut bytes, HEAD_MAX).await?;
-        match Head::read(&bytes) {
+/// Reads a head; what comes behind it stays in `bytes`.
+async fn head(stream: &mut dyn Stream, bytes: &mut Vec<u8>) -> io::Result<Result<Head, Unread>> {
+    loop {
+        match Head::read(bytes) {
             None => {}
-            Some(Ok(head)) => break head,
+            Some(Ok(head)) => {
+                bytes.drain(..head.size.min(bytes.len()));
+                return Ok(Ok(head));
+            }
             Some(Err(why)) => return Ok(Err(why)),
         }
-    };
-    let Some(body_max) = body_max else { return Ok(Ok(Request { head, body: Vec::new() })) };
-    let mut body = bytes.split_off(head.size.min(bytes.len()));
-    match head.length {
-        None => return Ok(Err(Unread::Length)),
-        Some(length) if length > body_max => return Ok(Err(Unread::BodyTooLarge)),
-        Some(length) => {
-            while body.len() < length {
-                more(stream, &mut body, length).await?;
-            }
-            body.truncate(length);
-        }
+        // Never zero: a head that fills the room is answered, complete or not.
+        more(stream, bytes, HEAD_MAX).await?;
     }
-    Ok(Ok(Request { head, body }))
+}
+
+/// Reads the body of a request; what comes behind it stays in `bytes`.
+async fn body(
+    stream: &mut dyn Stream,
+    bytes: &mut Vec<u8>,
+    head: &Head,
+    most: usize,
+) -> io::Result<Result<Vec<u8>, Unread>> {
+    let length = match head.length {
+        None => return Ok(Err(Unread::Length)),
+        Some(length) if length > most => return Ok(Err(Unread::BodyTooLarge)),
+        Some(length) => length,
+    };
+    while bytes.len() < length {
+        more(stream, bytes, length).await?;
+    }
+    let behind = bytes.split_off(length);
+    Ok(Ok(std::mem::replace(bytes, behind)))
 }
 
 /// Reads until there are `all` bytes at the most.
@@ -163,20 +263,25 @@ async fn more(stream: &mut dyn Stream, bytes: &mut Vec<u8>, all: usize) -> io::R
     }
 }
 
-async fn write(stream: &mut dyn Stream, answer: &str) -> io::Result<()> {
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await?;
-    let (mut left, mut scratch) = (LEFTOVER_MAX, [0; 1024]);
-    while left > 0 {
-        match stream.read(&mut scratch).await? {
-            0 => break,
-            read => left = left.saturating_sub(read),
+/// Says the last thing.
+async fn end(stream: &mut dyn Stream, answer: &Answer) -> io::Result<()> {
+    let text = answer.text(false);
+    let said = async {
+        stream.write_all(text.as_bytes()).await?;
+        stream.shutdown().await?;
+        let (mut left, mut scratch) = (LEFTOVER_MAX, [0; 1024]);
+        while left > 0 {
+            match stream.read(&mut scratch).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    timeout(DEADLINE, said).await?
 }
 
-/// Either kind of connection.
-trait Stream: AsyncRead + AsyncWrite + Unpin {}
+/// Any kind of connection.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}

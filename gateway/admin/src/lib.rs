@@ -1,16 +1,21 @@
 //! What an operator sees of a running gateway over HTTP, and changes in it.
 //!
-//! [`Admin`] has two doors, each with a thread of its own beside the workers, so that whoever asks never stands in a
-//! client's way: an address where metrics are read, in the form of Prometheus, and where nothing can be changed; and
-//! a unix socket for the operator alone, where servers, users and connections are listed and changed.
+//! [`Admin`] has three doors, each with a thread of its own beside the workers, so that whoever asks never stands in a
+//! client's way: an address where metrics are read, in the form of Prometheus, and where nothing can be changed; a unix
+//! socket for the operator alone; and an address, with tokens, certificates or both, where the same can be asked as at
+//! the socket.
 //!
 //! ```text
 //! doors             where it can be reached, as configured; bound before anything is started or changed
 //! socket            the operator's socket: made for its owner alone, taken from nobody, removed at the end
+//! secured           the TLS of the operator's address
 //! endpoint          a door's thread: few connections, small requests, short deadlines
 //! request, answer   HTTP/1.1 as far as it is needed here
+//! caller            who asks, and what they may do
+//! audit             who changed what; moment: when
 //! metrics/          the page of numbers
 //! upgrade           another process in this one's place
+//! steering          the way to whoever can load a configuration
 //! nodes             addresses that move between nodes, as whoever moves them tells of them
 //! api/              what the operator asks, and does
 //! ```
@@ -18,15 +23,21 @@
 mod admin;
 mod answer;
 mod api;
+mod audit;
+mod caller;
 mod doors;
 mod endpoint;
 mod metrics;
+mod moment;
 mod nodes;
 mod request;
+mod secured;
 mod socket;
+mod steering;
 mod upgrade;
 
 pub use admin::{Admin, Change};
 pub use doors::{AdminError, Bound, Doors, HandedDoors, bind, take};
+pub use steering::{Done, InForce, Order, Refusal, Steering, Wish};
 pub use nodes::{Nodes, VrrpPeer, VrrpTable};
 pub use upgrade::{Upgrade, Upgraded};

@@ -28,6 +28,27 @@ pub(crate) struct Head {
     pub(crate) length: Option<usize>,
     /// How long it is itself.
     pub(crate) size: usize,
+    /// Whether the connection is to stay after the answer.
+    pub(crate) stays: bool,
+    /// What it says about whoever sends it.
+    pub(crate) sender: Sender,
+}
+
+/// What a request says about whoever sends it, and from where.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// The token, behind `Bearer`.
+    pub(crate) token: Option<String>,
+    /// The name by which the gateway is reached, without the port, in lower case.
+    pub(crate) host: Option<String>,
+    /// The page that a browser sends it for.
+    pub(crate) origin: Option<String>,
+    /// Whether a browser says that another site's page sends it.
+    pub(crate) foreign: bool,
+    /// Whether the body is said to be JSON.
+    pub(crate) json: bool,
+    /// The event that was seen last.
+    pub(crate) last_event: Option<u64>,
 }
 
 /// A method.
@@ -36,6 +57,8 @@ pub(crate) enum Method {
     Get,
     Head,
     Post,
+    Put,
+    Delete,
     Other,
 }
 
@@ -71,6 +94,8 @@ impl Head {
             "GET" => Method::Get,
             "HEAD" => Method::Head,
             "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "DELETE" => Method::Delete,
             _ => Method::Other,
         };
         Some(Ok(Self {
@@ -80,8 +105,52 @@ impl Head {
             form: form(request.headers),
             length: length(request.headers),
             size,
+            stays: request.version == Some(1) && !has_word(request.headers, "connection", "close"),
+            sender: sender(request.headers),
         }))
     }
+}
+
+fn values<'h>(fields: &'h [httparse::Header<'h>], name: &'h str) -> impl Iterator<Item = &'h str> {
+    let named = fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
+    named.map(|field| std::str::from_utf8(field.value).unwrap_or_default().trim())
+}
+
+fn has_word(fields: &[httparse::Header<'_>], name: &str, word: &str) -> bool {
+    values(fields, name).flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(word))
+}
+
+/// The field of this name, if it stands there once.
+fn only<'h>(fields: &'h [httparse::Header<'h>], name: &'h str) -> Option<&'h str> {
+    let mut all = values(fields, name);
+    let first = all.next()?;
+    all.next().is_none().then_some(first)
+}
+
+fn sender(fields: &[httparse::Header<'_>]) -> Sender {
+    let bearer = |value: &str| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    };
+    let kind = only(fields, "content-type").map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    // A browser that says nothing of the site is an old one, which says where the page is from.
+    let site = only(fields, "sec-fetch-site");
+    Sender {
+        token: only(fields, "authorization").and_then(bearer),
+        host: only(fields, "host").map(|host| name_of(host).to_ascii_lowercase()),
+        origin: only(fields, "origin").map(str::to_owned),
+        foreign: site.is_some_and(|site| !["same-origin", "none"].contains(&site)),
+        json: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")),
+        last_event: only(fields, "last-event-id").and_then(|id| id.parse().ok()),
+    }
+}
+
+/// A host without its port.
+pub(crate) fn name_of(host: &str) -> &str {
+    if let Some(bracketed) = host.strip_prefix('[') {
+        return bracketed.split(']').next().unwrap_or_default();
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 /// The length of the body: said once, as a number, or not at all. Nobody who operates a gateway has chunks to send.

@@ -1,7 +1,6 @@
 //! Servers taken out and put back; users moved, forgotten, kicked.
 //!
-//! Every change is logged with the number of the user who made it, and without the name of the user it is about: names
-//! stand in no log.
+//! Every change is audited with who made it, and without the name of the user it is about: names stand in no log.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,14 +8,29 @@ use std::time::Instant;
 use sekisho_runtime::{Status, View, Which};
 use sekisho_scheduler::Admin;
 use serde::{Deserialize, Serialize};
-use tracing::info;
+use serde_json::{Value, json};
 
 use super::look::{ServerLine, identity, server_line, wanted};
 use super::refused::Refused;
 use super::site;
 use crate::answer;
-use crate::endpoint::Peer;
+use crate::audit::{Audit, Entry};
+use crate::caller::Caller;
 use crate::upgrade::Upgrade;
+
+/// Who changes something, and where that is written.
+#[derive(Clone, Copy)]
+pub(super) struct By<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) audit: &'a Audit,
+}
+
+impl By<'_> {
+    /// Writes what was done.
+    pub(super) fn did(self, action: &'static str, target: &str, before: Value, after: Value) {
+        self.audit.done(self.caller, &Entry { action, target, before, after });
+    }
+}
 
 /// Nothing to say.
 #[derive(Deserialize)]
@@ -87,6 +101,12 @@ pub(super) struct Forgotten {
     forgotten: usize,
 }
 
+impl Forgotten {
+    pub(super) fn new(forgotten: usize) -> Self {
+        Self { forgotten }
+    }
+}
+
 #[derive(Serialize)]
 pub(super) struct AllMoved {
     moved: usize,
@@ -101,8 +121,8 @@ pub(super) struct Replaced {
 }
 
 /// Has another process take this one's place.
-pub(super) async fn upgrade(upgrade: &Upgrade, uid: Peer) -> Result<Replaced, Refused> {
-    info!(uid, "The operator asks for an upgrade");
+pub(super) async fn upgrade(upgrade: &Upgrade, by: By<'_>) -> Result<Replaced, Refused> {
+    by.did("upgrade", "gateway", Value::Null, Value::Null);
     let help = "the gateway serves on as before";
     let failed = |why: String| Refused::new(answer::Status::Conflict, why, help);
     upgrade.carried_out().await.map(|process| Replaced { process }).map_err(failed)
@@ -114,7 +134,7 @@ pub(super) fn server<'s>(
     pool: &str,
     name: &str,
     change: &Server,
-    uid: Peer,
+    by: By<'_>,
 ) -> Result<ServerLine<'s>, Refused> {
     let server = site::server(status, pool, name)?;
     if change.state.is_none() && change.weight.is_none() {
@@ -125,14 +145,17 @@ pub(super) fn server<'s>(
         let help = format!("send 0 to {WEIGHT_MAX}");
         return Err(Refused::new(answer::Status::BadRequest, "the weight is too large", help));
     }
+    let target = format!("server {pool}/{name}");
     if let Some(weight) = change.weight {
+        let before = server.weight();
         server.set_weight(weight);
-        info!(uid, pool, server = name, weight, "The operator changed a server's weight");
+        by.did("weight", &target, json!(before), json!(weight));
     }
     if let Some(state) = change.state {
         let admin = Admin::from(state);
+        let before = server.admin();
         server.set_admin(admin);
-        info!(uid, pool, server = name, state = wanted(admin), "The operator changed a server's state");
+        by.did("state", &target, json!(wanted(before)), json!(wanted(admin)));
     }
     Ok(server_line(server, Instant::now()))
 }
@@ -143,17 +166,22 @@ pub(super) async fn kick_server(
     status: &Status,
     pool: &str,
     name: &str,
-    uid: Peer,
+    by: By<'_>,
 ) -> Result<Kicked, Refused> {
     let server = site::server(status, pool, name)?.name().clone();
     let which = Which { pools: Some(vec![pool.into()]), server: Some(server), ..Which::default() };
     let kicked = view.kick(which).await?;
-    info!(uid, pool, server = name, kicked, "The operator ended the connections to a server");
+    by.did("kick", &format!("server {pool}/{name}"), Value::Null, json!({ "kicked": kicked }));
     Ok(Kicked { kicked })
 }
 
 /// Sends a user to a server from the next connection on; with `kick`, connections to others end now.
-pub(super) async fn move_user(view: &View, status: &Status, said: Move, uid: Peer) -> Result<Moved, Refused> {
+pub(super) async fn move_user(
+    view: &View,
+    status: &Status,
+    said: Move,
+    by: By<'_>,
+) -> Result<Moved, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let key = place.user(&said.user)?;
     let servers = place.servers(said.pool.as_deref(), &said.server)?;
@@ -166,13 +194,13 @@ pub(super) async fn move_user(view: &View, status: &Status, said: Move, uid: Pee
         return Err(Refused::new(answer::Status::Conflict, "the persistence table has no room", help));
     }
     let domain = place.domain.table.name.clone();
-    info!(uid, %domain, server = %name, "The operator moved a user");
+    by.did("move-user", &format!("domain {domain}"), Value::Null, json!({ "server": *name }));
     let mut kicked = 0;
     if said.kick {
         // Only where there is the new server: what the user does in other pools goes on.
         let pools = servers.iter().map(|(pool, _)| pool.name().clone()).collect();
         kicked = view.kick(elsewhere(&domain, pools, &name, |which| which.user = Some(key.clone()))).await?;
-        info!(uid, %domain, kicked, "The operator ended a user's connections");
+        by.did("kick-user", &format!("domain {domain}"), Value::Null, json!({ "kicked": kicked }));
     }
     Ok(Moved {
         user: identity(key.expose()),
@@ -187,21 +215,22 @@ pub(super) async fn kick_user(
     view: &View,
     status: &Status,
     said: &User,
-    uid: Peer,
+    by: By<'_>,
 ) -> Result<Kicked, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let (user, domain) = (place.user(&said.user)?, place.domain.table.name.clone());
     let which = Which { domain: Some(domain.clone()), user: Some(user), ..Which::default() };
     let kicked = view.kick(which).await?;
-    info!(uid, %domain, kicked, "The operator ended a user's connections");
+    by.did("kick-user", &format!("domain {domain}"), Value::Null, json!({ "kicked": kicked }));
     Ok(Kicked { kicked })
 }
 
 /// Forgets where a user was: the next connection is balanced anew.
-pub(super) fn forget_user(status: &Status, said: &User, uid: Peer) -> Result<Forgotten, Refused> {
+pub(super) fn forget_user(status: &Status, said: &User, by: By<'_>) -> Result<Forgotten, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let forgotten = place.table.forget(&place.user(&said.user)?, &place.pools);
-    info!(uid, domain = %place.domain.table.name, forgotten, "The operator had a user forgotten");
+    let target = format!("domain {}", place.domain.table.name);
+    by.did("forget-user", &target, Value::Null, json!({ "forgotten": forgotten }));
     Ok(Forgotten { forgotten })
 }
 
@@ -210,7 +239,7 @@ pub(super) async fn move_all(
     view: &View,
     status: &Status,
     said: &MoveAll,
-    uid: Peer,
+    by: By<'_>,
 ) -> Result<AllMoved, Refused> {
     let place = site::the_place(status, said.domain.as_deref())?;
     let target = place.servers(None, &said.to)?;
@@ -223,13 +252,14 @@ pub(super) async fn move_all(
     let to = to.name().clone();
     let moved = place.table.rebind_all(&said.from, &to, &place.pools, Instant::now());
     let domain = place.domain.table.name.clone();
-    info!(uid, %domain, from = said.from, %to, moved, "The operator moved a server's clients");
+    let (target, before) = (format!("domain {domain}"), json!({ "server": said.from }));
+    by.did("move-users", &target, before, json!({ "server": *to, "moved": moved }));
     let mut kicked = 0;
     if said.kick {
         let pools = both.iter().map(|(pool, _)| pool.name().clone()).collect();
         let from: Arc<str> = said.from.as_str().into();
         kicked = view.kick(elsewhere(&domain, pools, &to, |which| which.server = Some(from))).await?;
-        info!(uid, %domain, from = said.from, kicked, "The operator ended the connections to a server");
+        by.did("kick", &target, json!({ "server": said.from }), json!({ "kicked": kicked }));
     }
     Ok(AllMoved { moved, kicked })
 }

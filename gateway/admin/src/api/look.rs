@@ -8,15 +8,11 @@ use sekisho_config::Vip;
 use sekisho_runtime::{Connection, Status, View, VipStatus, Which};
 use sekisho_scheduler::{Admin, EntryView, Pool, ServerState};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::query::Query;
 use super::refused::Refused;
 use super::site;
-
-/// What can be said of the users that are wanted.
-pub(super) const USERS: [&str; 4] = ["domain", "user", "server", "limit"];
-/// What can be said of the connections that are wanted.
-pub(super) const CONNECTIONS: [&str; 6] = ["vip", "domain", "user", "pool", "server", "limit"];
 
 #[derive(Serialize)]
 pub(super) struct Vips<'s> {
@@ -161,8 +157,38 @@ pub(super) fn wanted(admin: Admin) -> &'static str {
 }
 
 /// To the millisecond.
-fn seconds(time: Duration) -> f64 {
+pub(super) fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// What changes about VIPs, by a name of its own each.
+pub(super) fn vip_numbers(status: &Status) -> impl Iterator<Item = (String, Value)> {
+    status.vips.iter().map(|vip| {
+        let VipStatus { name, connections, totals, .. } = vip;
+        let row = json!({
+            "name": **name, "connections": connections, "served": totals.served,
+            "received_bytes": totals.received, "sent_bytes": totals.sent,
+        });
+        (format!("vip {name}"), row)
+    })
+}
+
+/// The same about servers.
+pub(super) fn server_numbers(status: &Status) -> impl Iterator<Item = (String, Value)> {
+    let servers = status
+        .scheduler
+        .pools()
+        .iter()
+        .flat_map(|pool| pool.servers().iter().map(move |server| (pool.name(), server)));
+    servers.map(|(pool, server)| {
+        let name = server.name();
+        let row = json!({
+            "pool": **pool, "name": **name, "state": server.state().name(), "weight": server.weight(),
+            "active": server.active(), "served": server.served(), "failures": server.failures(),
+            "response_seconds": server.response_time().map(seconds), "bytes": server.bytes(),
+        });
+        (format!("server {pool}/{name}"), row)
+    })
 }
 
 #[derive(Serialize)]

@@ -1,97 +1,223 @@
-//! What the operator asks, and does: JSON at the operator's socket.
+//! What the operator asks, and does: JSON over HTTP.
 //!
 //! ```text
-//! path      from a path to what it means
+//! routes    everything that can be asked: one table
+//! openapi   the same as an OpenAPI document; schema: its parts
 //! query     what stands behind the question mark
 //! refused   why something is not done, and what would be
 //! site      names in a request, found in the configuration in force
 //! look      VIPs, pools, users, connections
+//! inside    the process, its tables, certificates, choices, and what servers have been through
 //! vrrp      addresses that move between nodes
+//! follow    what happens, as it happens
 //! change    servers taken out and put back; users moved, forgotten, kicked
+//! config    the configuration: shown, checked, changed beside the file, loaded anew
 //! ```
 
 mod change;
+mod config;
+mod follow;
+mod inside;
 mod look;
-mod path;
+mod openapi;
 mod query;
 mod refused;
+mod routes;
+mod schema;
 mod site;
 mod vrrp;
 
+use std::sync::Arc;
+
+use sekisho_config::Scope;
 use sekisho_runtime::View;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::answer::{Answer, Status};
-use crate::endpoint::Peer;
+use crate::audit::Audit;
+use crate::caller::{Caller, Peer, Policy};
 use crate::nodes::Nodes;
-use crate::request::{Head, Method, Request, Unread};
+use crate::request::{Head, Method, Unread};
+use crate::steering::Steering;
 use crate::upgrade::Upgrade;
-use path::Path;
+use change::By;
+pub(crate) use follow::Follow;
 use query::Query;
 use refused::Refused;
+use routes::{Action, NotFound, Route};
 
 /// The longest body: names, and few of them.
-pub(crate) const BODY_MAX: usize = 8 * 1024;
+const BODY_MAX: usize = 8 * 1024;
+/// A definition of a pool with a thousand servers.
+const DEFINITION_MAX: usize = 256 * 1024;
+/// A whole configuration, whose every byte may be escaped.
+const CANDIDATE_MAX: usize = 9 * 1024 * 1024;
 
 /// The operator's view of a gateway.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Api {
     view: View,
     nodes: Nodes,
     upgrade: Upgrade,
+    steering: Steering,
+    policy: Arc<Policy>,
+    audit: Audit,
+    started: std::time::Instant,
+    followers: Arc<tokio::sync::Semaphore>,
+}
+
+/// A request that may be carried out once its body is there.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    route: &'static Route,
+    names: Vec<String>,
+    caller: Caller,
+}
+
+/// What comes of a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Answer(Answer),
+    /// A stream of events, until one side has enough of it.
+    Follow(Box<Follow>),
 }
 
 impl Api {
-    pub(crate) fn new(view: View, nodes: Nodes, upgrade: Upgrade) -> Self {
-        Self { view, nodes, upgrade }
+    pub(crate) fn new(
+        view: View,
+        nodes: Nodes,
+        upgrade: Upgrade,
+        steering: Steering,
+        policy: Arc<Policy>,
+    ) -> Self {
+        let audit = Audit::new(view.clone(), policy.clone());
+        let started = std::time::Instant::now();
+        let followers = Arc::new(tokio::sync::Semaphore::new(follow::FOLLOWERS));
+        Self { view, nodes, upgrade, steering, policy, audit, started, followers }
+    }
+
+    /// Whether a request may be carried out: by its head alone, so that strangers send nothing that is kept.
+    pub(crate) fn admit(&self, head: &Head, peer: &Peer) -> Result<Admitted, Answer> {
+        self.admitted(head, peer).map_err(|refused| refused.answer())
+    }
+
+    fn admitted(&self, head: &Head, peer: &Peer) -> Result<Admitted, Refused> {
+        let caller = self.policy.caller(peer, &head.sender)?;
+        let (route, names) = routes::find(head.method, &head.path).map_err(|not_found| match not_found {
+            NotFound::Path => Refused::no_such_path(),
+            NotFound::Method(allowed) => Refused::method(allowed),
+        })?;
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        if caller.scope < route.scope {
+            let refused = Refused::scope(route.scope);
+            self.audit.refused(&caller, route.path, &names.join("/"), Status::Forbidden.code(), "scope");
+            return Err(refused);
+        }
+        let browser = matches!(peer, Peer::Address { .. });
+        if browser && head.length.is_some_and(|length| length > 0) && !head.sender.json {
+            return Err(Refused::new(
+                Status::UnsupportedMedia,
+                "the body is not said to be JSON",
+                "send Content-Type: application/json",
+            ));
+        }
+        Ok(Admitted { route, names, caller })
     }
 
     /// Does what is asked, or says why not.
-    pub(crate) async fn answer(&self, request: &Request, peer: Peer) -> Answer {
-        match self.done(request, peer).await {
-            Ok(body) => json(Status::Ok, body, request.head.method == Method::Head),
-            Err(refused) => refused.answer(),
+    pub(crate) async fn answer(&self, admitted: &Admitted, head: &Head, body: &[u8]) -> Reply {
+        let Admitted { route, names, caller } = admitted;
+        if route.action == Action::Events {
+            return match self.follow(&head.query, head.sender.last_event) {
+                Ok(follow) if head.method == Method::Get => Reply::Follow(Box::new(follow)),
+                Ok(_) => Reply::Answer(json(Status::Ok, String::new(), true)),
+                Err(refused) => Reply::Answer(refused.answer()),
+            };
         }
+        Reply::Answer(match self.done(admitted, &head.query, body).await {
+            Ok(body) => json(Status::Ok, body, head.method == Method::Head),
+            Err(refused) => {
+                if route.changes() {
+                    let (code, why) = refused.told();
+                    self.audit.refused(caller, route.path, &names.join("/"), code, why);
+                }
+                refused.answer()
+            }
+        })
     }
 
-    async fn done(&self, request: &Request, peer: Peer) -> Result<String, Refused> {
-        let Head { method, path, query, .. } = &request.head;
-        let path = Path::read(path).ok_or_else(Refused::no_such_path)?;
-        let fits = match method {
-            Method::Get | Method::Head => !path.changes(),
-            Method::Post => path.changes(),
-            Method::Other => false,
-        };
-        if !fits {
-            return Err(Refused::method(path.changes()));
-        }
+    fn follow(&self, query: &str, last: Option<u64>) -> Result<Follow, Refused> {
+        let place = self.followers.clone().try_acquire_owned();
+        let place = place.map_err(|_| {
+            Refused::new(Status::Unavailable, "too many follow already", "close another stream first")
+        })?;
+        let known: Vec<&str> = vec!["topics", "vip", "after"];
+        Follow::new(self.view.clone(), &Query::read(query, &known)?, last, place)
+    }
+
+    async fn done(&self, admitted: &Admitted, query: &str, body: &[u8]) -> Result<String, Refused> {
+        let Admitted { route, names, caller } = admitted;
         let status = self.view.status();
-        let body = &request.body;
-        match path {
-            Path::Vips => text(&look::vips(&status)),
-            Path::Pools => text(&look::pools(&status)),
-            Path::Vrrp => text(&vrrp::tables(self.nodes.tables())),
-            Path::Users => text(&look::users(&status, &Query::read(query, &look::USERS)?)?),
-            Path::Connections => {
-                let query = Query::read(query, &look::CONNECTIONS)?;
-                text(&look::connections(&self.view, &status, &query).await?)
-            }
-            Path::Server { pool, server } => {
-                text(&change::server(&status, pool, server, &read(body)?, peer)?)
-            }
-            Path::KickServer { pool, server } => {
+        let query = Query::read(query, &route.known())?;
+        let by = By { caller, audit: &self.audit };
+        let name = |index: usize| names.get(index).map(String::as_str).unwrap_or_default();
+        let (first, second) = (name(0), name(1));
+        match route.action {
+            Action::Status => text(&inside::status(&status, self.started, &self.steering.in_force())),
+            Action::OpenApi => text(&openapi::document()),
+            Action::Vips => text(&look::vips(&status)),
+            Action::Pools => text(&look::pools(&status)),
+            Action::Vrrp => text(&vrrp::tables(self.nodes.tables())),
+            Action::Users => text(&look::users(&status, &query)?),
+            Action::Connections => text(&look::connections(&self.view, &status, &query).await?),
+            Action::Entries => text(&inside::entries(&status, &query)?),
+            Action::ForgetEntry => text(&inside::forget(&status, first, second, by)?),
+            Action::ClearEntries => text(&inside::clear(&status, first, by)?),
+            Action::Certificates => text(&inside::certificates(&status)),
+            Action::History => text(&inside::history(&status, first, second)?),
+            Action::Decisions => text(&inside::decisions(&self.view, &status, &query)?),
+            Action::Server => text(&change::server(&status, first, second, &read(body)?, by)?),
+            Action::KickServer => {
                 let change::Nothing {} = read(body)?;
-                text(&change::kick_server(&self.view, &status, pool, server, peer).await?)
+                text(&change::kick_server(&self.view, &status, first, second, by).await?)
             }
-            Path::MoveUser => text(&change::move_user(&self.view, &status, read(body)?, peer).await?),
-            Path::KickUser => text(&change::kick_user(&self.view, &status, &read(body)?, peer).await?),
-            Path::ForgetUser => text(&change::forget_user(&status, &read(body)?, peer)?),
-            Path::Upgrade => {
+            Action::MoveUser => text(&change::move_user(&self.view, &status, read(body)?, by).await?),
+            Action::KickUser => text(&change::kick_user(&self.view, &status, &read(body)?, by).await?),
+            Action::ForgetUser => text(&change::forget_user(&status, &read(body)?, by)?),
+            Action::MoveAll => text(&change::move_all(&self.view, &status, &read(body)?, by).await?),
+            Action::Upgrade => {
                 let change::Nothing {} = read(body)?;
-                text(&change::upgrade(&self.upgrade, peer).await?)
+                text(&change::upgrade(&self.upgrade, by).await?)
             }
-            Path::MoveAll => text(&change::move_all(&self.view, &status, &read(body)?, peer).await?),
+            Action::Config => text(&config::shown(&self.steering.in_force())),
+            Action::Diff => text(&config::differences(&self.steering.in_force())),
+            Action::Validate => text(&config::validate(&self.steering, read(body)?).await?),
+            Action::SetVip | Action::SetPool | Action::SetServer => {
+                let place = config::place(route.action, first, second)?;
+                text(&config::change(&self.steering, place, Some(read(body)?), by).await?)
+            }
+            Action::RemoveVip | Action::RemovePool | Action::RemoveServer => {
+                let change::Nothing {} = read(body)?;
+                let place = config::place(route.action, first, second)?;
+                text(&config::change(&self.steering, place, None, by).await?)
+            }
+            Action::Reload | Action::Save | Action::Discard => {
+                let change::Nothing {} = read(body)?;
+                text(&config::carry_out(&self.steering, route.action, by).await?)
+            }
+            Action::Events => Err(Refused::no_such_path()),
+        }
+    }
+}
+
+impl Admitted {
+    /// The longest body that is read for it.
+    pub(crate) fn body_max(&self) -> usize {
+        match (self.route.action, self.route.body) {
+            (Action::Validate, _) => CANDIDATE_MAX,
+            (_, Some("Definition")) => DEFINITION_MAX,
+            _ => BODY_MAX,
         }
     }
 }
@@ -108,9 +234,11 @@ pub(crate) fn refuse(why: Unread) -> Answer {
             "the length of the body is not known",
             "send one Content-Length",
         ),
-        Unread::BodyTooLarge => {
-            Refused::new(Status::ContentTooLarge, "the body is too large", "send 8 KiB at the most")
-        }
+        Unread::BodyTooLarge => Refused::new(
+            Status::ContentTooLarge,
+            "the body is too large",
+            "send less: 8 KiB will do for most",
+        ),
     }
     .answer()
 }
@@ -122,7 +250,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
         Refused::new(
             Status::BadRequest,
             format!("the body: {error}"),
-            "send a JSON object, as docs/operating.md has it",
+            "send a JSON object, as /v1/openapi.json has it",
         )
     })
 }
@@ -136,4 +264,9 @@ fn text(answer: &impl Serialize) -> Result<String, Refused> {
 fn json(status: Status, mut body: String, head_only: bool) -> Answer {
     body.push('\n');
     Answer { status, kind: "application/json", body, head_only }
+}
+
+/// The scopes' names, for whoever lacks one.
+fn scope(scope: Scope) -> &'static str {
+    scope.name()
 }

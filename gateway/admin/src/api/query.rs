@@ -43,6 +43,23 @@ impl Query {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The value of a name that has to be there.
+    pub(super) fn needed(&self, name: &str) -> Result<&str, Refused> {
+        self.get(name).ok_or_else(|| {
+            Refused::new(Status::BadRequest, format!("`{name}` is missing"), format!("add ?{name}="))
+        })
+    }
+
+    /// A number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Refused> {
+        let number = self.get(name).map(|text| {
+            text.parse().map_err(|_| {
+                Refused::new(Status::BadRequest, format!("`{name}` is no number"), "send digits")
+            })
+        });
+        number.transpose()
+    }
+
     /// The most rows that are wanted.
     pub(super) fn limit(&self) -> Result<usize, Refused> {
         let Some(text) = self.get("limit") else { return Ok(ROWS) };

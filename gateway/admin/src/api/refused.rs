@@ -1,9 +1,12 @@
 //! Why something is not done, and what would be.
 
+use sekisho_config::Scope;
 use sekisho_runtime::Unanswered;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::answer::{Answer, Status};
+use crate::caller::Stranger;
 
 /// Something that is not done.
 #[derive(Debug)]
@@ -11,30 +14,47 @@ pub(super) struct Refused {
     status: Status,
     error: String,
     help: String,
+    /// What is wrong with a configuration, one by one.
+    findings: Option<Value>,
 }
 
 #[derive(Serialize)]
 struct Body<'a> {
     error: &'a str,
     help: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    findings: Option<&'a Value>,
 }
 
 impl Refused {
     pub(super) fn new(status: Status, error: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { status, error: error.into(), help: help.into() }
+        Self { status, error: error.into(), help: help.into(), findings: None }
+    }
+
+    /// The same with what is wrong one by one.
+    pub(super) fn with(self, findings: Value) -> Self {
+        Self { findings: Some(findings), ..self }
     }
 
     pub(super) fn no_such_path() -> Self {
-        let help = "GET /v1/vips, /v1/pools, /v1/users, /v1/connections; POST /v1/servers/POOL/SERVER[/kick], \
-                    /v1/users/move, /v1/users/kick, /v1/users/forget, /v1/users/move-all, \
-                    /v1/upgrade";
+        let help = "GET /v1/openapi.json says what there is";
         Self::new(Status::NotFound, "there is nothing at this path", help)
     }
 
-    /// The path is for changes, or for looking.
-    pub(super) fn method(changes: bool) -> Self {
-        let allowed = if changes { "POST" } else { "GET, HEAD" };
+    /// The path has other methods.
+    pub(super) fn method(allowed: &'static str) -> Self {
         Self::new(Status::Method(allowed), "the path has another method", format!("send {allowed}"))
+    }
+
+    /// Whoever asks may not.
+    pub(super) fn scope(needed: Scope) -> Self {
+        let error = format!("this takes the scope `{}`", super::scope(needed));
+        Self::new(Status::Forbidden, error, "use a token or certificate that has it")
+    }
+
+    /// The number of its status, and why.
+    pub(super) fn told(&self) -> (u16, &str) {
+        (self.status.code(), &self.error)
     }
 
     /// What was named is not there; `known` is.
@@ -45,9 +65,35 @@ impl Refused {
     }
 
     pub(super) fn answer(&self) -> Answer {
-        let body = serde_json::to_string(&Body { error: &self.error, help: &self.help });
+        let body = serde_json::to_string(&Body {
+            error: &self.error,
+            help: &self.help,
+            findings: self.findings.as_ref(),
+        });
         // Two texts can always be written.
         super::json(self.status, body.unwrap_or_default(), false)
+    }
+}
+
+impl From<Stranger> for Refused {
+    fn from(why: Stranger) -> Self {
+        match why {
+            Stranger::Unknown => Self::new(
+                Status::Unauthorized,
+                "nobody knows who asks",
+                "send Authorization: Bearer and a token; `sekisho token new` makes one",
+            ),
+            Stranger::ForeignPage => Self::new(
+                Status::Forbidden,
+                "a page of another site may not ask here",
+                "open the gateway's own address",
+            ),
+            Stranger::OtherHost => Self::new(
+                Status::Misdirected,
+                "the gateway does not go by this name",
+                "use its address, or add the name to `names` of [admin]",
+            ),
+        }
     }
 }
 

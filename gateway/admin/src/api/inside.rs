@@ -1,0 +1,299 @@
+//! The process, its tables, certificates, choices, and what servers have been through.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use sekisho_api::{Key, KeyKind};
+use sekisho_runtime::{Decision, Status, View};
+use sekisho_scheduler::{Candidate, EntryView, KeyLine, LastProbe, Lookup};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::change::{By, Forgotten};
+use super::look::{identity, seconds};
+use super::query::Query;
+use super::refused::Refused;
+use super::site;
+use crate::moment;
+use crate::steering::InForce;
+
+#[derive(Serialize)]
+pub(super) struct Process {
+    version: &'static str,
+    pid: u32,
+    uptime_seconds: f64,
+    epoch: u64,
+    file: String,
+    /// Places that the runtime layer changes.
+    changes: usize,
+    connections: usize,
+    vips: usize,
+    pools: usize,
+    servers: usize,
+}
+
+/// The process.
+pub(super) fn status(status: &Status, started: Instant, now: &InForce) -> Process {
+    let pools = status.scheduler.pools();
+    Process {
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        uptime_seconds: seconds(started.elapsed()),
+        epoch: status.epoch,
+        file: now.file.display().to_string(),
+        changes: now.layer.len(),
+        connections: status.connections,
+        vips: status.vips.len(),
+        pools: pools.len(),
+        servers: pools.iter().map(|pool| pool.servers().len()).sum(),
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Certificates {
+    certificates: Vec<CertificateLine>,
+}
+
+#[derive(Serialize)]
+struct CertificateLine {
+    vip: String,
+    name: String,
+    file: String,
+    /// Seconds since 1970.
+    expires: f64,
+}
+
+/// The certificates in use.
+pub(super) fn certificates(status: &Status) -> Certificates {
+    let line = |(vip, expiry): &(std::sync::Arc<str>, sekisho_runtime::CertificateExpiry)| CertificateLine {
+        vip: vip.as_ref().to_owned(),
+        name: expiry.name.as_ref().to_owned(),
+        file: expiry.path.display().to_string(),
+        expires: moment::seconds(expiry.not_after),
+    };
+    Certificates { certificates: status.certificates.iter().map(line).collect() }
+}
+
+#[derive(Serialize)]
+pub(super) struct History {
+    probes: Vec<ProbeLine>,
+    changes: Vec<ChangeLine>,
+}
+
+#[derive(Serialize)]
+struct ProbeLine {
+    seconds_ago: f64,
+    ok: bool,
+    took_seconds: f64,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ChangeLine {
+    seconds_ago: f64,
+    from: &'static str,
+    to: &'static str,
+    why: String,
+}
+
+/// What a server has been through, the latest last.
+pub(super) fn history(status: &Status, pool: &str, name: &str) -> Result<History, Refused> {
+    let (history, now) = (site::server(status, pool, name)?.history(), Instant::now());
+    let ago = |at: Instant| seconds(now.saturating_duration_since(at));
+    let probe = |LastProbe { at, result }: LastProbe| ProbeLine {
+        seconds_ago: ago(at),
+        ok: result.ok.is_ok(),
+        took_seconds: seconds(result.took),
+        error: result.ok.err(),
+    };
+    let changes = history.changes.iter().map(|(at, change)| ChangeLine {
+        seconds_ago: ago(*at),
+        from: change.from.name(),
+        to: change.to.name(),
+        why: change.cause.to_string(),
+    });
+    Ok(History { changes: changes.collect(), probes: history.probes.into_iter().map(probe).collect() })
+}
+
+#[derive(Serialize)]
+pub(super) struct Entries {
+    entries: Vec<EntryLine>,
+    more: bool,
+}
+
+#[derive(Serialize)]
+struct EntryLine {
+    id: String,
+    domain: String,
+    kind: &'static str,
+    /// None where whoever knew it could use it.
+    key: Option<String>,
+    pool: Option<String>,
+    server: String,
+    open: u32,
+    expires_in_seconds: Option<u64>,
+}
+
+/// The entries of persistence tables.
+pub(super) fn entries(status: &Status, query: &Query) -> Result<Entries, Refused> {
+    let (now, limit) = (Instant::now(), query.limit()?);
+    let kind = query.get("kind").map(|name| {
+        let kinds = || status.config.vips.iter().flat_map(|vip| &vip.persist).map(|persist| persist.kind());
+        let known = || kinds().find(|kind| kind.name() == name);
+        known().ok_or_else(|| Refused::unknown("kind of key", name, kinds().map(KeyKind::name)))
+    });
+    let kind = kind.transpose()?;
+    let mut lines = Vec::new();
+    for place in site::places(status, query.get("domain"))? {
+        let left = limit + 1 - lines.len();
+        let found = place.table.list(kind, query.get("server"), left, now);
+        let domain = &place.domain.table.name;
+        lines.extend(found.into_iter().map(|entry| entry_line(domain, &entry)));
+    }
+    let more = lines.len() > limit;
+    lines.truncate(limit);
+    Ok(Entries { entries: lines, more })
+}
+
+fn entry_line(domain: &str, entry: &EntryView) -> EntryLine {
+    EntryLine {
+        id: id(entry),
+        domain: domain.to_owned(),
+        kind: entry.key.kind().name(),
+        key: shown(&entry.key),
+        pool: entry.pool.as_deref().map(str::to_owned),
+        server: entry.server.as_ref().to_owned(),
+        open: entry.open,
+        expires_in_seconds: entry.expires_in.map(|left| left.as_secs()),
+    }
+}
+
+/// Who or what it is, where knowing that lets nobody in.
+fn shown(key: &Key) -> Option<String> {
+    let bytes = key.expose();
+    match key.kind() {
+        KeyKind::USER | KeyKind::SNI | KeyKind::QNAME => Some(identity(bytes)),
+        KeyKind::SOURCE_IP => match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
+            (Ok(v4), _) => Some(IpAddr::from(v4).to_string()),
+            (_, Ok(v6)) => Some(IpAddr::from(v6).to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What names an entry and does not give its key away.
+fn id(entry: &EntryView) -> String {
+    let mut digest = Context::new(&SHA256);
+    for part in [
+        entry.key.kind().name().as_bytes(),
+        entry.pool.as_deref().unwrap_or_default().as_bytes(),
+        entry.key.expose(),
+    ] {
+        digest.update(part);
+        digest.update(&[0]);
+    }
+    digest.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Forgets an entry by its id.
+pub(super) fn forget(status: &Status, domain: &str, wanted: &str, by: By<'_>) -> Result<Forgotten, Refused> {
+    let place = site::the_place(status, Some(domain))?;
+    let all = place.table.list(None, None, usize::MAX, Instant::now());
+    let found = all.into_iter().filter(|entry| id(entry) == wanted);
+    let forgotten = found.filter(|entry| place.table.remove(&entry.key, entry.pool.as_ref())).count();
+    if forgotten == 0 {
+        return Err(Refused::unknown("entry", "of this id", []));
+    }
+    by.did("forget-entry", &format!("domain {domain}"), Value::Null, json!({ "forgotten": forgotten }));
+    Ok(Forgotten::new(forgotten))
+}
+
+/// Forgets all entries of a domain.
+pub(super) fn clear(status: &Status, domain: &str, by: By<'_>) -> Result<Forgotten, Refused> {
+    let place = site::the_place(status, Some(domain))?;
+    let forgotten = place.table.clear();
+    by.did("clear-entries", &format!("domain {domain}"), Value::Null, json!({ "forgotten": forgotten }));
+    Ok(Forgotten::new(forgotten))
+}
+
+#[derive(Serialize)]
+pub(super) struct Decisions {
+    decisions: Vec<DecisionLine>,
+}
+
+#[derive(Serialize)]
+pub(super) struct DecisionLine {
+    pub(super) number: u64,
+    /// Seconds since 1970.
+    at: f64,
+    id: u64,
+    client: String,
+    pool: String,
+    method: &'static str,
+    server: Option<String>,
+    /// Why this server, or why none.
+    why: String,
+    keys: Vec<Value>,
+    candidates: Vec<Value>,
+}
+
+/// The latest choices of a VIP.
+pub(super) fn decisions(view: &View, status: &Status, query: &Query) -> Result<Decisions, Refused> {
+    let vip = query.needed("vip")?;
+    let after = query.number("after")?.unwrap_or(0);
+    let known = status.config.vips.iter().map(|vip| &*vip.name);
+    let found = view.decisions(vip, after).ok_or_else(|| Refused::unknown("VIP", vip, known))?;
+    Ok(Decisions { decisions: found.iter().map(decision).collect() })
+}
+
+pub(super) fn decision(decision: &Decision) -> DecisionLine {
+    let Decision { number, at, id, client, outcome, explanation } = decision;
+    let (server, why) = match outcome {
+        Ok((server, why)) => (Some(server.as_ref().to_owned()), why.name().to_owned()),
+        Err(why) => (None, why.to_string()),
+    };
+    DecisionLine {
+        number: *number,
+        at: moment::seconds(*at),
+        id: *id,
+        client: client.to_string(),
+        pool: explanation.pool.as_ref().to_owned(),
+        method: explanation.method,
+        server,
+        why,
+        keys: explanation.keys.iter().map(key).collect(),
+        candidates: explanation.candidates.iter().map(candidate).collect(),
+    }
+}
+
+/// What persistence found under a kind of key; never the key.
+fn key(line: &KeyLine) -> Value {
+    let (found, server) = match &line.lookup {
+        Lookup::Absent => ("absent", None),
+        Lookup::Preferred(server) => ("preferred", Some(server)),
+        Lookup::Hit(server) => ("hit", Some(server)),
+        Lookup::Miss => ("miss", None),
+    };
+    json!({ "kind": line.kind.map(KeyKind::name), "found": found, "server": server.map(|server| &**server) })
+}
+
+fn candidate(candidate: &Candidate) -> Value {
+    json!({
+        "server": *candidate.name,
+        "state": candidate.state.name(),
+        "weight": candidate.weight,
+        "active": candidate.active,
+        "score": candidate.score.filter(|score| score.is_finite()),
+        "verdict": candidate.verdict.name(),
+    })
+}
+
+/// Seconds since 1970, of now.
+pub(super) fn now() -> f64 {
+    moment::seconds(SystemTime::now())
+}
+
+/// How often numbers are looked at.
+pub(super) const EACH: Duration = Duration::from_secs(1);

@@ -1,0 +1,188 @@
+//! Who asks, and what they may do.
+
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use sekisho_api::TlsFacts;
+use sekisho_config::{Admin as Settings, Scope};
+
+use crate::request::{Sender, name_of};
+
+/// Whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// Who: a user's number, a token's name, a certificate's subject.
+    pub(crate) who: String,
+    /// From where: an address, or the socket.
+    pub(crate) from: String,
+    pub(crate) scope: Scope,
+}
+
+/// How whoever asks came in.
+#[derive(Clone, Debug)]
+pub(crate) enum Peer {
+    /// Through the socket: the user's number, if the kernel knows it.
+    Socket(Option<u32>),
+    /// At the address.
+    Address { address: IpAddr, tls: Option<Arc<TlsFacts>> },
+}
+
+/// Why somebody is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stranger {
+    /// Nothing was shown, or nothing that is known.
+    Unknown,
+    /// Another site's page sends it.
+    ForeignPage,
+    /// The gateway is not reached by this name.
+    OtherHost,
+}
+
+/// Who may do what. It changes with the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Policy(RwLock<Arc<Settings>>);
+
+impl Policy {
+    pub(crate) fn set(&self, settings: Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(crate) fn get(&self) -> Arc<Settings> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who sends this.
+    pub(crate) fn caller(&self, peer: &Peer, sender: &Sender) -> Result<Caller, Stranger> {
+        let (address, tls) = match peer {
+            // The file's mode has let in its owner alone, and a browser cannot come here.
+            Peer::Socket(uid) => {
+                let who = uid.map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
+                return Ok(Caller { who, from: "socket".to_owned(), scope: Scope::Configure });
+            }
+            Peer::Address { address, tls } => (address, tls),
+        };
+        let settings = self.get();
+        guarded(&settings, sender)?;
+        let caller = |who: String, scope| Caller { who, from: address.to_string(), scope };
+        if let Some(token) = &sender.token {
+            let shown = digest(&SHA256, token.as_bytes());
+            // All are compared, so that time tells nothing of which is nearly right.
+            let mut found = None;
+            for token in &settings.tokens {
+                if verify_slices_are_equal(shown.as_ref(), &token.hash).is_ok() {
+                    found = Some(token);
+                }
+            }
+            let token = found.ok_or(Stranger::Unknown)?;
+            return Ok(caller(format!("token {}", token.name), token.scope));
+        }
+        let subject = tls.as_ref().and_then(|tls| tls.client_subject.as_deref());
+        if let Some(subject) = subject
+            && let Some((_, scope)) = settings.clients.iter().find(|(known, _)| known == subject)
+        {
+            return Ok(caller(format!("certificate {subject}"), *scope));
+        }
+        let scope = settings.anonymous.ok_or(Stranger::Unknown)?;
+        Ok(caller("anonymous".to_owned(), scope))
+    }
+}
+
+/// No page of another site asks with what the browser shows by itself, and none that has taken the gateway's address
+/// for its own name (DNS rebinding).
+fn guarded(settings: &Settings, sender: &Sender) -> Result<(), Stranger> {
+    let host = sender.host.as_deref().unwrap_or_default();
+    let known = host.parse::<IpAddr>().is_ok()
+        || host == "localhost"
+        || settings.names.iter().any(|name| name == host);
+    if !known {
+        return Err(Stranger::OtherHost);
+    }
+    let page = sender.origin.as_deref().map(|origin| {
+        let host = origin.split_once("://").map(|(_, host)| name_of(host));
+        host.is_none_or(|name| !name.eq_ignore_ascii_case(host_of(sender)))
+    });
+    if sender.foreign || page.unwrap_or(false) {
+        return Err(Stranger::ForeignPage);
+    }
+    Ok(())
+}
+
+fn host_of(sender: &Sender) -> &str {
+    sender.host.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_config::Token;
+
+    use super::*;
+
+    fn policy() -> Policy {
+        let hash = digest(&SHA256, b"secret-of-grafana").as_ref().try_into().unwrap();
+        let policy = Policy::default();
+        policy.set(Settings {
+            tokens: vec![Token { name: "grafana".into(), scope: Scope::Read, hash }],
+            clients: vec![("CN=ops".into(), Scope::Configure)],
+            names: vec!["gateway.example.org".into()],
+            ..Settings::default()
+        });
+        policy
+    }
+
+    fn at(tls: Option<TlsFacts>) -> Peer {
+        Peer::Address { address: "127.0.0.1".parse().unwrap(), tls: tls.map(Arc::new) }
+    }
+
+    fn sender() -> Sender {
+        Sender { host: Some("127.0.0.1".into()), ..Sender::default() }
+    }
+
+    #[test]
+    fn token_and_certificate_say_who_asks() {
+        let policy = policy();
+        let token = Sender { token: Some("secret-of-grafana".into()), ..sender() };
+        let caller = policy.caller(&at(None), &token).unwrap();
+        assert_eq!((&*caller.who, caller.scope), ("token grafana", Scope::Read));
+        let wrong = Sender { token: Some("secret-of-grafane".into()), ..sender() };
+        assert_eq!(policy.caller(&at(None), &wrong), Err(Stranger::Unknown));
+        let subject = TlsFacts { client_subject: Some("CN=ops".into()), ..TlsFacts::default() };
+        let caller = policy.caller(&at(Some(subject)), &sender()).unwrap();
+        assert_eq!((&*caller.who, caller.scope), ("certificate CN=ops", Scope::Configure));
+        let subject = TlsFacts { client_subject: Some("CN=ops,O=x".into()), ..TlsFacts::default() };
+        assert_eq!(policy.caller(&at(Some(subject)), &sender()), Err(Stranger::Unknown));
+        assert_eq!(policy.caller(&at(None), &sender()), Err(Stranger::Unknown));
+    }
+
+    #[test]
+    fn wrong_token_is_not_helped_by_anything_else_that_is_shown() {
+        let policy = policy();
+        let subject = TlsFacts { client_subject: Some("CN=ops".into()), ..TlsFacts::default() };
+        let wrong = Sender { token: Some("old".into()), ..sender() };
+        assert_eq!(policy.caller(&at(Some(subject)), &wrong), Err(Stranger::Unknown));
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_turned_away_whatever_they_show() {
+        let policy = policy();
+        let token = || Sender { token: Some("secret-of-grafana".into()), ..sender() };
+        for (sender, why) in [
+            (Sender { host: Some("evil.example".into()), ..token() }, Stranger::OtherHost),
+            (Sender { host: None, ..token() }, Stranger::OtherHost),
+            (Sender { origin: Some("https://evil.example".into()), ..token() }, Stranger::ForeignPage),
+            (Sender { origin: Some("null".into()), ..token() }, Stranger::ForeignPage),
+            (Sender { foreign: true, ..token() }, Stranger::ForeignPage),
+        ] {
+            assert_eq!(policy.caller(&at(None), &sender), Err(why));
+        }
+        for (host, origin) in [
+            ("localhost", "http://localhost:9102"),
+            ("gateway.example.org", "https://GATEWAY.example.org"),
+            ("::1", "http://[::1]:9102"),
+        ] {
+            let sender = Sender { host: Some(host.into()), origin: Some(origin.into()), ..token() };
+            assert!(policy.caller(&at(None), &sender).is_ok(), "{host}");
+        }
+    }
+}
