@@ -39,5 +39,5 @@ mod upgrade;
 pub use admin::{Admin, Change};
 pub use doors::{AdminError, Bound, Doors, HandedDoors, bind, take};
 pub use steering::{Done, InForce, Order, Refusal, Steering, Wish};
-pub use nodes::{Nodes, VrrpPeer, VrrpTable};
+pub use nodes::{Nodes, Peer, PeerTable, Peers, VrrpPeer, VrrpTable};
 pub use upgrade::{Upgrade, Upgraded};

@@ -1,13 +1,65 @@
-//! Addresses that move between nodes, as whoever moves them tells of them.
+//! Other nodes: addresses that move between them, and those with which what clients are known is exchanged, as whoever
+//! does it tells.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Asked how the tables `[vrrp.NAME]` stand, whenever somebody wants to know.
+/// Asked how the tables `[vrrp.NAME]` and the nodes of `[peers]` stand, whenever somebody wants to know.
 #[derive(Clone)]
-pub struct Nodes(Arc<dyn Fn() -> Vec<VrrpTable> + Send + Sync>);
+pub struct Nodes {
+    vrrp: Arc<dyn Fn() -> Vec<VrrpTable> + Send + Sync>,
+    peers: Arc<dyn Fn() -> Peers + Send + Sync>,
+}
+
+/// The nodes with which what clients are known is exchanged, and what of it is here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// The other nodes.
+    pub nodes: Vec<Peer>,
+    /// The tables that are exchanged.
+    pub tables: Vec<PeerTable>,
+}
+
+/// Another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// Whether entries are exchanged.
+    pub up: bool,
+    /// `sekisho` or `haproxy`; none until it has spoken.
+    pub kind: Option<&'static str>,
+    /// Whether it has told everything it knows.
+    pub taught: bool,
+    /// The longest that a change waits to be acknowledged.
+    pub lag: Duration,
+    /// Changes told, and those of the other node by what came of them: [`Peer::RESULTS`].
+    pub updates: [u64; 5],
+    /// Connections since the start.
+    pub connects: u64,
+    /// Why it is not there.
+    pub error: Option<String>,
+    /// What must agree and does not.
+    pub differing: Vec<String>,
+}
+
+/// A table that is exchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerTable {
+    /// The persistence domain.
+    pub domain: String,
+    /// Entries that have not expired.
+    pub entries: usize,
+    /// The same on nodes that hold the same.
+    pub digest: u64,
+}
+
+impl Peer {
+    /// What becomes of changes.
+    pub const RESULTS: [&'static str; 5] = ["sent", "learned", "known", "older", "refused"];
+}
 
 /// How a table stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +106,21 @@ pub struct VrrpPeer {
 impl Nodes {
     /// `tables` is called from any thread.
     pub fn new(tables: impl Fn() -> Vec<VrrpTable> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tables))
+        Self { vrrp: Arc::new(tables), peers: Arc::new(Peers::default) }
+    }
+
+    /// The same with the nodes of `[peers]`; `peers` is called from any thread.
+    #[must_use]
+    pub fn with_peers(self, peers: impl Fn() -> Peers + Send + Sync + 'static) -> Self {
+        Self { peers: Arc::new(peers), ..self }
+    }
+
+    pub(crate) fn peers(&self) -> Peers {
+        (self.peers)()
     }
 
     pub(crate) fn tables(&self) -> Vec<VrrpTable> {
-        let mut tables = (self.0)();
+        let mut tables = (self.vrrp)();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables
     }

@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     /// Addresses cannot be moved: a right is missing.
     #[error("the gateway could not start: {0}")]
     Redundancy(#[from] sekisho_ha::RedundancyError),
+    /// What clients are known cannot be exchanged with other nodes: an address is taken.
+    #[error("the gateway could not start: {0}")]
+    Peers(#[from] sekisho_ha::PeersError),
     /// The kernel cannot be told the way of packets.
     #[error("the gateway could not start: {0}")]
     Network(#[from] sekisho_net::NetworkError),

@@ -3,9 +3,11 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use sekisho_admin::{Nodes, VrrpPeer, VrrpTable};
+use sekisho_admin::{Nodes, Peer, PeerTable, Peers, VrrpPeer, VrrpTable};
 use sekisho_config::{Config, LogFormat};
-use sekisho_ha::{PeerStatus, Redundancy, Spawn, TableStatus};
+use sekisho_ha::{
+    NodeKind, NodeStatus, PeerCounts, PeerStatus, PeersView, Redundancy, Spawn, TableDigest, TableStatus,
+};
 
 use crate::cli::{self, RunOptions};
 use crate::logging;
@@ -29,9 +31,35 @@ pub(crate) fn spawn(options: &RunOptions, config: &Config) -> Spawn {
 }
 
 /// What the operator sees of it.
-pub(crate) fn nodes(redundancy: &Redundancy) -> Nodes {
+pub(crate) fn nodes(redundancy: &Redundancy, peers: PeersView) -> Nodes {
     let view = redundancy.view();
-    Nodes::new(move || view.tables().into_iter().map(table).collect())
+    let nodes = Nodes::new(move || view.tables().into_iter().map(table).collect());
+    nodes.with_peers(move || Peers {
+        nodes: peers.nodes().into_iter().map(peer).collect(),
+        tables: peers.digests().into_iter().map(digest).collect(),
+    })
+}
+
+fn peer(status: NodeStatus) -> Peer {
+    let PeerCounts { sent, learned, known, older, refused } = status.counts;
+    Peer {
+        name: status.name.to_string(),
+        up: status.up,
+        kind: status.kind.map(|kind| match kind {
+            NodeKind::Sekisho => "sekisho",
+            NodeKind::Foreign => "haproxy",
+        }),
+        taught: status.taught,
+        lag: status.lag,
+        updates: [sent, learned, known, older, refused],
+        connects: status.connects,
+        error: status.error,
+        differing: status.differing,
+    }
+}
+
+fn digest(TableDigest { domain, entries, sum }: TableDigest) -> PeerTable {
+    PeerTable { domain: domain.to_string(), entries, digest: sum }
 }
 
 fn table(status: TableStatus) -> VrrpTable {

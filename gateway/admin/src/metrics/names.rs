@@ -43,6 +43,7 @@ pub(crate) const VIP_NAME: &[&str] = &["vip", "name"];
 const SERVER: &[&str] = &["pool", "server"];
 const VRRP: &[&str] = &["vrrp"];
 const DOMAIN: &[&str] = &["domain"];
+const PEER: &[&str] = &["peer"];
 
 /// Declares the constants, and the list of them all.
 macro_rules! families {
@@ -118,6 +119,14 @@ families! {
     VRRP_SENT = Counter "sekisho_vrrp_adverts_sent_total" VRRP, "Adverts sent.";
     VRRP_RECEIVED = Counter "sekisho_vrrp_adverts_received_total" VRRP, "Adverts of other nodes that were heard.";
     VRRP_INVALID = Counter "sekisho_vrrp_adverts_invalid_total" VRRP, "Packets that were not believed.";
+
+    PEER_UP = Gauge "sekisho_peer_up" PEER, "1 while what clients are known is exchanged with this node.";
+    PEER_LAG = Gauge "sekisho_peer_lag_seconds" PEER, "The longest that a change waits until the node has acknowledged it.";
+    PEER_UPDATES = Counter "sekisho_peer_updates_total" &["peer", "result"], "Changes that were told (`sent`), and those of the node: `learned`, `known` already, `older` than what is here, `refused` since they mean nothing here.";
+    PEER_CONNECTS = Counter "sekisho_peer_connections_total" PEER, "Connections with it.";
+    PEER_DIFFERENCES = Gauge "sekisho_peer_differences" PEER, "How much of what must agree on both nodes does not.";
+    PEER_ENTRIES = Gauge "sekisho_peer_table_entries" DOMAIN, "Keys that this node holds of what is exchanged.";
+    PEER_DIGEST = Gauge "sekisho_peer_table_digest" DOMAIN, "A number that is the same on nodes that hold the same.";
 
     LOG_LINES = Counter "sekisho_access_log_lines_total" &["log"], "Lines of the access log that were written.";
     LOG_OMITTED = Counter "sekisho_access_log_omitted_total" &["log", "reason"], "Lines that were not: `sampled` and `limited` by configuration, `slow` and `failed` by the receiver.";

@@ -3,7 +3,7 @@
 use sekisho_runtime::{ExchangeTotals, LogStatus};
 use sekisho_scheduler::State;
 
-use crate::nodes::VrrpTable;
+use crate::nodes::{Peer, Peers, VrrpTable};
 
 use super::names::{self, Family, Kind};
 use super::page::{Form, Page};
@@ -25,6 +25,7 @@ pub(crate) fn render(snapshot: &Snapshot, form: Form) -> String {
     domains(&mut page, &snapshot.domains);
     certificates(&mut page, &snapshot.certificates);
     vrrp(&mut page, &snapshot.vrrp);
+    peers(&mut page, &snapshot.peers);
     logs(&mut page, &snapshot.logs);
     own(&mut page, &snapshot.own);
     page.finish()
@@ -178,6 +179,22 @@ fn logs(page: &mut Page, logs: &[LogStatus]) {
         reasons.map(|(reason, count)| ([&*log.log, reason], count))
     });
     page.all(&names::LOG_OMITTED, omitted);
+}
+
+fn peers(page: &mut Page, peers: &Peers) {
+    let Peers { nodes, tables } = peers;
+    page.all(&names::PEER_UP, nodes.iter().map(|peer| ([&*peer.name], u64::from(peer.up))));
+    page.all(&names::PEER_LAG, nodes.iter().map(|peer| ([&*peer.name], peer.lag.as_secs_f64())));
+    let updates = nodes.iter().flat_map(|peer| {
+        let results = Peer::RESULTS.into_iter().zip(peer.updates);
+        results.map(|(result, count)| ([&*peer.name, result], count))
+    });
+    page.all(&names::PEER_UPDATES, updates);
+    page.all(&names::PEER_CONNECTS, nodes.iter().map(|peer| ([&*peer.name], peer.connects)));
+    page.all(&names::PEER_DIFFERENCES, nodes.iter().map(|peer| ([&*peer.name], peer.differing.len())));
+    page.all(&names::PEER_ENTRIES, tables.iter().map(|table| ([&*table.domain], table.entries)));
+    // Prometheus keeps 53 bits.
+    page.all(&names::PEER_DIGEST, tables.iter().map(|table| ([&*table.domain], table.digest >> 16)));
 }
 
 fn own(page: &mut Page, own: &[Own]) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sekisho_runtime::{Ends, ExchangeTotals, LogStatus, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
-use crate::nodes::VrrpTable;
+use crate::nodes::{Peers, VrrpTable};
 
 /// The numbers of a gateway at one moment.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) certificates: Vec<Certificate>,
     /// Addresses that move between nodes.
     pub(crate) vrrp: Vec<VrrpTable>,
+    /// Nodes with which what clients are known is exchanged.
+    pub(crate) peers: Peers,
     /// The access logs.
     pub(crate) logs: Vec<LogStatus>,
     /// What protocols count themselves, one after the other.

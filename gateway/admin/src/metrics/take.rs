@@ -46,6 +46,7 @@ impl Source {
             domains: scheduler.tables().iter().map(|table| domain(table)).collect(),
             certificates: self::certificates(certificates),
             vrrp: self.nodes.tables(),
+            peers: self.nodes.peers(),
             logs,
             own: own(&self.registry, &config),
         }

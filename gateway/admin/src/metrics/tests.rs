@@ -12,7 +12,7 @@ use sekisho_scheduler::{State, TableCounts};
 use super::names::{self, Family, Kind};
 use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
 use super::{Form, render};
-use crate::nodes::VrrpTable;
+use crate::nodes::{Peer, PeerTable, Peers, VrrpTable};
 
 fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
@@ -105,6 +105,20 @@ fn snapshot() -> Snapshot {
             invalid: 75,
             differs: false,
         }],
+        peers: Peers {
+            nodes: vec![Peer {
+                name: "gw2".to_owned(),
+                up: true,
+                kind: Some("sekisho"),
+                taught: true,
+                lag: Duration::from_millis(4),
+                updates: [81, 82, 83, 84, 85],
+                connects: 86,
+                error: None,
+                differing: vec!["secret".to_owned()],
+            }],
+            tables: vec![PeerTable { domain: "default".to_owned(), entries: 87, digest: 88 << 16 }],
+        },
         own: vec![Own {
             name: "sekisho_dns_cache_hits_total".to_owned(),
             help: "Hits, \"fresh\".",

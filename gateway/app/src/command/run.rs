@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use sekisho_admin::{Admin, Doors, Upgrade};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
-use sekisho_ha::Redundancy;
+use sekisho_ha::{Peers, Redundancy};
 use sekisho_net::{Installed, L4};
 use sekisho_runtime::{Gateway, Options};
 use tracing::{error, info, warn};
@@ -42,10 +42,11 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     let l4 = L4::start(gateway.view())?;
     // Whoever is sent here from now on is served.
     let redundancy = sekisho_ha::start(gateway.view(), spawn, None)?;
-    let nodes = process::nodes(&redundancy);
+    let peers = sekisho_ha::start_peers(gateway.view())?;
+    let nodes = process::nodes(&redundancy, peers.view(gateway.view()));
     let admin = Admin::start_among(nodes, Upgrade::default(), gateway.view(), registry.clone(), doors)?;
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
-    let mut running = Running { file: &options.file, registry, gateway, redundancy, network, admin, log };
+    let mut running = Running { file: &options.file, registry, gateway, redundancy, peers, network, admin, log };
     let asked = running.serve(&signals);
     running.gateway.wait();
     if !asked {
@@ -62,6 +63,7 @@ struct Running<'a> {
     registry: &'a Registry,
     gateway: Gateway,
     redundancy: Redundancy,
+    peers: Peers,
     network: Installed,
     admin: Admin,
     log: logging::Log,
@@ -147,6 +149,7 @@ impl Running<'_> {
             let _ = self.network.change(&self.gateway.view().in_force().0);
         } else {
             self.redundancy.reload();
+            self.peers.reload();
             if let Err(error) = self.admin.change(change) {
                 error!(%error, "The gateway is operated where it was");
             }
