@@ -19,12 +19,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use sekisho_config::{Config, VrrpMode};
 use sekisho_runtime::View;
 
 use super::io::rights;
+use super::machine::{State, Why};
 use super::plan::TableStatus;
 use watch::Watch;
 
@@ -60,6 +62,8 @@ pub struct RedundancyView(Arc<Board>);
 struct Board {
     tables: Mutex<Vec<TableStatus>>,
     handed_over: AtomicBool,
+    /// Since when nobody speaks who should.
+    mute: Mutex<Option<Instant>>,
 }
 
 /// What the program asks of the thread.
@@ -147,8 +151,34 @@ impl fmt::Debug for Redundancy {
 }
 
 impl RedundancyView {
-    /// How all tables stand, in no order that matters. Empty until the speaker has said so.
+    /// How all tables stand, in no order that matters. Empty until the speaker has said so. While there is no speaker
+    /// nobody knows: they take no part.
     pub fn tables(&self) -> Vec<TableStatus> {
-        self.0.tables.lock().clone()
+        let mute = *self.0.mute.lock();
+        let mut tables = self.0.tables.lock().clone();
+        if let Some(since) = mute {
+            for table in &mut tables {
+                (table.state, table.why, table.lasted) =
+                    (State::Initialize, Some(Why::Mute), since.elapsed());
+            }
+        }
+        tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_take_no_part_while_nobody_speaks() {
+        let status = r#"{"name":"web","group":"web","state":"active","why":"silence","lasted":{"secs":9,"nanos":0},
+            "priority":200,"interfaces-down":[],"peers":[],"transitions":1,"sent":1,"received":0,"invalid":0,"differs":false}"#;
+        let board = Arc::new(Board::default());
+        let view = RedundancyView(board.clone());
+        board.tables.lock().push(serde_json::from_str(status).unwrap());
+        assert_eq!(view.tables()[0].state, State::Active);
+        *board.mute.lock() = Some(Instant::now());
+        assert_eq!((view.tables()[0].state, view.tables()[0].why), (State::Initialize, Some(Why::Mute)));
     }
 }

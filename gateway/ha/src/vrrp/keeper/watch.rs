@@ -201,9 +201,12 @@ impl Watch {
                                 let of =
                                     |(group, _): &&(String, Fitness)| Some(group) == table.group.as_ref();
                                 let fitness = self.fitness.iter().flatten().find(of);
-                                table.unfit = fitness.map(|(_, of)| of.reasons.clone()).unwrap_or_default();
+                                table
+                                    .unfit
+                                    .extend(fitness.iter().flat_map(|(_, of)| of.reasons.iter().cloned()));
                             }
                             *self.board.tables.lock() = tables;
+                            *self.board.mute.lock() = None;
                         }
                         Report::HandedOver => self.board.handed_over.store(true, Relaxed),
                     }
@@ -219,6 +222,9 @@ impl Watch {
     fn lost(&mut self, gone: Instant) {
         let now = Instant::now();
         self.gone = gone;
+        if !self.handing_over {
+            *self.board.mute.lock() = Some(gone);
+        }
         if let Some(mut speaker) = self.speaker.take() {
             let lived = now.duration_since(speaker.begun);
             drop(speaker.channel);

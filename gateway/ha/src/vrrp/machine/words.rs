@@ -63,6 +63,8 @@ pub enum Why {
     Stopping,
     /// The gateway beside it has ended without a word.
     GatewayGone,
+    /// The process that speaks VRRP has ended, and no other has begun yet.
+    Mute,
 }
 
 impl fmt::Display for Why {
@@ -78,6 +80,7 @@ impl fmt::Display for Why {
             Self::Better => "the active router has a lower priority",
             Self::PeerBetter => "a better router is active",
             Self::Stopping => "the gateway is being stopped",
+            Self::Mute => "no process speaks VRRP",
             Self::GatewayGone => "the gateway has ended without a word",
         })
     }

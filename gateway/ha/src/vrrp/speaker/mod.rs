@@ -255,8 +255,11 @@ impl Speaker {
             return;
         }
         self.refreshed = now;
+        for team in &mut self.teams {
+            team.recover(&mut self.kernel, now);
+        }
         for team in self.teams.iter_mut().filter(|team| team.group().holds()) {
-            team.hold(&mut self.kernel);
+            team.hold(&mut self.kernel, now);
         }
     }
 

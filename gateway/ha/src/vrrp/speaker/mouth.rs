@@ -52,7 +52,7 @@ pub(super) struct Mouth {
     pub(super) differs: bool,
     socket: Option<RawSocket>,
     ethernet: Option<Ethernet>,
-    link: Option<u32>,
+    pub(super) link: Option<u32>,
     complained: Option<Moment>,
     /// Whether the last attempt to speak failed, so that each failure is told once.
     mute: bool,

@@ -10,6 +10,9 @@ use crate::vrrp::io::raw::RawSocket;
 use crate::vrrp::machine::{Action, Event, Group, Moment, Rules, VoiceRules};
 use crate::vrrp::plan::{GroupPlan, PeerStatus, TableStatus, VoicePlan};
 
+/// How long a node leaves addresses to others that it could not add.
+const PENANCE: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 pub(super) struct Team {
     plan: GroupPlan,
@@ -23,8 +26,8 @@ pub(super) struct Team {
     down: Vec<String>,
     transitions: u64,
     ended: bool,
-    /// Whether the addresses could not be added, so that it is told once.
-    failing: bool,
+    /// When the addresses could not be added; who cannot have them is not fit to serve.
+    failing: Option<Moment>,
 }
 
 impl Team {
@@ -38,7 +41,7 @@ impl Team {
             down: Vec::new(),
             transitions: 0,
             ended: false,
-            failing: false,
+            failing: None,
         }
     }
 
@@ -115,7 +118,8 @@ impl Team {
 
     /// Tells the group what is lost in all.
     pub(super) fn fitness(&mut self, kernel: &mut Kernel, now: Moment) -> bool {
-        let lost = if self.down.is_empty() && !self.silent { self.lost } else { u8::MAX };
+        let fit = self.down.is_empty() && !self.silent && self.failing.is_none();
+        let lost = if fit { self.lost } else { u8::MAX };
         self.happens(Event::Lost(lost), kernel, now);
         true
     }
@@ -127,19 +131,19 @@ impl Team {
         let mut news = false;
         for action in actions {
             news |= !matches!(action, Action::Send { .. } | Action::Announce);
-            self.act(action, kernel);
+            self.act(action, kernel, now);
         }
         news
     }
 
-    fn act(&mut self, action: Action, kernel: &mut Kernel) {
+    fn act(&mut self, action: Action, kernel: &mut Kernel, now: Moment) {
         match action {
             Action::Send { voice, priority } => {
                 if let Some(mouth) = self.mouths.get_mut(voice) {
                     mouth.send(priority);
                 }
             }
-            Action::Take => self.hold(kernel),
+            Action::Take => self.hold(kernel, now),
             Action::Announce => self.mouths.iter().for_each(|mouth| mouth.announce(kernel)),
             Action::Release => self.mouths.iter().for_each(|mouth| mouth.release(kernel, &|_| false)),
             Action::Changed { from, to, why } => {
@@ -151,19 +155,33 @@ impl Team {
         }
     }
 
-    /// Adds all addresses, or gives them more time.
-    pub(super) fn hold(&mut self, kernel: &mut Kernel) {
+    /// Adds all addresses, or gives them more time. Where that fails others are asked to take them.
+    pub(super) fn hold(&mut self, kernel: &mut Kernel, now: Moment) {
         let mut failed = false;
         for mouth in &self.mouths {
             if let Err(error) = mouth.take(kernel) {
                 failed = true;
-                if !self.failing {
+                if self.failing.is_none() {
                     let vrrp = &*mouth.plan.table;
-                    tracing::error!(vrrp, %error, "Addresses cannot be added (it needs CAP_NET_ADMIN)");
+                    tracing::error!(vrrp, %error, "Addresses cannot be added (it needs CAP_NET_ADMIN): the node is not fit");
                 }
             }
         }
-        self.failing = failed;
+        self.failed(failed.then_some(now), kernel, now);
+    }
+
+    /// Takes part as before some time after addresses could not be added: only trying shows whether they can be.
+    pub(super) fn recover(&mut self, kernel: &mut Kernel, now: Moment) {
+        if !self.group.holds() && self.failing.is_some_and(|since| now >= since + PENANCE) {
+            self.failed(None, kernel, now);
+        }
+    }
+
+    fn failed(&mut self, failing: Option<Moment>, kernel: &mut Kernel, now: Moment) {
+        let before = std::mem::replace(&mut self.failing, failing);
+        if before.is_some() != failing.is_some() {
+            self.fitness(kernel, now);
+        }
     }
 
     /// Removes the addresses that another plan of the same name has not.
@@ -212,7 +230,7 @@ impl Team {
             lasted: millis(now.saturating_sub(since)),
             priority: Some(self.group.priority(voice)),
             interfaces_down: self.down.clone(),
-            unfit: Vec::new(),
+            unfit: self.failing.map(|_| "its addresses cannot be added".to_owned()).into_iter().collect(),
             peers: Vec::new(),
             transitions: self.transitions,
             sent: 0,
@@ -235,4 +253,52 @@ fn voices(plan: &GroupPlan) -> Vec<VoiceRules> {
 /// Nobody reads more of it.
 fn millis(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::machine::State;
+    use crate::vrrp::packet::{Centiseconds, Checksum};
+
+    #[test]
+    fn node_that_cannot_have_the_addresses_asks_others_to_take_them_and_tries_again_later() {
+        let voice = VoicePlan {
+            table: "web".to_owned(),
+            interface: "nowhere".to_owned(),
+            router: 51,
+            priority: 200,
+            interval: Centiseconds::from_duration(Duration::from_millis(100)),
+            checksum: Checksum::PseudoHeader,
+            peers: Vec::new(),
+            addresses: vec![("192.0.2.100".parse().unwrap(), 24)],
+        };
+        let (name, delay) = ("web".to_owned(), Duration::ZERO);
+        let plan = GroupPlan { name, preempt: true, delay, interfaces: Vec::new(), voices: vec![voice] };
+        let (mut team, mut kernel) = (Team::new(&plan), Kernel::open().unwrap());
+        // No link has this number, whatever the process may do.
+        team.mouths[0].link = Some(i32::MAX as u32);
+        let own = Some("192.0.2.1".parse().unwrap());
+        team.happens(Event::Link { voice: 0, own }, &mut kernel, Moment::ZERO);
+        team.happens(Event::Start { resume: true }, &mut kernel, Moment::ZERO);
+        assert_eq!(team.group().state().0, State::Active);
+        let status = &team.status(Moment::ZERO)[0];
+        assert_eq!(
+            (status.priority, &status.unfit[..]),
+            (Some(1), &["its addresses cannot be added".to_owned()][..])
+        );
+
+        let from = "192.0.2.2".parse().unwrap();
+        let interval = Centiseconds::from_duration(Duration::from_millis(100));
+        let better = Event::Advert { voice: 0, from, priority: 100, interval };
+        team.happens(better, &mut kernel, Duration::from_millis(10));
+        team.happens(Event::Tick, &mut kernel, Duration::from_millis(200));
+        assert_eq!(team.group().state().0, State::Backup);
+        team.recover(&mut kernel, Duration::from_secs(1));
+        assert_eq!(team.group().priority(0), 1, "it does not want them back at once");
+        // Somebody is active: who is fit again does not act in the same moment.
+        team.happens(better, &mut kernel, PENANCE);
+        team.recover(&mut kernel, PENANCE);
+        assert_eq!(team.group().priority(0), 200);
+    }
 }
