@@ -188,7 +188,7 @@ fn overwriting<'a>(path: &ReturnPath, ruleset: &'a str) -> Vec<(&'a str, &'a str
         }
         let value = line.split_once("meta mark set ").and_then(|(_, rest)| rest.split(' ').next());
         let whole = value.and_then(|value| u32::from_str_radix(value.strip_prefix("0x")?, 16).ok());
-        let own = table.ends_with(way::TABLE);
+        let own = table.contains(way::TABLES);
         if comes_in && !own && whole.is_some_and(|whole| whole & path.mark != path.mark) {
             found.push((table, line));
         }

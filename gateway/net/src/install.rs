@@ -1,12 +1,22 @@
 //! The way back, put in and taken out.
 
+<<<<<<< Updated upstream
 use sekisho_config::{Config, ReturnPath};
 use tracing::{info, warn};
 
 use crate::l4;
 use crate::plan;
+=======
+use std::io;
+
+use sekisho_config::{Config, ReturnPath, Source};
+use tracing::{info, warn};
+
+use crate::live;
+use crate::owner::{Claim, claim, claim_after};
+>>>>>>> Stashed changes
 use crate::run::run;
-use crate::way::{self, Family, TABLE};
+use crate::way::{self, Family};
 
 /// Why packets to clients' addresses will not find their way.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +36,7 @@ pub enum NetworkError {
         /// What it said.
         said: String,
     },
+<<<<<<< Updated upstream
     /// The kernel does not take the rules of VIPs that it is to serve.
     #[error(
         "the kernel takes no rules for VIPs with mode = \"l4\": {0}; nftables needs CAP_NET_ADMIN, and the kernel's modules nft_nat, nft_masq, nft_hash, nft_numgen, nft_ct and nft_reject_inet"
@@ -42,6 +53,18 @@ pub enum NetworkError {
     /// No thread can be had.
     #[error("no thread: {0}")]
     Thread(std::io::Error),
+=======
+    /// Another gateway would lose its own, or has it already.
+    #[error(
+        "another gateway of this machine has rules of priority {priority} or routes in table {table}: give each its own `priority`, `table` and `mark` in [network]"
+    )]
+    Taken {
+        /// The priority.
+        priority: u32,
+        /// The table.
+        table: u32,
+    },
+>>>>>>> Stashed changes
     /// What was put in is not there.
     #[error("{0} is not there; another program of this machine may have taken it out")]
     Vanished(String),
@@ -49,15 +72,22 @@ pub enum NetworkError {
 
 /// The way back while it is in: dropping it takes it out.
 #[derive(Debug)]
-pub struct Installed(Option<ReturnPath>);
+pub struct Installed {
+    path: Option<ReturnPath>,
+    claim: Option<Claim>,
+}
+
+/// How a claim is come by.
+type Claiming = fn(&ReturnPath) -> io::Result<Claim>;
 
 impl Installed {
-    /// Puts in what this configuration needs; what a gateway that crashed has left is replaced.
+    /// Puts in what this configuration needs, and takes out what gateways have left that are gone.
     ///
     /// # Errors
     /// What could not be put in. Nothing of it stays.
     pub fn new(config: &Config) -> Result<Self, NetworkError> {
-        let mut this = Self(None);
+        let mut this = Self { path: None, claim: None };
+        sweep();
         this.change(config)?;
         Ok(this)
     }
@@ -68,6 +98,10 @@ impl Installed {
     /// # Errors
     /// What could not be put in. What was in before is in again, as far as the kernel lets it.
     pub fn change(&mut self, config: &Config) -> Result<(), NetworkError> {
+        self.change_by(config, claim)
+    }
+
+    fn change_by(&mut self, config: &Config, claim: Claiming) -> Result<(), NetworkError> {
         let path = config.network;
         let wanted = plan::way_back(config);
         if !path.manage {
@@ -77,32 +111,35 @@ impl Installed {
             }
             return Ok(());
         }
-        let wanted = (wanted || self.0.is_some()).then_some(path);
-        if self.0 == wanted {
+        let wanted = (wanted || self.path.is_some()).then_some(path);
+        if self.path == wanted {
             return Ok(());
         }
-        let before = self.0;
+        let before = self.path;
         self.withdraw();
         let Some(path) = wanted else { return Ok(()) };
-        match install(&path) {
+        let claimed = self.own(&path, claim);
+        match claimed.and_then(|()| install(&path)) {
             Ok(()) => {
                 let ReturnPath { mark, table, priority, .. } = path;
                 info!(
-                    nft = TABLE,
+                    nft = way::nft_table(&path),
                     mark = format!("0x{mark:x}"),
                     table,
                     priority,
                     "Way back for clients' addresses"
                 );
-                self.0 = Some(path);
+                self.path = Some(path);
                 Ok(())
             }
             Err(error) => {
-                remove(&path);
+                if self.claim.take().is_some() {
+                    remove(&path);
+                }
                 if let Some(before) = before
-                    && install(&before).is_ok()
+                    && self.own(&before, claim).and_then(|()| install(&before)).is_ok()
                 {
-                    self.0 = Some(before);
+                    self.path = Some(before);
                 }
                 Err(error)
             }
@@ -115,19 +152,21 @@ impl Installed {
     /// # Errors
     /// As [`change`](Self::change).
     pub fn taken_over(before: Option<ReturnPath>, config: &Config) -> Result<Self, NetworkError> {
-        let mut this = Self(before.filter(|path| verify(path).is_ok()));
-        this.change(config).inspect_err(|_| this.0 = None)?;
+        let path = before.filter(|path| verify(path).is_ok());
+        let mut this = Self { path, claim: path.as_ref().and_then(|path| claim_after(path).ok()) };
+        // The process before this one lets go only when this one serves.
+        this.change_by(config, claim_after).inspect_err(|_| this.leave())?;
         Ok(this)
     }
 
     /// What is in; none: nothing.
     pub fn path(&self) -> Option<ReturnPath> {
-        self.0
+        self.path
     }
 
     /// Leaves it in, for the process that has taken this one's place.
     pub fn leave(&mut self) {
-        self.0 = None;
+        (self.path, self.claim) = (None, None);
     }
 
     /// Puts in what is not there any more, after a process that was to take this one's place has not done so.
@@ -135,16 +174,23 @@ impl Installed {
     /// # Errors
     /// What could not be put in.
     pub fn mend(&self) -> Result<(), NetworkError> {
-        match &self.0 {
+        match &self.path {
             Some(path) if verify(path).is_err() => install(path),
             _ => Ok(()),
         }
     }
 
+    fn own(&mut self, path: &ReturnPath, claim: Claiming) -> Result<(), NetworkError> {
+        let ReturnPath { priority, table, .. } = *path;
+        self.claim = Some(claim(path).map_err(|_| NetworkError::Taken { priority, table })?);
+        Ok(())
+    }
+
     fn withdraw(&mut self) {
-        if let Some(path) = self.0.take() {
+        if let Some(path) = self.path.take() {
             remove(&path);
         }
+        self.claim = None;
     }
 }
 
@@ -183,7 +229,7 @@ fn install(path: &ReturnPath) -> Result<(), NetworkError> {
 pub(crate) fn verify(path: &ReturnPath) -> Result<(), NetworkError> {
     let vanished = |what: &[String]| NetworkError::Vanished(format!("`ip {}`", what.join(" ")));
     if path.manage {
-        run("nft", &["list".to_owned(), "table".to_owned(), "inet".to_owned(), TABLE.to_owned()], "")?;
+        run("nft", &["list".to_owned(), "table".to_owned(), "inet".to_owned(), way::nft_table(path)], "")?;
     }
     for family in families() {
         if !way::has_rule(path, &run("ip", &way::rules(path, family), "")?) {
@@ -198,7 +244,11 @@ pub(crate) fn verify(path: &ReturnPath) -> Result<(), NetworkError> {
 
 /// Takes out whatever of it is in. Never fails: what is not there need not be taken out.
 pub(crate) fn remove(path: &ReturnPath) {
+<<<<<<< Updated upstream
     let _ = run("nft", &["-f".to_owned(), "-".to_owned()], &way::no_ruleset());
+=======
+    remove_table(&way::nft_table(path));
+>>>>>>> Stashed changes
     for family in families() {
         // As many as there are; more than a few there cannot be.
         for _ in 0..MOST {
@@ -210,12 +260,61 @@ pub(crate) fn remove(path: &ReturnPath) {
     }
 }
 
+<<<<<<< Updated upstream
 /// Takes out whatever a gateway has left in the kernel.
 pub fn clean(path: &ReturnPath) {
     remove(path);
     l4::remove();
 }
 
+=======
+fn remove_table(name: &str) {
+    let _ = run("nft", &["-f".to_owned(), "-".to_owned()], &way::no_ruleset(name));
+}
+
+/// Takes out what gateways have left that are gone, and whatever is in of this path.
+///
+/// # Errors
+/// [`NetworkError::Taken`]: a gateway that lives has this path.
+pub fn clean(path: &ReturnPath) -> Result<(), NetworkError> {
+    sweep();
+    let ReturnPath { priority, table, .. } = *path;
+    let _claim = claim(path).map_err(|_| NetworkError::Taken { priority, table })?;
+    remove(path);
+    Ok(())
+}
+
+/// Takes out what gateways of this machine have put in and left, as one does that is killed. What belongs to one that
+/// lives stays. Without the right to do so, or the programs, nothing happens.
+fn sweep() {
+    if live::capabilities() >> NET_ADMIN & 1 == 0 {
+        return;
+    }
+    for family in families() {
+        let shown = run("ip", &[family.option().to_owned(), "rule".to_owned(), "show".to_owned()], "");
+        for left in way::put_in(&shown.unwrap_or_default()) {
+            if let Ok(_claim) = claim(&left) {
+                let ReturnPath { priority, table, .. } = left;
+                info!(priority, table, "What a gateway before this one has left is taken out");
+                remove(&left);
+            }
+        }
+    }
+    let tables =
+        run("nft", &["list".to_owned(), "tables".to_owned(), "inet".to_owned()], "").unwrap_or_default();
+    for name in tables.lines().filter_map(|line| line.strip_prefix("table inet ")) {
+        // Rules would have shown its other numbers: what is left is the table alone.
+        let path = way::priority_of(name).map(|priority| ReturnPath { priority, ..ReturnPath::default() });
+        if path.is_some_and(|path| claim(&path).is_ok()) {
+            remove_table(name);
+        }
+    }
+}
+
+/// Its number in capabilities(7).
+const NET_ADMIN: u32 = 12;
+
+>>>>>>> Stashed changes
 /// Rules of one form that are taken out at the most.
 const MOST: usize = 16;
 

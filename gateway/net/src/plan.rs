@@ -132,7 +132,7 @@ fn gateway(config: &Config, text: &mut String) {
         let _ = writeln!(
             text,
             "# `sekisho run` puts in nftables' table {}, rules of priority {} and routes in table {}.",
-            way::TABLE,
+            way::nft_table(path),
             path.priority,
             path.table
         );

@@ -71,7 +71,7 @@ pub(super) struct Site {
     pub(super) gateway: Machine,
     /// The way between them, where it is not the gateway.
     _router: Option<Machine>,
-    folder: Folder,
+    pub(super) folder: Folder,
     program: Option<Program>,
 }
 
@@ -270,16 +270,27 @@ impl Site {
 
     /// What is left of the way back in the gateway's kernel, a line each.
     pub(super) fn left(&self) -> Vec<String> {
+        self.of_gateway("5300")
+    }
+
+    /// What gateways have put in, those of the first numbers and those of the second.
+    pub(super) fn everything(&self) -> Vec<String> {
+        [self.of_gateway("5300"), self.of_gateway("5400")].concat()
+    }
+
+    fn of_gateway(&self, number: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let mut ask = |name: &str, words: &[&str]| {
             let output = self.gateway.inside(|| run(name, words));
             let text = String::from_utf8(output.stdout).unwrap();
-            lines.extend(text.lines().map(|line| line.trim().to_owned()));
+            // Tables of nftables have no number but in their names.
+            let own = |line: &&str| !line.starts_with("table") || line.ends_with(number);
+            lines.extend(text.lines().filter(own).map(|line| line.trim().to_owned()));
         };
         ask("nft", &["list", "tables"]);
         for family in Family::BOTH {
-            ask("ip", &[family.option(), "rule", "show", "pref", "5300"]);
-            ask("ip", &[family.option(), "route", "show", "table", "5300"]);
+            ask("ip", &[family.option(), "rule", "show", "pref", number]);
+            ask("ip", &[family.option(), "route", "show", "table", number]);
         }
         lines
     }

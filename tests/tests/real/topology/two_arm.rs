@@ -1,18 +1,27 @@
 //! The gateway is the servers' way out.
 
 use rustix::process::Signal;
-use sekisho_tests::{program, sekisho};
+use sekisho_tests::{program, sekisho, until};
 
 use super::site::Arms;
 use super::{Family, Site, run};
 
 /// One of each, and nothing else.
 const ONE_SET: [&str; 5] = [
-    "table inet sekisho_return",
-    "5300:	from all fwmark 0x2000000/0x2000000 lookup 5300",
-    "local default dev lo scope host",
-    "5300:	from all fwmark 0x2000000/0x2000000 lookup 5300",
-    "local default dev lo metric 1024 pref medium",
+    "table inet sekisho_return_5300",
+    "5300:	from all fwmark 0x2000000/0x2000000 lookup 5300 proto 83",
+    "local default dev lo proto 83 scope host",
+    "5300:	from all fwmark 0x2000000/0x2000000 lookup 5300 proto 83",
+    "local default dev lo proto 83 metric 1024 pref medium",
+];
+
+/// The same with other numbers.
+const ONE_SET_ELSEWHERE: [&str; 5] = [
+    "table inet sekisho_return_5400",
+    "5400:	from all fwmark 0x10/0x10 lookup 5400 proto 83",
+    "local default dev lo proto 83 scope host",
+    "5400:	from all fwmark 0x10/0x10 lookup 5400 proto 83",
+    "local default dev lo proto 83 metric 1024 pref medium",
 ];
 
 #[test]
@@ -47,6 +56,62 @@ fn gateway_that_was_killed_leaves_one_set_of_rules_when_it_is_back() {
     site.start(&[]);
     site.end(Signal::TERM);
     assert_eq!(site.left(), [""; 0]);
+}
+
+#[test]
+fn what_a_killed_gateway_has_left_goes_with_the_next_start_whatever_that_wants() {
+    let mut site = Site::new("two-arm-left", Arms::Two);
+    for (pool, network, expected) in [
+        ("source = 'client'", "[network]\nmark = 16\ntable = 5400\npriority = 5400\n", &ONE_SET_ELSEWHERE[..]),
+        ("source = 'client'", "", &ONE_SET),
+        ("", "", &[]),
+    ] {
+        site.configure(pool, 80, Family::server, network);
+        site.start(&[]);
+        assert_eq!(site.everything(), expected);
+        site.end(Signal::KILL);
+        assert_eq!(site.everything(), expected);
+    }
+}
+
+#[test]
+fn gateways_of_one_machine_leave_each_other_alone() {
+    let mut site = Site::new("two-arm-both", Arms::Two);
+    site.configure("source = 'client'", 80, Family::server, "");
+    site.start(&[]);
+    let second = |network: &str| {
+        site.folder.write(
+            "second.toml",
+            &format!(
+                "{network}[vip.second]\nlisten = '127.0.0.1:9'\nprotocol = 'tcp'\npool = 'second'\n\
+                 [pool.second]\nservers = {{ one = '10.0.0.11:80' }}\nsource = 'client'\n"
+            ),
+        )
+    };
+    // Which of the two started first decides, and the first loses nothing by it.
+    for network in ["", "[network]\ntable = 5400\n", "[network]\npriority = 5400\n"] {
+        let file = second(network);
+        let output = site.gateway.inside(|| run(sekisho().to_str().unwrap(), &["run", file.to_str().unwrap()]));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("another gateway of this machine"), "{said}");
+        assert_eq!(site.everything(), ONE_SET);
+    }
+    let (content, said) = site.net("clean");
+    assert!(!content && said.contains("another gateway of this machine"), "{said}");
+    assert_eq!(site.everything(), ONE_SET);
+
+    let file = second("[network]\nmark = 16\ntable = 5400\npriority = 5400\n");
+    let words = [sekisho().to_str().unwrap().to_owned(), "run".to_owned(), file.display().to_string()];
+    let log = file.with_extension("log");
+    let mut other = site.gateway.run_beside(&log, &words.each_ref().map(String::as_str));
+    until("the second gateway serves", || {
+        std::fs::read_to_string(&log).ok().filter(|log| log.contains("Serving"))
+    });
+    assert_eq!(site.everything(), [&ONE_SET[..], &ONE_SET_ELSEWHERE].concat());
+    other.signal(Signal::TERM);
+    until("the second gateway has ended", || other.ended());
+    assert_eq!(site.everything(), ONE_SET);
+    site.shows_the_client();
 }
 
 #[test]
