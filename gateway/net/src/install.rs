@@ -1,20 +1,14 @@
 //! The way back, put in and taken out.
 
-<<<<<<< Updated upstream
+use std::io;
+
 use sekisho_config::{Config, ReturnPath};
 use tracing::{info, warn};
 
 use crate::l4;
-use crate::plan;
-=======
-use std::io;
-
-use sekisho_config::{Config, ReturnPath, Source};
-use tracing::{info, warn};
-
 use crate::live;
 use crate::owner::{Claim, claim, claim_after};
->>>>>>> Stashed changes
+use crate::plan;
 use crate::run::run;
 use crate::way::{self, Family};
 
@@ -36,7 +30,6 @@ pub enum NetworkError {
         /// What it said.
         said: String,
     },
-<<<<<<< Updated upstream
     /// The kernel does not take the rules of VIPs that it is to serve.
     #[error(
         "the kernel takes no rules for VIPs with mode = \"l4\": {0}; nftables needs CAP_NET_ADMIN, and the kernel's modules nft_nat, nft_masq, nft_hash, nft_numgen, nft_ct and nft_reject_inet"
@@ -52,8 +45,7 @@ pub enum NetworkError {
     },
     /// No thread can be had.
     #[error("no thread: {0}")]
-    Thread(std::io::Error),
-=======
+    Thread(io::Error),
     /// Another gateway would lose its own, or has it already.
     #[error(
         "another gateway of this machine has rules of priority {priority} or routes in table {table}: give each its own `priority`, `table` and `mark` in [network]"
@@ -64,7 +56,6 @@ pub enum NetworkError {
         /// The table.
         table: u32,
     },
->>>>>>> Stashed changes
     /// What was put in is not there.
     #[error("{0} is not there; another program of this machine may have taken it out")]
     Vanished(String),
@@ -244,11 +235,7 @@ pub(crate) fn verify(path: &ReturnPath) -> Result<(), NetworkError> {
 
 /// Takes out whatever of it is in. Never fails: what is not there need not be taken out.
 pub(crate) fn remove(path: &ReturnPath) {
-<<<<<<< Updated upstream
-    let _ = run("nft", &["-f".to_owned(), "-".to_owned()], &way::no_ruleset());
-=======
     remove_table(&way::nft_table(path));
->>>>>>> Stashed changes
     for family in families() {
         // As many as there are; more than a few there cannot be.
         for _ in 0..MOST {
@@ -260,14 +247,6 @@ pub(crate) fn remove(path: &ReturnPath) {
     }
 }
 
-<<<<<<< Updated upstream
-/// Takes out whatever a gateway has left in the kernel.
-pub fn clean(path: &ReturnPath) {
-    remove(path);
-    l4::remove();
-}
-
-=======
 fn remove_table(name: &str) {
     let _ = run("nft", &["-f".to_owned(), "-".to_owned()], &way::no_ruleset(name));
 }
@@ -281,6 +260,7 @@ pub fn clean(path: &ReturnPath) -> Result<(), NetworkError> {
     let ReturnPath { priority, table, .. } = *path;
     let _claim = claim(path).map_err(|_| NetworkError::Taken { priority, table })?;
     remove(path);
+    l4::remove();
     Ok(())
 }
 
@@ -314,7 +294,6 @@ fn sweep() {
 /// Its number in capabilities(7).
 const NET_ADMIN: u32 = 12;
 
->>>>>>> Stashed changes
 /// Rules of one form that are taken out at the most.
 const MOST: usize = 16;
 

@@ -11,11 +11,8 @@
 //! | `doctor` | what is wrong on this machine as it runs |
 //! | `live` | what the system says about itself |
 //! | `install` | putting them in, looking whether they are there, taking them out |
-<<<<<<< Updated upstream
 //! | `l4` | VIPs that the kernel serves |
-=======
 //! | `owner` | which gateway of the machine has put them in |
->>>>>>> Stashed changes
 //! | `run` | the programs of the system that do it |
 
 mod doctor;
@@ -29,8 +26,5 @@ mod way;
 
 pub use doctor::{Diagnosis, Finding, examine};
 pub use install::{Installed, NetworkError, clean};
-<<<<<<< Updated upstream
 pub use l4::{L4, check as check_l4};
-=======
->>>>>>> Stashed changes
 pub use plan::{PlanError, plan};

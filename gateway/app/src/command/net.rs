@@ -34,11 +34,7 @@ pub(crate) fn run(verb: &NetVerb, registry: &Registry, out: &mut dyn Write) -> R
                 Some(file) => read(file, registry)?.network,
                 None => ReturnPath::default(),
             };
-<<<<<<< Updated upstream
-            sekisho_net::clean(&path);
-=======
             sekisho_net::clean(&path)?;
->>>>>>> Stashed changes
             Ok(ExitCode::SUCCESS)
         }
     }
