@@ -7,13 +7,6 @@ pub(crate) const HEAD_MAX: usize = 8 * 1024;
 /// The most fields in a head.
 const FIELDS_MAX: usize = 64;
 
-/// A request, read whole.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) head: Head,
-    pub(crate) body: Vec<u8>,
-}
-
 /// The head of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Head {
