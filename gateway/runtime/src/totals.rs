@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use parking_lot::Mutex;
 use sekisho_api::End;
 
+use crate::latency::{Latencies, Times};
+
 /// What a VIP has served since the gateway began to serve it, over reloads. What still runs is not in it yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -108,6 +110,9 @@ pub(crate) struct Tally {
     sent: AtomicU64,
     /// By [`End::place`].
     ends: [AtomicU64; End::KINDS.len()],
+    times: Times,
+    /// By [`CLASSES`].
+    classes: [AtomicU64; CLASSES.len()],
     /// Connections by how their clients became known. Taken once a connection, and by whoever asks.
     known: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -162,7 +167,46 @@ impl Tallies {
     }
 }
 
+/// Classes of statuses, of protocols whose statuses have three digits.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Answers by the class of their status: each name once.
+pub type Classes = [(&'static str, u64); CLASSES.len()];
+
+impl Tallies {
+    /// How what all of them served was answered.
+    pub(crate) fn classes(&self) -> Classes {
+        let mut sum = CLASSES.map(|class| (class, 0));
+        for tally in self.workers.lock().values() {
+            for ((_, sum), count) in sum.iter_mut().zip(&tally.classes) {
+                *sum += count.load(Relaxed);
+            }
+        }
+        sum
+    }
+
+    /// How long what all of them served took.
+    pub(crate) fn latencies(&self) -> Latencies {
+        let mut sum = Latencies::default();
+        self.workers.lock().values().for_each(|tally| tally.times.add_to(&mut sum));
+        sum
+    }
+}
+
 impl Tally {
+    /// Counts an answer by its status; other numbers have no class. Only the tally's own worker may.
+    pub(crate) fn answered(&self, status: u16) {
+        let class = usize::from(status / 100).checked_sub(1);
+        if let Some(count) = class.and_then(|class| self.classes.get(class)) {
+            count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+    }
+
+    /// How long things took. Only the tally's own worker may count there.
+    pub(crate) fn times(&self) -> &Times {
+        &self.times
+    }
+
     /// Counts how a client became known.
     pub(crate) fn known(&self, word: &'static str) {
         *self.known.lock().entry(word).or_default() += 1;

@@ -13,9 +13,10 @@ use crate::access::LogStatus;
 use crate::decisions::Decision;
 use crate::events::{Event, Happening};
 use crate::gateway::Board;
+use crate::latency::Latencies;
 use crate::live::{Live, LiveVip};
 use crate::tls::CertificateExpiry;
-use crate::totals::{Ends, ExchangeTotals, Totals};
+use crate::totals::{Classes, Ends, ExchangeTotals, Totals};
 
 /// A look at a gateway, from any thread. After the gateway's end it shows what was last.
 #[derive(Clone, Debug)]
@@ -51,6 +52,10 @@ pub struct VipStatus {
     pub totals: Totals,
     /// How that ended.
     pub ends: Ends,
+    /// How it was answered, by the class of the status.
+    pub classes: Classes,
+    /// How long that took.
+    pub latencies: Latencies,
     /// How the clients of its connections became known, in the protocol's own words.
     pub known: BTreeMap<&'static str, u64>,
     /// What became of its datagrams; none unless its protocol exchanges them.
@@ -120,6 +125,8 @@ fn status(vip: &LiveVip) -> VipStatus {
         connections: vip.counts.connections.count(),
         totals: tallies.sum(),
         ends: tallies.ends(),
+        classes: tallies.classes(),
+        latencies: tallies.latencies(),
         known: tallies.known(),
         exchanges,
     }

@@ -135,7 +135,12 @@ impl VipCore {
     ) -> Result<Io, Failure> {
         let Some(side) = self.side(lease) else { return Err(Failure::Refused) };
         let timeouts = &self.live.vip.timeouts;
-        dial(&side, facts, timeouts.connect, keepalive, self.worker.ticker()).await
+        let began = Instant::now();
+        let dialled = dial(&side, facts, timeouts.connect, keepalive, self.worker.ticker()).await;
+        if dialled.is_ok() {
+            self.tally.times().connect.count(began.elapsed());
+        }
+        dialled
     }
 
     /// Whether TLS to the lease's server begins when the protocol says so.
@@ -229,6 +234,8 @@ impl Core for VipCore {
 
     fn record(&self, record: &Record<'_>) {
         self.tally.count(record.received, record.sent, record.end);
+        let status = record.request.as_ref().map_or(0, |request| request.status);
+        self.measure(record.answered, record.took, status);
         if let Some(word) = record.known_by {
             self.tally.known(word);
         }
@@ -245,6 +252,15 @@ impl Core for VipCore {
 
     fn count(&self, received: u64, sent: u64, end: End) {
         self.tally.count(received, sent, end);
+    }
+
+    fn measure(&self, answered: Option<Duration>, took: Duration, status: u16) {
+        self.tally.answered(status);
+        let times = self.tally.times();
+        if let Some(answered) = answered {
+            times.answer.count(answered);
+        }
+        times.total.count(took);
     }
 }
 

@@ -191,6 +191,12 @@ pub trait Core: fmt::Debug {
     /// Counts the request as [`Core::record`] does, with the bytes from and to its client and how it ended, and writes
     /// no line.
     fn count(&self, received: u64, sent: u64, end: End);
+
+    /// Counts how long a request took and how it was answered, beside [`Core::count`]; [`Core::record`] does it by
+    /// itself. `answered`: until the server's first byte; `status`: as in [`RequestLine::status`].
+    fn measure(&self, answered: Option<Duration>, took: Duration, status: u16) {
+        let _ = (answered, took, status);
+    }
 }
 
 /// One line of the access log: who, where, why there, how long, how many bytes, how it ended.

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Counter,
     /// It rises and falls.
     Gauge,
+    /// Counts by upper bounds, with their number and sum.
+    Histogram,
     /// Always 1: what it says stands in its labels.
     Info,
 }
@@ -29,6 +31,7 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
             Self::Info => "info",
         }
     }
@@ -72,6 +75,10 @@ families! {
     VIP_RECEIVED = Counter "sekisho_vip_received_bytes_total" VIP, "Bytes from clients, of what has ended.";
     VIP_SENT = Counter "sekisho_vip_sent_bytes_total" VIP, "Bytes to clients, of what has ended.";
     VIP_ENDS = Counter "sekisho_vip_ends_total" &["vip", "end"], "How what has ended did, by the name that the access log has for it; faults and limits by kind.";
+    VIP_RESPONSES = Counter "sekisho_vip_responses_total" &["vip", "class"], "Answers by the class of their status, of protocols whose statuses have three digits, as HTTP's.";
+    VIP_CONNECT = Histogram "sekisho_vip_connect_seconds" VIP, "Until a connection to a server was there, where one had to be made.";
+    VIP_RESPONSE = Histogram "sekisho_vip_response_seconds" VIP, "Until a server's first byte, of what has ended.";
+    VIP_DURATION = Histogram "sekisho_vip_duration_seconds" VIP, "From the first byte to the last, of what has ended.";
     VIP_KNOWN = Counter "sekisho_vip_known_total" &["vip", "by"], "How the clients of connections that have ended became known, in the protocol's own words.";
     VIP_ANSWERED = Counter "sekisho_vip_answered_total" &["vip", "reason"], "Datagrams that the gateway answered itself, by the protocol's reason.";
     VIP_IGNORED = Counter "sekisho_vip_ignored_total" &["vip", "reason"], "Datagrams of clients that were met with silence, by the protocol's reason.";
@@ -101,6 +108,8 @@ families! {
     SERVER_EJECTIONS = Counter "sekisho_server_ejections_total" SERVER, "How often it was ejected because it failed its clients.";
     SERVER_REPEATS = Counter "sekisho_server_repeats_total" SERVER, "Requests that another server was asked as well, because this one was silent.";
 
+    SERVER_PROBES = Counter "sekisho_server_probes_total" &["pool", "server", "result"], "Probes, by whether they `passed` or `failed`.";
+    SERVER_PROBE = Gauge "sekisho_server_probe_seconds" SERVER, "How long the latest probe took; not given before the first.";
     SERVER_CERTIFICATE = Gauge "sekisho_server_certificate_expiry_timestamp_seconds" SERVER, "When the certificate expires that it showed to a probe, since 1970.";
     SERVER_NOTE = Info "sekisho_server_note_info" &["pool", "server", "name", "text"], "What probes found out about it.";
 

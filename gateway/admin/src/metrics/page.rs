@@ -5,6 +5,8 @@
 
 use std::fmt::{Display, Write};
 
+use sekisho_runtime::Distribution;
+
 use super::names::{Family, Kind};
 
 /// Which of the two forms.
@@ -45,7 +47,7 @@ impl Page {
             (Form::Prometheus, kind) => (name, kind),
             (Form::OpenMetrics, Kind::Counter) => (name.trim_end_matches("_total"), kind),
             (Form::OpenMetrics, Kind::Info) => (name.trim_end_matches("_info"), kind),
-            (Form::OpenMetrics, Kind::Gauge) => (name, kind),
+            (Form::OpenMetrics, Kind::Gauge | Kind::Histogram) => (name, kind),
         };
         let quotes = self.form == Form::OpenMetrics;
         self.text.extend(["# HELP ", announced, " "]);
@@ -84,6 +86,29 @@ impl Page {
         }
         for (values, number) in samples {
             self.sample(family.name, family.labels, &values, number);
+        }
+    }
+
+    /// A family of histograms, one for each VIP.
+    pub(crate) fn histograms<'v>(
+        &mut self,
+        family: &Family,
+        samples: impl IntoIterator<Item = (&'v str, &'v Distribution)>,
+    ) {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_some() {
+            self.family(family.name, family.kind, family.help);
+        }
+        let [bucket, sum, count] = ["_bucket", "_sum", "_count"].map(|what| format!("{}{what}", family.name));
+        let label = family.labels.first().copied().unwrap_or_default();
+        for (of, times) in samples {
+            for (bound, number) in times.cumulative() {
+                // With a point in any case, as OpenMetrics wants it.
+                self.sample(&bucket, &[label, "le"], &[of, &format!("{bound:?}")], number);
+            }
+            self.sample(&bucket, &[label, "le"], &[of, "+Inf"], times.count());
+            self.sample(&sum, family.labels, &[of], times.sum());
+            self.sample(&count, family.labels, &[of], times.count());
         }
     }
 

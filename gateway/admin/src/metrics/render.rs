@@ -51,6 +51,14 @@ fn vips(page: &mut Page, vips: &[Vip]) {
     }
     let ends = vips.iter().flat_map(|vip| vip.ends.iter().map(|(end, count)| ([&*vip.name, *end], *count)));
     page.all(&names::VIP_ENDS, ends);
+    let classes = |vip: &Vip| vip.classes.iter().any(|(_, count)| *count > 0);
+    let answered = vips.iter().filter(|vip| classes(vip));
+    let answered = answered.flat_map(|vip| vip.classes.iter().map(|(class, n)| ([&*vip.name, *class], *n)));
+    page.all(&names::VIP_RESPONSES, answered);
+    let times = || vips.iter().map(|vip| (&*vip.name, &vip.latencies));
+    page.histograms(&names::VIP_CONNECT, times().map(|(vip, of)| (vip, &of.connect)));
+    page.histograms(&names::VIP_RESPONSE, times().map(|(vip, of)| (vip, &of.answer)));
+    page.histograms(&names::VIP_DURATION, times().map(|(vip, of)| (vip, &of.total)));
     let known = vips.iter().flat_map(|vip| vip.known.iter().map(|(by, count)| ([&*vip.name, *by], *count)));
     page.all(&names::VIP_KNOWN, known);
 }
@@ -116,6 +124,13 @@ fn servers(page: &mut Page, servers: &[Server]) {
     for (family, number) in of {
         page.all(family, servers.iter().map(|server| (server.place(), number(server))));
     }
+    let probes = servers.iter().flat_map(|server| {
+        let ([pool, name], (passed, failed)) = (server.place(), server.probes);
+        [("passed", passed), ("failed", failed)].map(|(result, count)| ([pool, name, result], count))
+    });
+    page.all(&names::SERVER_PROBES, probes);
+    let probe = servers.iter().filter_map(|server| Some((server.place(), server.probe?.as_secs_f64())));
+    page.all(&names::SERVER_PROBE, probe);
     let certificates =
         servers.iter().filter_map(|server| Some((server.place(), server.certificate?.as_secs())));
     page.all(&names::SERVER_CERTIFICATE, certificates);

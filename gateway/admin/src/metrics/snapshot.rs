@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sekisho_runtime::{Ends, ExchangeTotals, LogStatus, Totals};
+use sekisho_runtime::{Classes, Ends, ExchangeTotals, Latencies, LogStatus, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
 use crate::nodes::{Peers, VrrpTable};
@@ -49,6 +49,8 @@ pub(crate) struct Vip {
     pub(crate) connections: usize,
     pub(crate) totals: Totals,
     pub(crate) ends: Ends,
+    pub(crate) classes: Classes,
+    pub(crate) latencies: Latencies,
     pub(crate) known: BTreeMap<&'static str, u64>,
     pub(crate) exchanges: Option<ExchangeTotals>,
 }
@@ -77,6 +79,10 @@ pub(crate) struct Server {
     pub(crate) strays: u64,
     pub(crate) ejections: u64,
     pub(crate) repeats: u64,
+    /// Probes that passed, and those that failed.
+    pub(crate) probes: (u64, u64),
+    /// How long the latest probe took.
+    pub(crate) probe: Option<Duration>,
     /// Until when the certificate that it showed to a probe holds, since 1970.
     pub(crate) certificate: Option<Duration>,
     /// What probes found out, by name.

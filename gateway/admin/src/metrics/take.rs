@@ -72,8 +72,8 @@ fn resident(status: &str) -> Option<u64> {
 }
 
 fn vip(status: VipStatus) -> Vip {
-    let VipStatus { name, connections, totals, ends, known, exchanges } = status;
-    Vip { name: name.as_ref().to_owned(), connections, totals, ends, known, exchanges }
+    let VipStatus { name, connections, totals, ends, classes, latencies, known, exchanges } = status;
+    Vip { name: name.as_ref().to_owned(), connections, totals, ends, classes, latencies, known, exchanges }
 }
 
 fn pool(pool: &scheduler::Pool) -> Pool {
@@ -99,6 +99,8 @@ fn server(pool: &str, server: &ServerState) -> Server {
         strays: server.strays(),
         repeats: server.repeats(),
         ejections: server.ejections(),
+        probes: server.probe_counts(),
+        probe: server.last_probe().map(|probe| probe.result.took),
         certificate: server.certificate_expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()),
         notes: server.notes(),
     }

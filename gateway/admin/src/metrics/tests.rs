@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sekisho_api::End;
-use sekisho_runtime::{ExchangeTotals, Totals};
+use sekisho_runtime::{ExchangeTotals, Latencies, LogStatus, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
 use super::names::{self, Family, Kind};
@@ -41,6 +41,8 @@ fn snapshot() -> Snapshot {
         connections,
         totals: Totals { served: 42, received: 43, sent: u64::MAX },
         ends,
+        classes: [("1xx", 0), ("2xx", 38), ("3xx", 1), ("4xx", 2), ("5xx", 1)],
+        latencies: Latencies::default(),
         known: BTreeMap::from([("cookie", 44), ("weak-cookie", 45)]),
         exchanges,
     };
@@ -58,6 +60,8 @@ fn snapshot() -> Snapshot {
         strays: 16,
         ejections: 2,
         repeats: 17,
+        probes: (80, 81),
+        probe: (state == State::Up).then_some(Duration::from_micros(2500)),
         certificate: (state == State::Up).then_some(Duration::from_secs(1_900_000_000)),
         notes: if state == State::Up { vec![("protocol", "tls".to_owned())] } else { Vec::new() },
     };
@@ -119,6 +123,14 @@ fn snapshot() -> Snapshot {
             }],
             tables: vec![PeerTable { domain: "default".to_owned(), entries: 87, digest: 88 << 16 }],
         },
+        logs: vec![LogStatus {
+            log: "udp:192.0.2.1:514".to_owned(),
+            written: 90,
+            sampled: 91,
+            limited: 92,
+            slow: 93,
+            failed: 94,
+        }],
         own: vec![Own {
             name: "sekisho_dns_cache_hits_total".to_owned(),
             help: "Hits, \"fresh\".",

@@ -18,6 +18,8 @@ pub(crate) struct Counts {
     strays: AtomicU64,
     repeats: AtomicU64,
     ejections: AtomicU64,
+    /// Probes that passed, and those that failed.
+    probes: [AtomicU64; 2],
     row: Row,
     /// When it last answered; zero: never.
     answered: AtomicU64,
@@ -35,6 +37,7 @@ impl Counts {
             strays: AtomicU64::new(0),
             repeats: AtomicU64::new(0),
             ejections: AtomicU64::new(0),
+            probes: [AtomicU64::new(0), AtomicU64::new(0)],
             row: Row::default(),
             answered: AtomicU64::new(0),
             since: now,
@@ -72,6 +75,17 @@ impl Counts {
 
     pub(super) fn repeats(&self) -> u64 {
         self.repeats.load(Relaxed)
+    }
+
+    pub(super) fn probes(&self) -> (u64, u64) {
+        let [passed, failed] = &self.probes;
+        (passed.load(Relaxed), failed.load(Relaxed))
+    }
+
+    /// A probe ended.
+    pub(super) fn probed(&self, passed: bool) {
+        let [passes, fails] = &self.probes;
+        if passed { passes } else { fails }.fetch_add(1, Relaxed);
     }
 
     /// It did not answer in time.

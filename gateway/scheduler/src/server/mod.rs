@@ -272,6 +272,7 @@ impl ServerState {
     /// A probe ended. `random` scatters the next one.
     pub fn probed(&self, result: ProbeResult, now: Instant, random: u64) -> Option<Change> {
         let moment = self.clock.read(now);
+        self.counts.probed(result.ok.is_ok());
         match &result.ok {
             Ok(()) => self.probes.record(result.took, moment),
             Err(_) => self.probes.penalise(moment),
@@ -287,6 +288,11 @@ impl ServerState {
             self.queue.stir();
         }
         change
+    }
+
+    /// Probes that passed, and probes that failed.
+    pub fn probe_counts(&self) -> (u64, u64) {
+        self.counts.probes()
     }
 
     /// The latest probe.

@@ -33,7 +33,8 @@ impl Ended<'_> {
         let size = |message: &[u8]| if message.is_empty() { 0 } else { message.len() as u64 + framing };
         let (received, sent) = (size(self.request), self.before + size(self.answer));
         if !core.records() {
-            return core.count(received, sent, self.end);
+            core.count(received, sent, self.end);
+            return core.measure(self.answered, now.saturating_duration_since(self.began), 0);
         }
         let described = desk.describe(self.request, self.answer);
         core.record(&Record {

@@ -18,7 +18,9 @@ impl Exchanges {
         now: Instant,
     ) {
         if !self.core.records() {
-            return self.core.count(query.request.len() as u64, answer.len() as u64, end);
+            let took = now.saturating_duration_since(query.began);
+            self.core.count(query.request.len() as u64, answer.len() as u64, end);
+            return self.core.measure(served.map(|_| took), took, 0);
         }
         let facts = query.facts();
         let why = served.map(|(lease, _)| lease.why());
