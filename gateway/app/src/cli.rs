@@ -22,7 +22,7 @@ use crate::place::Place;
 
 pub(crate) use running::{
     At, ConnectionsOptions, MoveUserOptions, MoveUsersOptions, ReadyOptions, ServerOptions, ServersOptions,
-    UserOptions, UsersOptions, VrrpOptions, WeightOptions,
+    UpgradeOptions, UserOptions, UsersOptions, VrrpOptions, WeightOptions,
 };
 
 /// Runs the command line of this process with these protocols, and says how the process should exit.
@@ -79,6 +79,7 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
         Command::MoveUsers(options) => operator::run(&Verb::MoveUsers(options), registry, &mut out),
         Command::KickUser(options) => operator::run(&Verb::KickUser(options), registry, &mut out),
         Command::ForgetUser(options) => operator::run(&Verb::ForgetUser(options), registry, &mut out),
+        Command::Upgrade(options) => operator::run(&Verb::Upgrade(options), registry, &mut out),
         Command::Connections(options) => operator::run(&Verb::Connections(options), registry, &mut out),
     }
 }
@@ -239,6 +240,13 @@ enum Command {
     /// Of every protocol but HTTP and DNS, whose requests are over in a moment.
     #[command(after_long_help = help::CONNECTIONS)]
     Connections(ConnectionsOptions),
+
+    /// Have the program that stands on disk take a running gateway's place.
+    ///
+    /// It is started with the same words, reads the same file and takes the sockets over; no connection is lost. The old
+    /// process lets its connections end within gateway.drain-timeout. If the new one cannot serve, nothing changes.
+    #[command(after_long_help = help::UPGRADE)]
+    Upgrade(UpgradeOptions),
 }
 
 /// `sekisho run`.
@@ -253,6 +261,9 @@ pub(crate) struct RunOptions {
     /// How the log looks; beats the file
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Where to write the process' number while it serves
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pid_file: Option<PathBuf>,
 }
 
 /// The process beside `sekisho run` that speaks VRRP.

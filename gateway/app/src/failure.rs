@@ -36,6 +36,15 @@ pub(crate) enum Failure {
     /// Standard input is no gateway, or the kernel gives no sockets.
     #[error("VRRP cannot be spoken: {0}; `sekisho run` does it by itself")]
     Speaker(io::Error),
+    /// Another process has started this one to take its place, and that failed.
+    #[error("this process takes nobody's place: {0}")]
+    Upgrade(#[from] crate::upgrade::Broken),
+    /// The system does not say which program this is.
+    #[error("the program of this process is not known: {0}")]
+    Program(io::Error),
+    /// The file for the process' number cannot be written.
+    #[error("the gateway could not start: the file of --pid-file: {0}")]
+    PidFile(io::Error),
     /// A log cannot be opened: a folder that is missing, a permission.
     #[error("the log {log} cannot be opened: {error}")]
     LogReceiver {

@@ -33,6 +33,8 @@ Signals (to `sekisho run`):
   SIGHUP           load the configuration again; nothing is dropped, and a
                    file with an error changes nothing
   SIGUSR1          open the access log again, after something moved it away
+  SIGUSR2          have the program that stands on disk take over; no connection
+                   is lost
   SIGTERM, SIGINT  stop: no new connections, those that run may finish within
                    gateway.drain-timeout
   a second one     stop at once
@@ -57,6 +59,7 @@ Examples:
   sekisho run gateway.toml
   sekisho run gateway.toml --log debug --log-format json
   kill -HUP PID                 after a change to the file
+  kill -USR2 PID                after the program was replaced
 
 Signals:
   SIGHUP           load the file again. VIPs and pools that are new begin,
@@ -64,6 +67,9 @@ Signals:
                    connections, its health and its persistence table. If the
                    file has an error, the log says so and nothing changes
   SIGUSR1          open the access log again, after something moved it away
+  SIGUSR2          start the program that stands on disk with the same words; it
+                   takes over, and this process ends once its connections have.
+                   If the new one cannot serve, nothing changes
   SIGTERM, SIGINT  stop listening, let what runs finish within
                    gateway.drain-timeout, exit with 0
   a second one     close everything and exit with 0
@@ -71,7 +77,7 @@ Signals:
 The log goes to standard error, the access log to where gateway.access-log says.
 
 Exit status:
-  0  stopped by a signal
+  0  stopped by a signal, or another process has taken over
   1  the configuration has errors, the gateway could not start (an address in
      use, a missing permission), or it ended by a mistake of its own
   2  the command line is mistaken";
@@ -298,4 +304,17 @@ Examples:
 Exit status:
   0  they are listed
   1  they are not: no such VIP or domain, or no gateway answers
+  2  the command line is mistaken";
+
+
+/// The end of `sekisho upgrade --help`.
+pub(crate) const UPGRADE: &str = "\
+Examples:
+  sekisho upgrade                         after the program was replaced
+  sekisho check gateway.toml && sekisho upgrade --config gateway.toml
+
+Exit status:
+  0  another process serves
+  1  none does, and the old one goes on as before: the new one says why, or no
+     gateway answers
   2  the command line is mistaken";

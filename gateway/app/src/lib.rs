@@ -19,8 +19,11 @@ mod help;
 mod logging;
 mod place;
 mod redundancy;
+mod service;
 mod signals;
 mod table;
+mod upgrade;
+mod written;
 
 pub use builtin::builtin;
 pub use cli::main;

@@ -91,7 +91,7 @@ impl<'a> MakeWriter<'a> for Sent {
             Level::INFO => Severity::Informational,
             Level::DEBUG | Level::TRACE => Severity::Debug,
         };
-        Event { severity, ..self.make_writer() }
+        Event { sender: &self.0, severity, text: Vec::new() }
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum Signal {
     Reload,
     /// SIGUSR1: open the log files again.
     Reopen,
+    /// SIGUSR2: have the program that stands on disk take this one's place.
+    Upgrade,
     /// SIGTERM or SIGINT: stop.
     Stop,
 }
@@ -38,7 +40,7 @@ where
 }
 
 async fn deliver(installed: &mpsc::Sender<io::Result<()>>, send: &mut dyn FnMut(Signal) -> bool) {
-    let [mut hangup, mut user, mut terminate, mut interrupt] = match handlers() {
+    let [mut hangup, mut user, mut other, mut terminate, mut interrupt] = match handlers() {
         Ok(handlers) => handlers,
         Err(error) => {
             _ = installed.send(Err(error));
@@ -50,6 +52,7 @@ async fn deliver(installed: &mpsc::Sender<io::Result<()>>, send: &mut dyn FnMut(
         let signal = tokio::select! {
             Some(()) = hangup.recv() => Signal::Reload,
             Some(()) = user.recv() => Signal::Reopen,
+            Some(()) = other.recv() => Signal::Upgrade,
             Some(()) = terminate.recv() => Signal::Stop,
             Some(()) = interrupt.recv() => Signal::Stop,
             else => return,
@@ -60,10 +63,11 @@ async fn deliver(installed: &mpsc::Sender<io::Result<()>>, send: &mut dyn FnMut(
     }
 }
 
-fn handlers() -> io::Result<[unix::Signal; 4]> {
+fn handlers() -> io::Result<[unix::Signal; 5]> {
     Ok([
         unix::signal(SignalKind::hangup())?,
         unix::signal(SignalKind::user_defined1())?,
+        unix::signal(SignalKind::user_defined2())?,
         unix::signal(SignalKind::terminate())?,
         unix::signal(SignalKind::interrupt())?,
     ])

@@ -80,6 +80,10 @@ impl Prepared {
         Ok(Self { model, changes, access, store, workers })
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        self.model.config()
+    }
+
     /// Spawns the workers and hands them their sockets.
     pub(crate) fn start(self, before: Option<&Memory>) -> Result<Control, StartError> {
         let Self { model, mut changes, access, mut store, workers: count } = self;

@@ -143,6 +143,11 @@ pub fn prepare(config: Config, options: Options, handed: Handed) -> Result<Prepa
 pub struct Prepared(control::Prepared);
 
 impl Prepared {
+    /// What it will serve.
+    pub fn config(&self) -> &Config {
+        self.0.config()
+    }
+
     /// Begins to serve, with what the process `before` this one knows, if this one takes its place.
     ///
     /// # Errors
@@ -233,15 +238,6 @@ impl Gateway {
     /// timeout to end. What they change in persistence tables is told.
     pub fn leave(&self, told: Sender<TableNews>) {
         let _ = self.commands.send(Command::Leave(told));
-    }
-
-    /// Takes up what the process before this one tells of a persistence table.
-    pub fn learn(&self, news: &TableNews) {
-        let live = self.board.live.load();
-        if let Some(table) = live.scheduler.table(&news.table) {
-            let kinds = crate::store::kinds(&live.config);
-            table.replay(&news.records, &kinds, std::time::SystemTime::now(), std::time::Instant::now());
-        }
     }
 
     /// How often each worker has come round so far: one whose number does not rise hangs.

@@ -73,6 +73,13 @@ impl Machine {
         Program::start(self.enter(&["--net", "--pid"]).arg("setsid").args(words), log)
     }
 
+    /// A program among its processes and in its network, with the files of this process.
+    pub(super) fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.enter(&["--net", "--pid"]);
+        command.args(words).stdin(Stdio::null());
+        command
+    }
+
     /// Does something in its network: a socket stays there.
     pub(super) fn inside<T: Send>(&self, what: impl FnOnce() -> T + Send) -> T {
         let network = File::open(format!("/proc/{}/ns/net", self.id)).unwrap();

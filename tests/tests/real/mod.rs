@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod mail;
 mod metrics;
+mod prometheus;
 mod proxy_protocol;
 mod rdp;
 mod redundancy;
@@ -23,6 +24,7 @@ mod smuggling;
 mod soak;
 mod tls;
 mod topology;
+mod upgrade;
 mod web_socket;
 
 use std::io::Write;

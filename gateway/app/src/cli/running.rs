@@ -38,6 +38,13 @@ pub(crate) struct VrrpOptions {
     pub(crate) at: At,
 }
 
+/// `sekisho upgrade`.
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeOptions {
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
 /// `sekisho drain` and `sekisho maintenance`.
 #[derive(Debug, Args)]
 pub(crate) struct ServerOptions {

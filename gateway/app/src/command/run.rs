@@ -1,164 +1,172 @@
 //! `sekisho run`: serve until a signal says otherwise.
 
-use std::path::Path;
-use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::{Duration, SystemTime};
+mod replace;
+mod running;
 
-use sekisho_admin::{Admin, Doors, Upgrade};
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use sekisho_admin::{Admin, Doors, Steering, Upgrade};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
-use sekisho_ha::{Peers, Redundancy};
 use sekisho_net::{Installed, L4};
-use sekisho_runtime::{Gateway, Options};
-use tracing::{error, info, warn};
+use sekisho_runtime::{Handed, Memory, Options, Prepared};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
 
 use crate::cli::{self, RunOptions};
 use crate::failure::Failure;
 use crate::logging;
 use crate::redundancy as process;
-use crate::signals::{self, Signal};
+use crate::service::{self, Manager, PidFile, Watchdog};
+use crate::signals;
+use crate::upgrade::{Estate, Predecessor, Program};
+use crate::written::{self, Begun};
+use running::{Asked, Running};
 
-/// How often the main thread looks whether the gateway has ended by itself.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Serves what the file describes.
+/// Serves what the file describes, perhaps in place of the process that started this one.
 pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode, Failure> {
-    let Loaded { config, warnings } = read(&options.file, registry).map_err(Failure::Configuration)?;
+    let program = Program::of_this_process().map_err(Failure::Program)?;
+    let mut before = Predecessor::of_this_process()?;
+    let Begun { loaded: Loaded { config, warnings }, written, left_out } = match written::begin(&options.file, registry) {
+        Ok(begun) => begun,
+        Err(report) => return Err(told(before.as_ref(), Failure::Configuration(report))),
+    };
     let gateway = &config.gateway;
-    let log = logging::start(options.log.as_deref(), &gateway.log, format(options, &config), &gateway.log_to)?;
+    let log =
+        logging::start(options.log.as_deref(), &gateway.log, format(options, &config), &gateway.log_to)?;
     log_warnings(&warnings);
+    if let Some(report) = left_out {
+        tracing::error!("The runtime layer does not fit the file, and is left out\n{report}");
+    }
     // Before the gateway starts: a signal during the start is not lost, nor does it end the process half-way.
-    let (send, signals) = mpsc::channel();
-    signals::listen(move |signal| send.send(signal).is_ok()).map_err(Failure::Signals)?;
+    let (asked, asks) = mpsc::channel();
+    let send = asked.clone();
+    signals::listen(move |signal| send.send(Asked::Signal(signal)).is_ok()).map_err(Failure::Signals)?;
     let (vips, pools) = (config.vips.len(), config.pools.len());
-    // Before the gateway as well: no client is let in and dropped because nobody could operate it.
-    sekisho_ha::check_rights(&config)?;
     let spawn = process::spawn(options, &config);
-    let doors = sekisho_admin::bind(&Doors::of(&config.gateway))?;
-    sekisho_net::check_l4(&config)?;
-    // Before the first connection whose answers come back by it.
-    let network = Installed::new(&config)?;
-    let gateway = sekisho_runtime::start(config, Options::default())?;
+    let pid_file = options.pid_file.as_deref().map(PidFile::prepare).transpose();
+    let pid_file = pid_file.map_err(|error| told(before.as_ref(), Failure::PidFile(error)))?;
+    let ready = match Ready::new(config, before.as_mut()) {
+        Ok(ready) => ready,
+        Err(failure) => return Err(told(before.as_ref(), failure)),
+    };
+    let Ready { doors, network, prepared, memory } = ready;
+    let taken = doors.has_taken_socket();
+    let (gateway, mut network) = match prepared.start(memory.as_ref()) {
+        Ok(gateway) => (gateway, network),
+        Err(error) => {
+            let mut network = network;
+            if before.is_some() {
+                network.leave();
+            }
+            return Err(told(before.as_ref(), error.into()));
+        }
+    };
+    let speaker = match before.as_ref().map(|before| before.serving(taken)) {
+        None => None,
+        Some(Ok(speaker)) => speaker,
+        Some(Err(error)) => {
+            // The process before this one has ended this one, or itself.
+            network.leave();
+            return Err(error.into());
+        }
+    };
+    // Rules that are there serve on until this process knows how servers are.
     let l4 = L4::start(gateway.view())?;
     // Whoever is sent here from now on is served.
-    let redundancy = sekisho_ha::start(gateway.view(), spawn, None)?;
+    let redundancy = sekisho_ha::start(gateway.view(), spawn, speaker)?;
     let peers = sekisho_ha::start_peers(gateway.view())?;
     let nodes = process::nodes(&redundancy, peers.view(gateway.view()));
-    let admin = Admin::start_among(nodes, Upgrade::default(), gateway.view(), registry.clone(), doors)?;
+    let upgrade = {
+        let asked = asked.clone();
+        Upgrade::new(move || {
+            let (answer, answered) = oneshot::channel();
+            // Where nobody listens the answer is dropped, which says so.
+            let _ = asked.send(Asked::Upgrade(Some(answer)));
+            answered
+        })
+    };
+    let steering = {
+        let asked = asked.clone();
+        Steering::new(written, move |order| asked.send(Asked::Steer(order)).is_ok())
+    };
+    let (view, registered) = (gateway.view(), registry.clone());
+    let admin = Admin::start_steered(steering.clone(), nodes, upgrade, view, registered, doors)?;
+    if let Some(before) = before {
+        let view = gateway.view();
+        before.follow(move |news| view.learn(news))?;
+    }
+    if let Some(Err(error)) = pid_file.as_ref().map(PidFile::claim) {
+        tracing::error!(%error, "The file for the process' number cannot be written");
+    }
     info!(version = env!("CARGO_PKG_VERSION"), vips, pools, "Serving");
-    let mut running = Running { file: &options.file, registry, gateway, redundancy, peers, network, admin, log };
-    let asked = running.serve(&signals);
-    running.gateway.wait();
-    if !asked {
-        // Nobody has stopped it: what the kernel serves goes on.
-        l4.leave();
+    let manager = Manager::of_this_process();
+    manager.ready(&status(vips));
+    Running {
+        options,
+        registry,
+        program,
+        asked,
+        gateway,
+        redundancy: Some(redundancy),
+        peers: Some(peers),
+        network,
+        l4: Some(l4),
+        admin,
+        steering,
+        log,
+        manager,
+        watchdog: Watchdog::of_this_process(Instant::now()),
+        pid_file,
+        replacing: None,
+        news: None,
     }
-    info!("Stopped");
-    Ok(if asked { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    .serve(&asks)
 }
 
-/// What signals act on.
-struct Running<'a> {
-    file: &'a Path,
-    registry: &'a Registry,
-    gateway: Gateway,
-    redundancy: Redundancy,
-    peers: Peers,
+/// All of a start that can fail for the operator's fault. Nobody is served yet.
+struct Ready {
+    doors: sekisho_admin::Bound,
     network: Installed,
-    admin: Admin,
-    log: logging::Log,
+    prepared: Prepared,
+    /// What the process before this one knows.
+    memory: Option<Memory>,
 }
 
-/// How far the gateway is with stopping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stopping {
-    No,
-    /// Its addresses go to other nodes first.
-    HandingOver,
-    Yes,
-}
-
-impl Running<'_> {
-    /// Carries signals to the gateway until it has stopped. Whether a signal asked it to.
-    fn serve(&mut self, signals: &Receiver<Signal>) -> bool {
-        let mut stopping = Stopping::No;
-        while !self.gateway.stopped() {
-            if stopping == Stopping::HandingOver && self.redundancy.handed_over() {
-                stopping = Stopping::Yes;
-                self.gateway.stop();
-            }
-            match signals.recv_timeout(LOOK) {
-                Ok(Signal::Reload) => self.reload(),
-                Ok(Signal::Reopen) => {
-                    self.log.reopen();
-                    self.gateway.reopen_logs();
-                }
-                Ok(Signal::Stop) if stopping == Stopping::No => stopping = self.stop(),
-                Ok(Signal::Stop) => {
-                    stopping = Stopping::Yes;
-                    self.gateway.stop_now();
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                // The thread that listens to signals panicked, which was printed: nobody could stop the gateway.
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.gateway.stop();
-                    return false;
-                }
-            }
-        }
-        stopping != Stopping::No
-    }
-
-    /// Begins to stop. Clients are served until another node has the addresses.
-    fn stop(&self) -> Stopping {
-        if self.gateway.view().in_force().0.vrrp.is_empty() {
-            self.gateway.stop();
-            return Stopping::Yes;
-        }
-        self.redundancy.hand_over();
-        Stopping::HandingOver
-    }
-
-    fn reload(&mut self) {
-        let Loaded { config, warnings } = match read(self.file, self.registry) {
-            Ok(loaded) => loaded,
-            Err(report) => {
-                let (file, problems) = (self.file.display(), report.errors());
-                error!(%file, problems, "Configuration refused, nothing is changed\n{report}");
-                return;
-            }
+impl Ready {
+    fn new(config: Config, before: Option<&mut Predecessor>) -> Result<Self, Failure> {
+        sekisho_ha::check_rights(&config)?;
+        sekisho_net::check_l4(&config)?;
+        let wanted = Doors::of(&config.gateway).with(&config.admin);
+        let Some(before) = before else {
+            let handed = Handed { sockets: service::passed(), secret: None };
+            let doors = sekisho_admin::bind(&wanted)?;
+            // Before the first connection whose answers come back by it.
+            let network = Installed::new(&config)?;
+            let prepared = sekisho_runtime::prepare(config, Options::default(), handed)?;
+            return Ok(Self { doors, network, prepared, memory: None });
         };
-        log_warnings(&warnings);
-        let change = match self.admin.prepare(&Doors::of(&config.gateway)) {
-            Ok(change) => change,
-            Err(error) => {
-                error!(%error, "Not reloaded, nothing has changed");
-                return;
-            }
-        };
-        if let Err(error) = sekisho_net::check_l4(&config) {
-            error!(%error, "Not reloaded, nothing has changed");
-            return;
-        }
-        if let Err(error) = self.network.change(&config) {
-            error!(%error, "Not reloaded, nothing has changed");
-            return;
-        }
-        // The gateway logs the outcome itself.
-        if self.gateway.reload(config).is_err() {
-            let _ = self.network.change(&self.gateway.view().in_force().0);
-        } else {
-            self.redundancy.reload();
-            self.peers.reload();
-            if let Err(error) = self.admin.change(change) {
-                error!(%error, "The gateway is operated where it was");
-            }
-        }
+        let Estate { handed, doors, way } = before.estate()?;
+        let doors = sekisho_admin::take(&wanted, doors)?;
+        let prepared = sekisho_runtime::prepare(config, Options::default(), handed)?;
+        let memory = before.prepared()?;
+        let network = Installed::taken_over(way, prepared.config())?;
+        Ok(Self { doors, network, prepared, memory: Some(memory) })
     }
 }
 
-fn read(file: &Path, registry: &Registry) -> Result<Loaded, Report> {
-    sekisho_config::check_file(file, registry, SystemTime::now())
+/// Tells the process before this one why this one does not take its place.
+fn told(before: Option<&Predecessor>, failure: Failure) -> Failure {
+    if let Some(before) = before {
+        before.fail(failure.to_string());
+    }
+    failure
+}
+
+/// In a line, for the service manager.
+fn status(vips: usize) -> String {
+    format!("Serving {vips} {}", if vips == 1 { "VIP" } else { "VIPs" })
 }
 
 fn format(options: &RunOptions, config: &Config) -> LogFormat {

@@ -1,8 +1,12 @@
 //! What a process knows that its successor is to know.
 
 use std::fmt;
+use std::time::{Instant, SystemTime};
 
 use sekisho_scheduler::{Standing, Wish};
+
+use crate::store;
+use crate::view::View;
 
 /// What a process knows that its successor is to know.
 #[derive(Debug, Default)]
@@ -27,6 +31,16 @@ pub struct TableNews {
 impl fmt::Debug for TableNews {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TableNews").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+impl View {
+    /// Takes up what the process before this one tells of a persistence table.
+    pub fn learn(&self, news: &TableNews) {
+        let live = self.0.live.load();
+        if let Some(table) = live.scheduler.table(&news.table) {
+            table.replay(&news.records, &store::kinds(&live.config), SystemTime::now(), Instant::now());
+        }
     }
 }
 

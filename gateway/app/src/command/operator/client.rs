@@ -13,6 +13,8 @@ use crate::failure::Failure;
 const ANSWER_MAX: u64 = 16 * 1024 * 1024;
 /// A gateway answers in milliseconds; one that is stopped in a debugger never does.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Longer than an upgrade may take.
+const LONG: Duration = Duration::from_secs(60);
 
 /// Where to ask.
 #[derive(Debug)]
@@ -25,17 +27,23 @@ pub(super) struct Question {
     method: &'static str,
     target: String,
     body: String,
+    patience: Duration,
 }
 
 impl Question {
     /// A look at what stands at this path.
     pub(super) fn get(path: &str) -> Self {
-        Self { method: "GET", target: path.to_owned(), body: String::new() }
+        Self { method: "GET", target: path.to_owned(), body: String::new(), patience: PATIENCE }
     }
 
     /// A change.
     pub(super) fn post(path: &str, body: &Value) -> Self {
-        Self { method: "POST", target: path.to_owned(), body: body.to_string() }
+        Self { method: "POST", target: path.to_owned(), body: body.to_string(), patience: PATIENCE }
+    }
+
+    /// The same, for what takes longer than a moment.
+    pub(super) fn patiently(self) -> Self {
+        Self { patience: LONG, ..self }
     }
 
     /// The same, narrowed down where there is a value.
@@ -83,9 +91,9 @@ impl Client {
     }
 
     fn exchange(&self, question: &Question) -> io::Result<String> {
-        let Question { method, target, body } = question;
+        let Question { method, target, body, patience } = question;
         let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(*patience))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let length = body.len();
         let request = format!(

@@ -13,8 +13,8 @@ use sekisho_config::{Loaded, Registry};
 use serde_json::{Value, json};
 
 use crate::cli::{
-    At, ConnectionsOptions, MoveUserOptions, MoveUsersOptions, ServerOptions, ServersOptions, UserOptions,
-    UsersOptions, VrrpOptions, WeightOptions,
+    At, ConnectionsOptions, MoveUserOptions, MoveUsersOptions, ServerOptions, ServersOptions, UpgradeOptions,
+    UserOptions, UsersOptions, VrrpOptions, WeightOptions,
 };
 use crate::failure::Failure;
 use client::{Client, Question};
@@ -36,6 +36,7 @@ pub(crate) enum Verb<'a> {
     KickUser(&'a UserOptions),
     ForgetUser(&'a UserOptions),
     Connections(&'a ConnectionsOptions),
+    Upgrade(&'a UpgradeOptions),
 }
 
 /// Does what is asked.
@@ -81,6 +82,7 @@ impl Verb<'_> {
             Self::MoveUsers(options) => &options.at,
             Self::KickUser(options) | Self::ForgetUser(options) => &options.at,
             Self::Connections(options) => &options.at,
+            Self::Upgrade(options) => &options.at,
         }
     }
 
@@ -119,6 +121,7 @@ impl Verb<'_> {
                 vec![Question::post("/v1/users/move-all", &with(body, "domain", domain.as_deref()))]
             }
             Self::KickUser(options) => vec![Question::post("/v1/users/kick", &user(options))],
+            Self::Upgrade(_) => vec![Question::post("/v1/upgrade", &json!({})).patiently()],
             Self::ForgetUser(options) => vec![Question::post("/v1/users/forget", &user(options))],
             Self::Connections(ConnectionsOptions { vip, domain, user, server, limit, .. }) => {
                 let (pool, name) = match server.as_ref().map(|server| (server.split_once('/'), server)) {

@@ -36,6 +36,9 @@ pub(super) fn text(verb: &Verb<'_>, answers: &[Value]) -> String {
             _ => "forgotten: the next connection is balanced anew\n".to_owned(),
         },
         Verb::Connections(_) => connections(first),
+        Verb::Upgrade(_) => {
+            format!("process {} serves; the old one lets its connections end\n", number(first, "process"))
+        }
     }
 }
 

@@ -1,0 +1,136 @@
+//! Another process in this one's place.
+
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use sekisho_admin::Upgraded;
+use sekisho_ha::Redundancy;
+use sekisho_net::L4;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use super::running::{Asked, Running};
+use crate::upgrade::{Broken, Estate, Heir};
+
+/// While another process gets ready to take this one's place.
+#[derive(Debug, Default)]
+pub(super) struct Replacing {
+    /// Who wants to know what becomes of it.
+    answer: Option<oneshot::Sender<Upgraded>>,
+    /// Whether the configuration is to be read once more afterwards, by whoever serves then.
+    pub(super) reload: bool,
+}
+
+impl Running<'_> {
+    /// Begins to have another process take this one's place: what it needs is handed to it on a thread of its own.
+    pub(super) fn upgrade(&mut self, serves: bool, answer: Option<oneshot::Sender<Upgraded>>) {
+        let refused = match (serves, &self.replacing) {
+            (false, _) => Some("the gateway is stopping"),
+            (true, Some(_)) => Some("an upgrade is under way already"),
+            (true, None) => None,
+        };
+        if let Some(why) = refused {
+            warn!(why, "No upgrade");
+            say(answer, Err(why.to_owned()));
+            return;
+        }
+        info!("Upgrade begins");
+        self.replacing = Some(Replacing { answer, reload: false });
+        if let Err(error) = self.begin() {
+            self.failed(&error);
+        }
+    }
+
+    fn begin(&self) -> Result<(), Broken> {
+        let handed = self.gateway.hand().map_err(|_| Broken::Stopped)?;
+        let estate = Estate { handed, doors: self.admin.hand()?, way: self.network.path() };
+        let (program, asked) = (self.program.clone(), self.asked.clone());
+        let prepare = move || {
+            let prepared = Heir::prepare(&program, &estate).map(Box::new);
+            // A main thread that has ended drops it, which ends the other process.
+            let _ = asked.send(Asked::Prepared(prepared));
+        };
+        thread::Builder::new().name("upgrade".to_owned()).spawn(prepare)?;
+        Ok(())
+    }
+
+    /// Leaves all to a process that is prepared. True: it serves, and this one accepts nobody more.
+    pub(super) fn replace(&mut self, serves: bool, prepared: Result<Box<Heir>, Broken>) -> bool {
+        let outcome = match prepared {
+            Ok(heir) if serves => self.leave_to(heir),
+            Ok(_) => Err(Broken::Stopped),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => true,
+            Err(error) => {
+                self.failed(&error);
+                false
+            }
+        }
+    }
+
+    fn leave_to(&mut self, mut heir: Box<Heir>) -> Result<(), Broken> {
+        let memory = self.gateway.remember().map_err(|_| Broken::Stopped)?;
+        let taken = match heir.serve(&memory) {
+            Ok(taken) => taken,
+            Err(error) => {
+                drop(heir);
+                self.gateway.go_on();
+                if let Err(error) = self.network.mend() {
+                    error!(%error, "Servers' answers to clients may not find their way");
+                }
+                return Err(error);
+            }
+        };
+        // It serves: nothing that follows calls it back.
+        let process = heir.id();
+        let (told, news) = mpsc::channel();
+        self.gateway.leave(told);
+        let speaker: Option<UnixStream> = self.redundancy.take().and_then(Redundancy::part);
+        if let Err(error) = heir.inherit(speaker.as_ref()) {
+            error!(%error, "What moves addresses could not be handed over: it begins anew");
+        }
+        drop(speaker);
+        self.peers = None;
+        self.manager.replaced(process);
+        self.network.leave();
+        let _ = self.l4.take().map(L4::leave);
+        if let Some(file) = self.pid_file.take() {
+            file.leave();
+        }
+        info!(process, "Another process serves");
+        let Replacing { answer, reload } = self.replacing.take().unwrap_or_default();
+        if reload && let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(process, Signal::HUP);
+        }
+        say(answer, Ok(process));
+        self.admin.leave(taken);
+        let tell = move || {
+            for news in news {
+                if heir.tell(news).is_err() {
+                    break;
+                }
+            }
+        };
+        self.news = thread::Builder::new().name("news".to_owned()).spawn(tell).ok();
+        Ok(())
+    }
+
+    /// All is as it was.
+    fn failed(&mut self, error: &Broken) {
+        error!(%error, "No upgrade: this process serves on as before");
+        let Replacing { answer, reload } = self.replacing.take().unwrap_or_default();
+        say(answer, Err(error.to_string()));
+        if reload {
+            self.reload();
+        }
+    }
+}
+
+fn say(answer: Option<oneshot::Sender<Upgraded>>, outcome: Upgraded) {
+    // Whoever asked may have gone.
+    let _ = answer.map(|answer| answer.send(outcome));
+}
