@@ -65,11 +65,7 @@ pub(crate) fn load(
 ///
 /// # Errors
 /// [`Refusal::NoSuchPlace`], or that there is no room.
-pub(crate) fn changed(
-    now: &InForce,
-    place: Place,
-    set: Option<toml::Value>,
-) -> Result<Layer, Refusal> {
+pub(crate) fn changed(now: &InForce, place: Place, set: Option<toml::Value>) -> Result<Layer, Refusal> {
     let mut layer = now.layer.clone();
     if layer.is_full() {
         return Err(Refusal::Failed("the runtime layer is full; save it first".to_owned()));
@@ -93,10 +89,11 @@ fn stands(now: &InForce, keys: &[&str]) -> bool {
     use sekisho_api::settings::Value;
 
     let Some((first, rest)) = keys.split_first() else { return false };
-    let found = rest.iter().try_fold(now.document.get(first), |node, key| match node.map(|node| &node.value) {
-        Some(Value::Table(table)) => Some(table.get(key)),
-        _ => None,
-    });
+    let found =
+        rest.iter().try_fold(now.document.get(first), |node, key| match node.map(|node| &node.value) {
+            Some(Value::Table(table)) => Some(table.get(key)),
+            _ => None,
+        });
     found.flatten().is_some()
 }
 
