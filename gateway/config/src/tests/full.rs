@@ -12,9 +12,10 @@ use sekisho_scheduler::{
 use super::fake;
 use super::folder::{Folder, files};
 use crate::{
-    AccessLog, Facility, LineFormat, LinePiece, LogField, LogTo, SyslogAddress, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Flavour, Gateway, Limits, LogFormat,
-    Mac, ProxyTlv, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, Timeouts, TlsMode, TlsVersion,
-    Topology, Track, Vrrp, VrrpChecksum, VrrpMode,
+    AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Facility, Flavour, Gateway, Limits,
+    LineFormat, LinePiece, LogField, LogFormat, LogTo, Mac, OnStop, ProxyTlv, ProxyVersion, ReturnPath,
+    ServerTls, SharedStore, Source, SyslogAddress, Timeouts, TlsMode, TlsVersion, Topology, Track, VipMode,
+    Vrrp, VrrpChecksum, VrrpMode,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -150,6 +151,14 @@ fn every_key_of_a_vip_reaches_the_model() {
             keepalive: seconds(45),
         }
     );
+}
+
+#[test]
+fn vip_that_the_kernel_serves_reaches_the_model() {
+    let config = good("full", &Folder::new());
+    let modes: Vec<_> = config.vips.iter().map(|vip| (&*vip.name, vip.mode)).collect();
+    let kept = VipMode::L4(OnStop::Keep);
+    assert_eq!(modes, [("web", VipMode::Proxy), ("names", VipMode::Proxy), ("syslog", kept)]);
 }
 
 #[test]
