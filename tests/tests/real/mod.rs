@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod mail;
 mod metrics;
+mod peers;
 mod prometheus;
 mod proxy_protocol;
 mod rdp;

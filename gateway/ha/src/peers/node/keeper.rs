@@ -182,7 +182,12 @@ impl Exchange {
     fn new(peers: &Peers, config: &Config, scheduler: &Scheduler, now: Instant) -> Self {
         let terms = Arc::new(terms(peers, config, scheduler));
         Self {
-            own: Own { name: peers.name.clone(), tls: peers.tls.clone(), terms },
+            own: Own {
+                name: peers.name.clone(),
+                listen: peers.listen.clone(),
+                tls: peers.tls.clone(),
+                terms,
+            },
             tables: scheduler.tables().to_vec(),
             neighbours: peers.nodes.iter().map(|node| Neighbour::new(node.clone(), now)).collect(),
             guests: Vec::new(),

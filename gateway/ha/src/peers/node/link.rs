@@ -1,7 +1,7 @@
 //! A connection to another node: TCP, with TLS or without. It never blocks.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustls::{ClientConnection, ServerConnection, StreamOwned};
@@ -38,10 +38,14 @@ enum Channel {
     Called(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
 
-/// Begins to connect. It is decided once the descriptor can be written to.
-pub(super) fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+/// Begins to connect, from this address if there is one: that by which others know this node. It is decided once the
+/// descriptor can be written to.
+pub(super) fn dial(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
+    if let Some(from) = from {
+        socket.bind(&SocketAddr::new(from, 0).into())?;
+    }
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
             Err(error)

@@ -1,6 +1,6 @@
 //! Another node: the way there, and the session with it.
 
-use std::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,8 +47,18 @@ fn meaning(status: Status) -> &'static str {
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) name: Arc<str>,
+    /// Where it listens, which is where the others expect it to come from.
+    pub(super) listen: Vec<SocketAddr>,
     pub(super) tls: Option<ServerTls>,
     pub(super) terms: Arc<Terms>,
+}
+
+impl Own {
+    /// The address to connect to another from.
+    fn source(&self, to: SocketAddr) -> Option<IpAddr> {
+        let own = self.listen.iter().map(SocketAddr::ip);
+        own.into_iter().find(|own| own.is_ipv4() == to.is_ipv4() && !own.is_unspecified())
+    }
 }
 
 /// Another node.
@@ -199,7 +209,10 @@ impl Neighbour {
         match &mut self.state {
             State::Away(until) if now < *until => Ok(()),
             State::Away(_) => {
-                self.state = State::Dialling(dial(address).map_err(LinkError::from)?, now + PATIENCE);
+                self.state = State::Dialling(
+                    dial(address, own.source(address)).map_err(LinkError::from)?,
+                    now + PATIENCE,
+                );
                 Ok(())
             }
             State::Dialling(stream, until) => {

@@ -15,6 +15,7 @@ use super::varint;
 /// What may stand in an entry, by its bit in a definition.
 pub(crate) mod types {
     /// The number of the client's server.
+    #[cfg(test)]
     pub(crate) const SERVER_ID: u8 = 0;
     /// A flag of general purpose.
     pub(crate) const GPT0: u8 = 1;

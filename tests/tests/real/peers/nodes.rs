@@ -1,0 +1,65 @@
+//! Two nodes of this program.
+
+use super::super::{Folder, until};
+use super::{COOKIE, Node, SOURCE, curl, secret, servers};
+
+/// Clients of each kind.
+const CLIENTS: usize = 40;
+
+/// The server that each client of each kind meets at this node.
+fn homes(node: &Node, jars: &Folder) -> Vec<String> {
+    let host = &node.host;
+    let cookie = (0..CLIENTS).map(|n| {
+        let jar = jars.path().join(n.to_string()).display().to_string();
+        // The jar goes by the host's name, and the address is the node's.
+        let there = format!("site.example:{COOKIE}:{host}:{COOKIE}");
+        let url = format!("http://site.example:{COOKIE}/");
+        curl(&["--cookie", &jar, "--cookie-jar", &jar, "--connect-to", &there, &url])
+    });
+    let user = (0..CLIENTS).map(|n| node.user(&format!("user{n}")));
+    let source = (0..CLIENTS)
+        .map(|n| curl(&["--interface", &format!("127.0.74.{}", n + 1), &format!("http://{host}:{SOURCE}/")]));
+    cookie.chain(user).chain(source).collect()
+}
+
+#[test]
+fn clients_of_each_kind_keep_their_servers_over_failover_and_back() {
+    let folder = Folder::new("peers-keep");
+    let (secret, servers) = (secret(&folder, "the secret of both nodes"), servers("127.0.71.9"));
+    let mut one = Node::new("gw1", "127.0.71.1", "gw2 = '127.0.71.2:7414'", &secret, &servers, "");
+    let two = Node::new("gw2", "127.0.71.2", "gw1 = '127.0.71.1:7414'", &secret, &servers, "");
+    one.is_joined("gw2");
+    two.is_joined("gw1");
+    let before = homes(&one, &folder);
+    let distinct: std::collections::HashSet<_> = before.iter().collect();
+    assert_eq!(distinct.len(), 3, "clients are spread");
+    two.knows(2 * CLIENTS);
+    one.kill();
+    assert_eq!(homes(&two, &folder), before, "failover");
+    // It knows nothing of its own: all it has is what the other one tells.
+    one.start();
+    one.is_joined("gw2");
+    one.knows(2 * CLIENTS);
+    assert_eq!(homes(&one, &folder), before, "and back");
+    let digest = |node: &Node| node.metric("sekisho_peer_table_digest{domain=\"default\"}");
+    until("both hold the same", || (digest(&one)? == digest(&two)?).then_some(()));
+    let differences = "sekisho_peer_differences{peer=\"gw1\"}";
+    assert_eq!(two.metric(differences), Some(0.0), "{}", two.log());
+}
+
+#[test]
+fn nodes_that_would_choose_differently_say_so() {
+    let folders = [Folder::new("peers-differ-1"), Folder::new("peers-differ-2")];
+    let servers = servers("127.0.71.19");
+    let secrets =
+        [secret(&folders[0], "one secret, long enough"), secret(&folders[1], "another one, long enough")];
+    let one = Node::new("gw1", "127.0.71.11", "gw2 = '127.0.71.12:7414'", &secrets[0], &servers, "");
+    let two = Node::new("gw2", "127.0.71.12", "gw1 = '127.0.71.11:7414'", &secrets[1], &servers[..2], "");
+    for (node, other) in [(&one, "gw2"), (&two, "gw1")] {
+        node.is_joined(other);
+        let line = format!("sekisho_peer_differences{{peer=\"{other}\"}}");
+        until("what differs is counted", || (node.metric(&line)? == 2.0).then_some(()));
+        until("it is logged", || node.log().contains("Nodes differ in what must agree").then_some(()));
+        assert!(node.log().contains("secret, pool `web`"), "{}", node.log());
+    }
+}
