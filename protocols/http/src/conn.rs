@@ -107,6 +107,11 @@ pub(crate) enum Due {
 impl Conn {
     pub(crate) fn new(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> Self {
         let now = worker.core.now();
+        Self::begun(worker, stream, facts, now)
+    }
+
+    /// One that began at `now`.
+    pub(crate) fn begun(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts, now: Instant) -> Self {
         Self {
             worker,
             facts,

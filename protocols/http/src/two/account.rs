@@ -100,9 +100,11 @@ impl Running {
         self.0.answered.set(self.0.answered.get() + 1);
     }
 
-    /// The answer has been sent.
-    pub(super) fn ended(&self, now: Instant) {
-        self.0.moved.set(now);
+    /// The answer has been sent. The time is read only where it is the connection's last for now.
+    pub(super) fn ended(&self, now: impl FnOnce() -> Instant) {
+        if self.0.running.get() <= 1 {
+            self.0.moved.set(now());
+        }
     }
 
     /// The client does not want the answer any more.

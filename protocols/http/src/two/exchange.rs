@@ -1,111 +1,251 @@
 //! One stream of HTTP/2: a request and its answer.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::cell::Cell;
+use std::future::ready;
+use std::mem;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{self, Context, Poll};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, DATE, EXPECT, SEC_WEBSOCKET_ACCEPT, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, request, response};
+use http::{Method, Request, Response, StatusCode, Version, request};
 use http_body::Body as _;
-use sekisho_api::{Deadline, End, Facts, Local};
+use sekisho_api::{Facts, Local};
 
 use super::account::Running;
 use super::body::Streamed;
 use super::duplex::Duplex;
 use super::nowhere::Nowhere;
+use super::pump::Pump;
 use super::request::{Behind, behind, normal};
-use super::socket;
+use super::socket::{self, Key};
 use crate::answer::Answer;
-use crate::codec::{Download, Tunnel, Upload, may_stand_behind};
+use crate::codec::{Aborted, Download, Tunnel, Upload};
 use crate::conn::{Conn, Due};
 use crate::grpc;
 use crate::protocol::Settings;
 use crate::proxy;
 use crate::worker::HttpWorker;
 
-/// Serves one request, unless the client withdraws it.
-pub(super) async fn exchange(
-    worker: Rc<HttpWorker>,
-    facts: Facts,
-    request: Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
+/// A request under way, and then its answer. Dropping it resets the stream, and settles the request's account.
+///
+/// No async block: one would hold what it was made of, and all that it ever has in hand, side by side.
+pub(super) struct Exchange {
+    conn: Rc<Conn>,
     running: Running,
-) {
-    let conn = Rc::new(Conn::new(worker, Box::new(Nowhere), facts));
-    conn.inbound.borrow_mut().keep_interim();
-    conn.own.replace(Some(running.account().own.clone()));
-    let mut tick = conn.worker.tick();
-    let (mut head, body) = request.into_parts();
-    let to_head = head.method == Method::HEAD;
-    let bodiless = body.is_end_stream();
-    let expects =
-        head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(CONTINUE));
-    let (mut key, mut behind) = (None, None);
-    let response = match checked(&conn, &mut head, bodiless) {
-        Ok(asked) => {
-            let mut invited = None;
-            let body = match asked {
-                Behind::Body => {
-                    let body = Streamed::new(body, &head.headers, running.account().clone());
-                    invited = expects.then(|| body.wanted());
-                    Upload::streamed(conn.clone(), body)
+    to_head: bool,
+    step: Step,
+}
+
+/// What is being done.
+enum Step {
+    Asking(Asking),
+    Answering(Pump),
+    Relaying(Box<Tunnel>),
+    /// Nothing is left to do.
+    Over,
+}
+
+/// A request that waits for its answer's head.
+struct Asking {
+    served: Local<'static, Result<Response<Download>, Aborted>>,
+    respond: SendResponse<Bytes>,
+    /// Raised when the server wants the body that the client holds back until then.
+    invited: Option<Rc<Cell<bool>>>,
+    /// What the client says, if it asked for a tunnel.
+    behind: Option<RecvStream>,
+    /// What shows that the server has understood what it was asked for.
+    key: Option<Key>,
+    /// Nothing was done yet.
+    fresh: bool,
+}
+
+/// What came of a request; `None`: the client does not want the answer any more.
+type Ended = Option<Result<Response<Download>, Aborted>>;
+
+impl Exchange {
+    /// Begins with a request that came at `now`.
+    pub(super) fn new(
+        worker: Rc<HttpWorker>,
+        facts: Facts,
+        (request, respond): (Request<RecvStream>, SendResponse<Bytes>),
+        running: Running,
+        now: Instant,
+    ) -> Box<Self> {
+        let conn = Rc::new(Conn::begun(worker, Box::new(Nowhere), facts, now));
+        conn.inbound.borrow_mut().keep_interim();
+        conn.own.replace(Some(running.account().own.clone()));
+        let (mut head, body) = request.into_parts();
+        let to_head = head.method == Method::HEAD;
+        let bodiless = body.is_end_stream();
+        let expects =
+            head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(CONTINUE));
+        let (mut invited, mut key, mut behind) = (None, None, None);
+        let served: Local<'static, _> = match checked(&conn, &mut head, bodiless) {
+            Ok(asked) => {
+                let body = match asked {
+                    Behind::Body if bodiless => Upload::nothing(conn.clone()),
+                    Behind::Body => {
+                        let body = Streamed::new(body, &head.headers, running.account().clone());
+                        invited = expects.then(|| body.wanted());
+                        Upload::streamed(conn.clone(), body)
+                    }
+                    Behind::Tunnel | Behind::Socket => {
+                        behind = Some(body);
+                        Upload::new(conn.clone())
+                    }
+                };
+                if asked == Behind::Socket {
+                    key = Some(socket::ask(&mut head, random()));
                 }
-                Behind::Tunnel | Behind::Socket => {
-                    behind = Some(body);
-                    Upload::new(conn.clone())
-                }
-            };
-            if asked == Behind::Socket {
-                key = Some(socket::ask(&mut head, random()));
+                Box::pin(proxy::handle(conn.clone(), Request::from_parts(head, body)))
             }
-            let mut served = pin!(proxy::handle(conn.clone(), Request::from_parts(head, body)));
-            let served = poll_fn(|cx| {
-                if respond.poll_reset(cx).is_ready() {
-                    return Poll::Ready(Ended::Withdrawn);
-                }
-                if late(&conn, &mut tick, cx) {
-                    return Poll::Ready(Ended::Late);
-                }
-                let served = served.as_mut().poll(cx).map(Ended::Served);
-                for interim in conn.inbound.borrow_mut().interim() {
-                    let _ = respond.send_informational(interim);
-                }
-                if served.is_pending() && invited.take_if(|wanted| wanted.get()).is_some() {
-                    let mut invitation = Response::new(());
-                    *invitation.status_mut() = StatusCode::CONTINUE;
-                    let _ = respond.send_informational(invitation);
-                }
-                served
-            });
-            match served.await {
-                Ended::Served(Ok(response)) => response,
-                Ended::Served(Err(_)) | Ended::Late => return respond.send_reset(Reason::INTERNAL_ERROR),
-                Ended::Withdrawn => return running.withdrawn(),
-            }
-        }
-        Err(answer) => proxy::refused(&conn, &head, answer),
-    };
-    running.answered();
-    let (head, body) = response.into_parts();
-    match body {
-        Download::Tunnel(tunnel) if key.is_none_or(|key| key.is_accepted(&head.headers)) => {
-            if let Some(client) = behind {
-                relay(&conn, &running, respond, head, tunnel, client).await;
-            }
-        }
-        // What the server speaks is no WebSocket (RFC 6455, section 4.1).
-        Download::Tunnel(tunnel) => {
-            answer(&conn, &running, respond, tunnel.refuse(Answer::MALFORMED), to_head, tick).await;
-        }
-        body => answer(&conn, &running, respond, Response::from_parts(head, body), to_head, tick).await,
+            Err(answer) => Box::pin(ready(Ok(proxy::refused(&conn, &head, answer)))),
+        };
+        let asking = Asking { served, respond, invited, behind, key, fresh: true };
+        Box::new(Self { conn, running, to_head, step: Step::Asking(asking) })
     }
-    running.ended(conn.now());
+
+    /// Does what can be done now. Ready when nothing is left to do.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut self.step {
+                Step::Asking(asking) => {
+                    let ended = task::ready!(asking.poll(&self.conn, cx));
+                    self.step = match mem::replace(&mut self.step, Step::Over) {
+                        Step::Asking(asking) => self.asked(asking, ended),
+                        other => other,
+                    };
+                }
+                Step::Answering(pump) => {
+                    task::ready!(pump.poll(&self.conn, &self.running, cx));
+                    self.step = Step::Over;
+                    self.running.ended(|| self.conn.now());
+                }
+                Step::Relaying(tunnel) => {
+                    task::ready!(tunnel.poll(cx));
+                    self.step = Step::Over;
+                    self.running.ended(|| self.conn.now());
+                }
+                Step::Over => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Looks at the request's deadlines, and goes on.
+    pub(super) fn look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A client that has left resets its streams: nobody has to be looked after. A tunnel has deadlines of its own.
+        if !matches!(self.step, Step::Relaying(_))
+            && let Due::Abort(_) = self.conn.due(self.conn.now())
+        {
+            match &mut self.step {
+                Step::Asking(asking) => asking.respond.send_reset(Reason::INTERNAL_ERROR),
+                Step::Answering(pump) => pump.expire(),
+                Step::Relaying(_) | Step::Over => {}
+            }
+            self.step = Step::Over;
+        }
+        self.poll(cx)
+    }
+
+    /// What is done next when waiting for an answer has ended.
+    fn asked(&self, asking: Asking, ended: Ended) -> Step {
+        let Asking { mut respond, behind, key, .. } = asking;
+        let response = match ended {
+            Some(Ok(response)) => response,
+            Some(Err(Aborted)) => {
+                respond.send_reset(Reason::INTERNAL_ERROR);
+                return Step::Over;
+            }
+            None => {
+                self.running.withdrawn();
+                return Step::Over;
+            }
+        };
+        self.running.answered();
+        let (head, body) = response.into_parts();
+        let step = match body {
+            Download::Tunnel(tunnel) if key.is_none_or(|key| key.is_accepted(&head.headers)) => {
+                behind.and_then(|client| self.relay(respond, Response::from_parts(head, ()), tunnel, client))
+            }
+            // What the server speaks is no WebSocket (RFC 6455, section 4.1).
+            Download::Tunnel(tunnel) => self.answer(respond, tunnel.refuse(Answer::MALFORMED)),
+            body => self.answer(respond, Response::from_parts(head, body)),
+        };
+        step.unwrap_or_else(|| {
+            self.running.ended(|| self.conn.now());
+            Step::Over
+        })
+    }
+
+    /// Tells the client that its tunnel is open, and makes it so.
+    fn relay(
+        &self,
+        mut respond: SendResponse<Bytes>,
+        mut head: Response<()>,
+        mut tunnel: Box<Tunnel>,
+        client: RecvStream,
+    ) -> Option<Step> {
+        *head.version_mut() = Version::HTTP_2;
+        if head.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // RFC 8441, section 5.1: nothing is switched, and nothing proved.
+            *head.status_mut() = StatusCode::OK;
+            head.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+        }
+        for name in [CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING] {
+            head.headers_mut().remove(name);
+        }
+        let stream = respond.send_response(head, false).ok()?;
+        let duplex = Duplex::new(client, stream).counted(self.running.account().clone());
+        self.conn.stream.replace(Box::new(duplex));
+        tunnel.begin(b"", BytesMut::new());
+        Some(Step::Relaying(tunnel))
+    }
+
+    /// Sends an answer's head. Only a client that withdrew the request or left makes it fail, and the connection sees that
+    /// itself.
+    fn answer(&self, mut respond: SendResponse<Bytes>, response: Response<Download>) -> Option<Step> {
+        let (mut head, body) = response.into_parts();
+        head.version = Version::HTTP_2;
+        head.headers.remove(CONNECTION);
+        if head.status == StatusCode::NO_CONTENT {
+            head.headers.remove(CONTENT_LENGTH);
+        }
+        if !head.headers.contains_key(DATE) {
+            head.headers.insert(DATE, self.conn.worker.desk.date_value(self.conn.now()));
+        }
+        let empty = self.to_head || body.is_end_stream();
+        let call = grpc::is_grpc(&head.headers);
+        let stream = respond.send_response(Response::from_parts(head, ()), empty).ok()?;
+        (!empty).then(|| Step::Answering(Pump::new(stream, body, call)))
+    }
+}
+
+impl Asking {
+    fn poll(&mut self, conn: &Conn, cx: &mut Context<'_>) -> Poll<Ended> {
+        // What came and was withdrawn together is begun for nobody.
+        if mem::take(&mut self.fresh) && self.respond.poll_reset(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        let served = self.served.as_mut().poll(cx);
+        for interim in conn.inbound.borrow_mut().interim() {
+            let _ = self.respond.send_informational(interim);
+        }
+        if served.is_ready() {
+            return served.map(Some);
+        }
+        if self.invited.take_if(|wanted| wanted.get()).is_some() {
+            let mut invitation = Response::new(());
+            *invitation.status_mut() = StatusCode::CONTINUE;
+            let _ = self.respond.send_informational(invitation);
+        }
+        self.respond.poll_reset(cx).map(|_| None)
+    }
 }
 
 /// Makes a request one of HTTP/1.1, and holds it to the limits of one. Gives what stands behind its head.
@@ -131,165 +271,5 @@ fn random() -> [u8; 16] {
     bytes
 }
 
-/// Tells the client that its tunnel is open, and is it from then on.
-async fn relay(
-    conn: &Conn,
-    running: &Running,
-    mut respond: SendResponse<Bytes>,
-    mut head: response::Parts,
-    mut tunnel: Box<Tunnel>,
-    client: RecvStream,
-) {
-    head.version = Version::HTTP_2;
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        // RFC 8441, section 5.1: nothing is switched, and nothing proved.
-        head.status = StatusCode::OK;
-        head.headers.remove(SEC_WEBSOCKET_ACCEPT);
-    }
-    for name in [CONNECTION, UPGRADE, CONTENT_LENGTH, TRANSFER_ENCODING] {
-        head.headers.remove(name);
-    }
-    let Ok(stream) = respond.send_response(Response::from_parts(head, ()), false) else { return };
-    conn.stream.replace(Box::new(Duplex::new(client, stream).counted(running.account().clone())));
-    tunnel.begin(b"", BytesMut::new());
-    poll_fn(|cx| tunnel.poll(cx)).await;
-}
-
-/// How waiting for an answer has ended.
-enum Ended<T> {
-    Served(T),
-    /// The client does not want it any more.
-    Withdrawn,
-    /// A deadline passed about which nothing can be said.
-    Late,
-}
-
-/// Looks at the request's deadlines whenever it is time. True: there is nothing to wait for.
-fn late(conn: &Conn, tick: &mut Local<'static, ()>, cx: &mut Context<'_>) -> bool {
-    while tick.as_mut().poll(cx).is_ready() {
-        *tick = conn.worker.tick();
-        // A client that has left resets its streams: nobody has to be looked after.
-        if let Due::Abort(_) = conn.due(conn.now()) {
-            return true;
-        }
-    }
-    false
-}
-
-/// Sends an answer. Only a client that withdrew the request or left makes it fail, and the connection sees that itself.
-async fn answer(
-    conn: &Conn,
-    running: &Running,
-    mut respond: SendResponse<Bytes>,
-    response: Response<Download>,
-    to_head: bool,
-    tick: Local<'static, ()>,
-) {
-    let (mut head, body) = response.into_parts();
-    head.version = Version::HTTP_2;
-    head.headers.remove(CONNECTION);
-    if head.status == StatusCode::NO_CONTENT {
-        head.headers.remove(CONTENT_LENGTH);
-    }
-    if !head.headers.contains_key(DATE) {
-        head.headers.insert(DATE, conn.worker.desk.date_value(conn.now()));
-    }
-    let empty = to_head || body.is_end_stream();
-    let call = grpc::is_grpc(&head.headers);
-    let Ok(stream) = respond.send_response(Response::from_parts(head, ()), empty) else { return };
-    if !empty {
-        pump(conn, running, stream, body, call, tick).await;
-    }
-}
-
-/// Sends a body, as fast as the client takes it.
-async fn pump(
-    conn: &Conn,
-    running: &Running,
-    mut stream: SendStream<Bytes>,
-    mut body: Download,
-    call: bool,
-    mut tick: Local<'static, ()>,
-) {
-    let mut waiting = Bytes::new();
-    let mut over = false;
-    poll_fn(|cx| {
-        if stream.poll_reset(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        if late(conn, &mut tick, cx) {
-            let late = End::Expired(Deadline::Idle);
-            cut(&mut stream, call.then(|| grpc::trailers(StatusCode::GATEWAY_TIMEOUT, late)));
-            return Poll::Ready(());
-        }
-        loop {
-            while !waiting.is_empty() {
-                stream.reserve_capacity(waiting.len().min(PIECE));
-                match stream.poll_capacity(cx) {
-                    Poll::Ready(Some(Ok(room))) if room > 0 => {
-                        let part = waiting.split_to(room.min(waiting.len()));
-                        let last = over && waiting.is_empty();
-                        running.account().carried(part.len());
-                        if stream.send_data(part, last).is_err() || last {
-                            return Poll::Ready(());
-                        }
-                        conn.touch();
-                    }
-                    Poll::Ready(Some(Ok(_))) => {}
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => {
-                        body.poll_upload(cx);
-                        return Poll::Pending;
-                    }
-                }
-            }
-            body.be_modest(running.is_crowded());
-            match Pin::new(&mut body).poll_frame(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => {
-                    let _ = stream.send_data(Bytes::new(), true);
-                    return Poll::Ready(());
-                }
-                Poll::Ready(Some(Err(_))) => {
-                    cut(&mut stream, call.then(|| grpc::trailers(StatusCode::BAD_GATEWAY, End::ServerLeft)));
-                    return Poll::Ready(());
-                }
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => {
-                        over = body.is_end_stream();
-                        if over && data.is_empty() {
-                            let _ = stream.send_data(Bytes::new(), true);
-                            return Poll::Ready(());
-                        }
-                        waiting = data;
-                    }
-                    Err(frame) => {
-                        let fields = frame.into_trailers().unwrap_or_default();
-                        let passing = fields.iter().filter(|(name, _)| may_stand_behind(name));
-                        let passing: HeaderMap =
-                            passing.map(|(name, value)| (name.clone(), value.clone())).collect();
-                        let _ = match passing.is_empty() {
-                            true => stream.send_data(Bytes::new(), true),
-                            false => stream.send_trailers(passing),
-                        };
-                        return Poll::Ready(());
-                    }
-                },
-            }
-        }
-    })
-    .await;
-}
-
-/// Breaks an answer off: what was sent must not pass for the whole (RFC 9113, section 8.1). `fields` say so to who looks
-/// for an end there.
-fn cut(stream: &mut SendStream<Bytes>, fields: Option<HeaderMap>) {
-    if fields.is_none_or(|fields| stream.send_trailers(fields).is_err()) {
-        stream.send_reset(Reason::INTERNAL_ERROR);
-    }
-}
-
 /// What a client says in `Expect` that waits with its body.
 const CONTINUE: &[u8] = b"100-continue";
-/// The most that is asked room for at once.
-const PIECE: usize = 64 * 1024;

@@ -5,16 +5,19 @@
 //! | `request` | what a request of HTTP/2 says, in the terms of HTTP/1.1 (RFC 9113, section 8.3.1) |
 //! | `body` | its body, which asks the client for more only when the server has taken what came |
 //! | `socket`, `duplex` | WebSockets (RFC 8441), and a stream of HTTP/2 as one of bytes
-//! | `exchange` | one stream: from its head to the last byte of the answer |
+//! | `exchange`, `pump` | one stream: from its head to the last byte of the answer |
+//! | `crew` | all of a connection's streams as one task |
 //! | `account`, `wire` | what the streams, and the bytes that came, tell their connection |
 //!
 //! Framing, header compression and flow control are the `h2` crate's.
 
 mod account;
 mod body;
+mod crew;
 mod duplex;
 mod exchange;
 mod nowhere;
+mod pump;
 mod request;
 mod socket;
 mod wire;
@@ -22,7 +25,7 @@ mod wire;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
@@ -34,7 +37,9 @@ use crate::options::Options;
 use crate::worker::{HttpWorker, book};
 use account::{Account, Running};
 pub(crate) use body::Streamed;
+use crew::Crew;
 pub(crate) use duplex::Duplex;
+use exchange::Exchange;
 pub(crate) use nowhere::Nowhere;
 pub(crate) use socket::proof;
 use wire::Wire;
@@ -71,8 +76,10 @@ async fn run(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> End {
     };
     drop(shaking);
     let now = core.now();
+    let mut crew = Crew::new();
     let mut serving = Box::new(Serving {
         timer: core.until(now + worker.settings.options.keep_alive_timeout),
+        tick: None,
         drained: core.drained(),
         account,
         parting: None,
@@ -80,7 +87,30 @@ async fn run(worker: Rc<HttpWorker>, stream: BoxStream, facts: Facts) -> End {
         worker,
         facts,
     });
-    poll_fn(|cx| serving.poll(cx)).await
+    let own = crew.waker();
+    let end = poll_fn(|cx| {
+        crew.awake(cx.waker());
+        // What a request has to say is written at once, and what that makes room for is said as well. Others have their
+        // turn before there is no end to it.
+        for _ in 0..ROUNDS {
+            crew.work(Exchange::poll);
+            if crew.calls_owner()
+                && let Poll::Ready(end) = serving.poll(&mut crew, &mut Context::from_waker(&own))
+            {
+                return Poll::Ready(end);
+            }
+            if crew.sleeps() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    // Whoever is still busy hears that the client is gone.
+    drop(serving);
+    crew.work_all(Exchange::poll);
+    end
 }
 
 /// What is offered to clients, and what bounds them.
@@ -110,13 +140,15 @@ struct Serving {
     account: Rc<Account>,
     /// Ready when it may be time to part; a look that finds otherwise winds it up again.
     timer: Local<'static, ()>,
+    /// Ready when the requests should look at their deadlines; `None` while there are none.
+    tick: Option<Local<'static, ()>>,
     drained: Local<'static, ()>,
     /// Why the client was asked to finish.
     parting: Option<End>,
 }
 
 impl Serving {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(&mut self, crew: &mut Crew<Exchange>, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             let mut accepted: Vec<Accepted> = Vec::new();
             let over = loop {
@@ -135,9 +167,10 @@ impl Serving {
             }
             // All requests that came together are begun before anything is written, so that what can be answered at
             // once leaves in one piece.
-            self.account.moved.set(self.worker.core.now());
+            let now = self.worker.core.now();
+            self.account.moved.set(now);
             for request in accepted {
-                self.begin(request, cx);
+                self.begin(request, crew, now);
             }
         }
         if self.account.withdrawn.get() > self.account.answered.get() + WITHDRAWN {
@@ -149,19 +182,16 @@ impl Serving {
         if self.parting.is_none() && self.drained.as_mut().poll(cx).is_ready() {
             self.part(End::Drained, cx);
         }
+        self.tick(crew, cx);
         self.look(cx)
     }
 
-    /// Begins a request; what cannot be answered at once goes on beside the connection.
-    fn begin(&self, (request, respond): Accepted, cx: &mut Context<'_>) {
+    /// Begins a request; what cannot be answered at once is gone on with when its time comes.
+    fn begin(&self, accepted: Accepted, crew: &mut Crew<Exchange>, now: Instant) {
         let running = Running::new(&self.account);
-        self.account.head(request.headers());
+        self.account.head(accepted.0.headers());
         let (worker, facts) = (self.worker.clone(), self.facts.clone());
-        let mut task: Local<'static, ()> =
-            Box::pin(exchange::exchange(worker, facts, request, respond, running));
-        if task.as_mut().poll(cx).is_pending() {
-            self.worker.core.spawn(task);
-        }
+        crew.begin(Exchange::new(worker, facts, accepted, running, now), Exchange::poll);
     }
 
     /// Ends the connection of a client that does harm.
@@ -180,6 +210,21 @@ impl Serving {
         self.connection.graceful_shutdown();
         self.timer = self.until(PART_TIME.min(self.worker.settings.options.keep_alive_timeout));
         cx.waker().wake_by_ref();
+    }
+
+    /// Has the requests look at their deadlines when it is time.
+    fn tick(&mut self, crew: &mut Crew<Exchange>, cx: &mut Context<'_>) {
+        let running = self.account.running.get() > 0;
+        if running && self.tick.is_none() {
+            self.tick = Some(self.worker.tick());
+        }
+        while self.tick.as_mut().is_some_and(|tick| tick.as_mut().poll(cx).is_ready()) {
+            self.tick = running.then(|| self.worker.tick());
+            match running {
+                true => crew.work_all(Exchange::look),
+                false => crew.rest(),
+            }
+        }
     }
 
     /// Looks whether nothing has happened for too long.
@@ -217,6 +262,8 @@ fn end(error: &h2::Error) -> End {
     }
 }
 
+/// How often in a row a connection does what there is to do before others have their turn.
+const ROUNDS: usize = 8;
 /// What a stream may send before its server has taken it: what a fast upload needs over ten milliseconds.
 const STREAM_WINDOW: u32 = 256 * 1024;
 /// The same for all streams of a connection together: the most memory that one client's uploads take. Large enough that a
