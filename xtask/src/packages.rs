@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 45] = [
+const NEEDED: [Package; 46] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -66,7 +66,9 @@ const NEEDED: [Package; 45] = [
     Package { program: "Xvfb", package: "xvfb" },
     // A peer of the benchmark.
     Package { program: "dnsdist", package: "dnsdist" },
-    // Prometheus' own reader of metrics. Its server, which has another, is a thousand times as large.
+    // A Prometheus that reads the page, and what checks rules.
+    Package { program: "promtool", package: "prometheus" },
+    // Prometheus' own reader of metrics in Python, which is stricter.
     Package {
         program: "/usr/lib/python3/dist-packages/prometheus_client/__init__.py",
         package: "python3-prometheus-client",

@@ -35,7 +35,13 @@ mod source;
 
 pub use layer::{Difference, Layer, Place, Unsaved};
 pub use load::{Layered, Loaded, check, check_file, check_layered, load, parse, text};
-pub use model::{AccessLog, Admin, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Facility, Flavour, Gateway, KEPT_SECRET, Limits, LineFormat, LinePiece, LogField, LogFormat, LogTo, Mac, OnStop, PeerKeyForm, PeerNode, PeerTable, Peers, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, Scope, ServerTls, SharedStore, Source, SyslogAddress, Timeouts, TlsMode, TlsVersion, Token, Topology, Track, Vip, VipMode, Vrrp, VrrpChecksum, VrrpMode};
+pub use model::{
+    AccessLog, Admin, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Facility, Flavour,
+    Gateway, KEPT_SECRET, Limits, LineFormat, LinePiece, LogField, LogFormat, LogTo, Mac, OnStop,
+    PeerKeyForm, PeerNode, PeerTable, Peers, Pool, ProbeSpec, ProxyTlv, ProxyVersion, ReturnPath, Scope,
+    ServerTls, SharedStore, Source, SyslogAddress, Timeouts, TlsMode, TlsVersion, Token, Topology, Track,
+    Vip, VipMode, Vrrp, VrrpChecksum, VrrpMode,
+};
 pub use registry::Registry;
 pub use report::{Colour, Finding, Report, Severity, Spot};
 

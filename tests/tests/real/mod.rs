@@ -12,6 +12,7 @@ mod http_faults;
 mod http_limits;
 mod l4;
 mod load;
+mod logs;
 mod machine;
 mod mail;
 mod metrics;

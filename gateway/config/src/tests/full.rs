@@ -13,9 +13,9 @@ use super::fake;
 use super::folder::{Folder, files};
 use crate::{
     AccessLog, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Facility, Flavour, Gateway, Limits,
-    LineFormat, LinePiece, LogField, LogFormat, LogTo, Mac, OnStop, ProxyTlv, ProxyVersion, ReturnPath,
-    ServerTls, SharedStore, Source, SyslogAddress, Timeouts, TlsMode, TlsVersion, Topology, Track, VipMode,
-    Vrrp, VrrpChecksum, VrrpMode,
+    LineFormat, LinePiece, LogField, LogFormat, LogTo, Mac, OnStop, PeerKeyForm, PeerNode, PeerTable, Peers,
+    ProxyTlv, ProxyVersion, ReturnPath, ServerTls, SharedStore, Source, SyslogAddress, Timeouts, TlsMode,
+    TlsVersion, Topology, Track, VipMode, Vrrp, VrrpChecksum, VrrpMode,
 };
 
 fn good(name: &str, folder: &Folder) -> Config {
@@ -318,6 +318,44 @@ fn every_key_of_vrrp_reaches_the_model() {
     assert_eq!(inside.addresses, [address("10.0.0.1", 32)]);
     assert_eq!(inside.track.pools, [("images".into(), None)]);
     assert!(config.moves("192.0.2.10".parse().unwrap()) && !config.moves("192.0.2.11".parse().unwrap()));
+}
+
+#[test]
+fn every_key_of_peers_reaches_the_model_and_a_small_one_is_enough() {
+    let folder = Folder::new();
+    let base = folder.path();
+    let node = |name: &str, address: &str| PeerNode { name: name.into(), address: address.parse().unwrap() };
+    let table = |name: &str, domain: &str, key, form| PeerTable {
+        name: name.into(),
+        domain: domain.into(),
+        key,
+        form,
+    };
+    let expected = Peers {
+        name: "gw1".into(),
+        listen: ["10.0.9.2:1024", "[fd00:9::2]:1024"].map(|address| address.parse().unwrap()).into(),
+        nodes: vec![node("gw2", "10.0.9.3:1024"), node("lb-old", "10.0.9.4:10000")],
+        tls: Some(ServerTls {
+            ca: Some(base.join("certs/ca.pem")),
+            server_name: Some("nodes.example".to_owned()),
+            certificate: Some(pair(base, "certs/web.crt", "certs/web.key")),
+            ..ServerTls::default()
+        }),
+        tables: vec![
+            table("users", "staff", KeyKind::USER, PeerKeyForm::Text(64)),
+            table("clients", "default", KeyKind::SOURCE_IP, PeerKeyForm::Ipv6),
+        ],
+    };
+    assert_eq!(good("full", &folder).peers, Some(expected));
+    assert_eq!(good("small", &folder).peers, None);
+
+    let (_, small) = files("good").into_iter().find(|(file, _)| file == "small").unwrap();
+    let peers = "[peers]\nname = 'a'\nlisten = '10.0.9.2:1024'\nnodes = { b = '10.0.9.3:1024' }\n\
+                 tables = { users = { key = 'user' }, sources = { key = 'source-ip' } }\n";
+    let loaded = fake::check(&format!("{small}\n{peers}"), "peers", &folder).unwrap();
+    let forms: Vec<_> = loaded.config.peers.unwrap().tables.iter().map(|table| table.form).collect();
+    assert_eq!(forms, [PeerKeyForm::Text(31), PeerKeyForm::Ip]);
+    assert!(loaded.warnings.to_string().contains("cookies of one node mean nothing on the others"));
 }
 
 #[test]

@@ -102,3 +102,14 @@ fn wrong_field_is_pointed_at() {
         assert!(report.contains(says), "{format}: {report}");
     }
 }
+
+#[test]
+fn every_field_stands_in_the_table_of_the_documentation() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/logs.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let (_, table) = document.split_once("| field | what it is |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let names: Vec<&str> = table.lines().filter_map(|line| line.split('|').nth(1)).collect();
+    let names: Vec<&str> = names.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(names, LogField::ALL.iter().map(|field| field.name()).collect::<Vec<_>>());
+}
