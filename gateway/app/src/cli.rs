@@ -14,14 +14,14 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sekisho_config::Registry;
 
 use crate::command::operator::{self, Verb};
-use crate::command::{check, explain, net, new_protocol, rdp_file, run, speak};
+use crate::command::{check, explain, net, new_protocol, rdp_file, run, speak, token};
 use crate::demo;
 use crate::failure::Failure;
 use crate::help;
 use crate::place::Place;
 
 pub(crate) use running::{
-    At, ConnectionsOptions, MoveUserOptions, MoveUsersOptions, ReadyOptions, ServerOptions, ServersOptions,
+    At, ConnectionsOptions, LayerOptions, TokenOptions, MoveUserOptions, MoveUsersOptions, ReadyOptions, ServerOptions, ServersOptions,
     UpgradeOptions, UserOptions, UsersOptions, VrrpOptions, WeightOptions,
 };
 
@@ -80,6 +80,11 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
         Command::KickUser(options) => operator::run(&Verb::KickUser(options), registry, &mut out),
         Command::ForgetUser(options) => operator::run(&Verb::ForgetUser(options), registry, &mut out),
         Command::Upgrade(options) => operator::run(&Verb::Upgrade(options), registry, &mut out),
+        Command::Diff(options) => operator::run(&Verb::Layer("diff", options), registry, &mut out),
+        Command::Save(options) => operator::run(&Verb::Layer("save", options), registry, &mut out),
+        Command::Discard(options) => operator::run(&Verb::Layer("discard", options), registry, &mut out),
+        Command::Reload(options) => operator::run(&Verb::Layer("reload", options), registry, &mut out),
+        Command::Token { verb: TokenVerb::New(options) } => token::run(options, &mut out),
         Command::Connections(options) => operator::run(&Verb::Connections(options), registry, &mut out),
     }
 }
@@ -210,6 +215,34 @@ enum Command {
     #[command(after_long_help = help::WEIGHT)]
     Weight(WeightOptions),
 
+    /// Show what was changed beside the file while the gateway ran.
+    ///
+    /// Servers, pools and VIPs that were added, replaced or removed through the API, each beside what the file says.
+    #[command(after_long_help = help::DIFF)]
+    Diff(LayerOptions),
+
+    /// Write what was changed beside the file into it.
+    ///
+    /// Comments and everything else stay as they are written; the gateway then serves by the file alone.
+    #[command(after_long_help = help::SAVE)]
+    Save(LayerOptions),
+
+    /// Forget what was changed beside the file: the gateway serves by the file alone.
+    #[command(after_long_help = help::DISCARD)]
+    Discard(LayerOptions),
+
+    /// Have a running gateway read its file again, and say what came of it.
+    #[command(after_long_help = help::RELOAD)]
+    Reload(LayerOptions),
+
+    /// Make a token for the operator's address.
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Token {
+        /// What about it
+        #[command(subcommand)]
+        verb: TokenVerb,
+    },
+
     /// List the users that a running gateway remembers, and their servers.
     #[command(after_long_help = help::USERS)]
     Users(UsersOptions),
@@ -247,6 +280,14 @@ enum Command {
     /// process lets its connections end within gateway.drain-timeout. If the new one cannot serve, nothing changes.
     #[command(after_long_help = help::UPGRADE)]
     Upgrade(UpgradeOptions),
+}
+
+/// What can be done with tokens.
+#[derive(Debug, Subcommand)]
+enum TokenVerb {
+    /// Make a token, print it once, and keep its hash.
+    #[command(after_long_help = help::TOKEN)]
+    New(TokenOptions),
 }
 
 /// `sekisho run`.

@@ -144,6 +144,15 @@ pub(crate) enum Failure {
         /// The socket.
         socket: PathBuf,
     },
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+    /// Whoever is to have a token cannot be called so.
+    #[error("`{name}` is no name for a token: letters, digits, `-`, `_`, `.`, `@`, at most 64 of them")]
+    TokenName {
+        /// The name.
+        name: String,
+    },
     /// A file that the configuration names cannot be used.
     #[error("{}: {reason}", file.display())]
     File {

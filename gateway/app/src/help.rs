@@ -318,3 +318,54 @@ Exit status:
   1  none does, and the old one goes on as before: the new one says why, or no
      gateway answers
   2  the command line is mistaken";
+
+/// The end of `sekisho diff --help`.
+pub(crate) const DIFF: &str = "\
+Examples:
+  sekisho diff --config gateway.toml
+  sekisho diff --json
+
+Exit status:
+  0  it was shown, whether or not there is anything
+  1  it was not, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho save --help`.
+pub(crate) const SAVE: &str = "\
+Examples:
+  sekisho diff && sekisho save
+
+Exit status:
+  0  it is in the file
+  1  it was not, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho discard --help`.
+pub(crate) const DISCARD: &str = "\
+Examples:
+  sekisho discard
+
+Exit status:
+  0  it is forgotten
+  1  it was not, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho reload --help`.
+pub(crate) const RELOAD: &str = "\
+Examples:
+  sekisho check gateway.toml && sekisho reload
+
+Exit status:
+  0  another configuration is in force
+  1  it was not, or no gateway answers
+  2  the command line is mistaken";
+
+/// The end of `sekisho token new --help`.
+pub(crate) const TOKEN: &str = "\
+Examples:
+  sekisho token new --name grafana --scope read --file admin.tokens
+
+Exit status:
+  0  the token is printed; whoever reads it may use it
+  1  it was not, or no gateway answers
+  2  the command line is mistaken";

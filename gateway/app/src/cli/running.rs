@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sekisho_config::Scope;
 
 /// Which running gateway is meant, and how it is shown.
 #[derive(Clone, Debug, Args)]
@@ -79,6 +80,27 @@ pub(crate) struct WeightOptions {
     pub(crate) weight: u32,
     #[command(flatten)]
     pub(crate) at: At,
+}
+
+/// `sekisho diff`, `save`, `discard` and `reload`.
+#[derive(Debug, Args)]
+pub(crate) struct LayerOptions {
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// `sekisho token new`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenOptions {
+    /// Whose it is, for the audit log
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it is good for: read, operate or configure
+    #[arg(long, value_name = "SCOPE", value_parser = scope)]
+    pub(crate) scope: Scope,
+    /// Add its hash to this file; it is made if it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// `sekisho users`.
@@ -171,6 +193,11 @@ pub(crate) struct ConnectionsOptions {
     pub(crate) limit: u32,
     #[command(flatten)]
     pub(crate) at: At,
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    let found = Scope::ALL.iter().find(|(name, _)| *name == text).map(|(_, scope)| *scope);
+    found.ok_or_else(|| "expected read, operate or configure".to_owned())
 }
 
 /// A pool and a server, as they may be named.

@@ -9,3 +9,4 @@ pub(crate) mod operator;
 pub(crate) mod rdp_file;
 pub(crate) mod run;
 pub(crate) mod speak;
+pub(crate) mod token;

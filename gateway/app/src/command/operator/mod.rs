@@ -1,6 +1,7 @@
 //! The commands that ask and change a running gateway, through its admin socket.
 
 mod client;
+mod layer;
 mod show;
 mod vrrp;
 
@@ -13,7 +14,7 @@ use sekisho_config::{Loaded, Registry};
 use serde_json::{Value, json};
 
 use crate::cli::{
-    At, ConnectionsOptions, MoveUserOptions, MoveUsersOptions, ServerOptions, ServersOptions, UpgradeOptions,
+    At, ConnectionsOptions, LayerOptions, MoveUserOptions, MoveUsersOptions, ServerOptions, ServersOptions, UpgradeOptions,
     UserOptions, UsersOptions, VrrpOptions, WeightOptions,
 };
 use crate::failure::Failure;
@@ -37,6 +38,8 @@ pub(crate) enum Verb<'a> {
     ForgetUser(&'a UserOptions),
     Connections(&'a ConnectionsOptions),
     Upgrade(&'a UpgradeOptions),
+    /// Diff, save, discard or reload.
+    Layer(&'static str, &'a LayerOptions),
 }
 
 /// Does what is asked.
@@ -83,6 +86,7 @@ impl Verb<'_> {
             Self::KickUser(options) | Self::ForgetUser(options) => &options.at,
             Self::Connections(options) => &options.at,
             Self::Upgrade(options) => &options.at,
+            Self::Layer(_, options) => &options.at,
         }
     }
 
@@ -121,6 +125,10 @@ impl Verb<'_> {
                 vec![Question::post("/v1/users/move-all", &with(body, "domain", domain.as_deref()))]
             }
             Self::KickUser(options) => vec![Question::post("/v1/users/kick", &user(options))],
+            Self::Layer("diff", _) => vec![Question::get("/v1/config/diff")],
+            Self::Layer(verb, _) => {
+                vec![Question::post(&format!("/v1/config/{verb}"), &json!({})).patiently()]
+            }
             Self::Upgrade(_) => vec![Question::post("/v1/upgrade", &json!({})).patiently()],
             Self::ForgetUser(options) => vec![Question::post("/v1/users/forget", &user(options))],
             Self::Connections(ConnectionsOptions { vip, domain, user, server, limit, .. }) => {

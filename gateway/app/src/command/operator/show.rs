@@ -36,6 +36,7 @@ pub(super) fn text(verb: &Verb<'_>, answers: &[Value]) -> String {
             _ => "forgotten: the next connection is balanced anew\n".to_owned(),
         },
         Verb::Connections(_) => connections(first),
+        Verb::Layer(verb, _) => super::layer::text(verb, first),
         Verb::Upgrade(_) => {
             format!("process {} serves; the old one lets its connections end\n", number(first, "process"))
         }
