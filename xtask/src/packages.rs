@@ -91,6 +91,8 @@ const NEEDED: [Package; 46] = [
     Package { program: "tshark", package: "tshark" },
     // What the gateway tells the kernel with, where servers see clients.
     Package { program: "nft", package: "nftables" },
+    // A store for what gateways share.
+    Package { program: "redis-server", package: "redis-server" },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];

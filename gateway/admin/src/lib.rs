@@ -16,7 +16,7 @@
 //! metrics/          the page of numbers
 //! upgrade           another process in this one's place
 //! steering          the way to whoever can load a configuration
-//! nodes             addresses that move between nodes, as whoever moves them tells of them
+//! nodes             what nodes have in common (addresses, a store), as whoever knows tells of it
 //! api/              what the operator asks, and does
 //! ```
 
@@ -39,5 +39,5 @@ mod upgrade;
 pub use admin::{Admin, Change};
 pub use doors::{AdminError, Bound, Doors, HandedDoors, bind, take};
 pub use steering::{Done, InForce, Order, Refusal, Steering, Wish};
-pub use nodes::{Nodes, Peer, PeerTable, Peers, VrrpPeer, VrrpTable};
+pub use nodes::{Nodes, Peer, PeerTable, Peers, SharedStore, VrrpPeer, VrrpTable};
 pub use upgrade::{Upgrade, Upgraded};

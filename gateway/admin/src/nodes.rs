@@ -6,12 +6,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Asked how the tables `[vrrp.NAME]` and the nodes of `[peers]` stand, whenever somebody wants to know.
+/// Asked how the tables `[vrrp.NAME]`, the nodes of `[peers]` and `[store]` stand, whenever somebody wants to know.
 #[derive(Clone)]
 pub struct Nodes {
-    vrrp: Arc<dyn Fn() -> Vec<VrrpTable> + Send + Sync>,
-    peers: Arc<dyn Fn() -> Peers + Send + Sync>,
+    vrrp: Ask<Vec<VrrpTable>>,
+    peers: Ask<Peers>,
+    store: Ask<Option<SharedStore>>,
 }
+
+type Ask<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 /// The nodes with which what clients are known is exchanged, and what of it is here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,16 +106,43 @@ pub struct VrrpPeer {
     pub ago: Duration,
 }
 
+/// How the store stands in which gateways share what clients they know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedStore {
+    /// Whether changes go to and fro.
+    pub up: bool,
+    /// Changes of this gateway that the store has not confirmed.
+    pub pending: usize,
+    /// For how long what is known here may not be known to others.
+    pub lag: Duration,
+    /// Entries written that were news to the store.
+    pub written: u64,
+    /// Entries of others that were news here.
+    pub learned: u64,
+    /// Entries that the store did not take, and those in it that could not be read.
+    pub refused: u64,
+    /// How often it was reached.
+    pub connects: u64,
+    /// How often reaching it failed, or a connection was lost.
+    pub failures: u64,
+}
+
 impl Nodes {
     /// `tables` is called from any thread.
     pub fn new(tables: impl Fn() -> Vec<VrrpTable> + Send + Sync + 'static) -> Self {
-        Self { vrrp: Arc::new(tables), peers: Arc::new(Peers::default) }
+        Self { vrrp: Arc::new(tables), peers: Arc::new(Peers::default), store: Arc::new(|| None) }
     }
 
     /// The same with the nodes of `[peers]`; `peers` is called from any thread.
     #[must_use]
     pub fn with_peers(self, peers: impl Fn() -> Peers + Send + Sync + 'static) -> Self {
         Self { peers: Arc::new(peers), ..self }
+    }
+
+    /// With the store; none, if there is none. `store` is called from any thread.
+    #[must_use]
+    pub fn with_store(self, store: impl Fn() -> Option<SharedStore> + Send + Sync + 'static) -> Self {
+        Self { store: Arc::new(store), ..self }
     }
 
     pub(crate) fn peers(&self) -> Peers {
@@ -123,6 +153,10 @@ impl Nodes {
         let mut tables = (self.vrrp)();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables
+    }
+
+    pub(crate) fn store(&self) -> Option<SharedStore> {
+        (self.store)()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use sekisho_admin::{Nodes, Peer, PeerTable, Peers, VrrpPeer, VrrpTable};
+use sekisho_admin::{Nodes, Peer, PeerTable, Peers, SharedStore, VrrpPeer, VrrpTable};
 use sekisho_config::{Config, LogFormat};
 use sekisho_ha::{
-    NodeKind, NodeStatus, PeerCounts, PeerStatus, PeersView, Redundancy, Spawn, TableDigest, TableStatus,
+    NodeKind, NodeStatus, PeerCounts, PeerStatus, PeersView, Redundancy, Sharing, Spawn, StoreStatus,
+    TableDigest, TableStatus,
 };
 
 use crate::cli::{self, RunOptions};
@@ -31,9 +32,10 @@ pub(crate) fn spawn(options: &RunOptions, config: &Config) -> Spawn {
 }
 
 /// What the operator sees of it.
-pub(crate) fn nodes(redundancy: &Redundancy, peers: PeersView) -> Nodes {
-    let view = redundancy.view();
+pub(crate) fn nodes(redundancy: &Redundancy, peers: PeersView, sharing: &Sharing) -> Nodes {
+    let (view, shared) = (redundancy.view(), sharing.view());
     let nodes = Nodes::new(move || view.tables().into_iter().map(table).collect());
+    let nodes = nodes.with_store(move || shared.status().map(store));
     nodes.with_peers(move || Peers {
         nodes: peers.nodes().into_iter().map(peer).collect(),
         tables: peers.digests().into_iter().map(digest).collect(),
@@ -60,6 +62,11 @@ fn peer(status: NodeStatus) -> Peer {
 
 fn digest(TableDigest { domain, entries, sum }: TableDigest) -> PeerTable {
     PeerTable { domain: domain.to_string(), entries, digest: sum }
+}
+
+fn store(status: StoreStatus) -> SharedStore {
+    let StoreStatus { up, pending, lag, written, learned, refused, connects, failures, .. } = status;
+    SharedStore { up, pending, lag, written, learned, refused, connects, failures }
 }
 
 fn table(status: TableStatus) -> VrrpTable {

@@ -22,6 +22,7 @@ mod proxy_protocol;
 mod rdp;
 mod redundancy;
 mod resilience;
+mod shared_store;
 mod smuggling;
 mod soak;
 mod tls;

@@ -140,5 +140,14 @@ families! {
     LOG_LINES = Counter "sekisho_access_log_lines_total" &["log"], "Lines of the access log that were written.";
     LOG_OMITTED = Counter "sekisho_access_log_omitted_total" &["log", "reason"], "Lines that were not: `sampled` and `limited` by configuration, `slow` and `failed` by the receiver.";
 
+    STORE_UP = Gauge "sekisho_store_up" NONE, "Whether what clients are known is shared with other gateways: 1 while the store of `[store]` is reached.";
+    STORE_PENDING = Gauge "sekisho_store_pending" NONE, "Changes that were sent to the store and that it has not confirmed.";
+    STORE_WRITTEN = Counter "sekisho_store_written_total" NONE, "Entries written that were news to the store.";
+    STORE_LEARNED = Counter "sekisho_store_learned_total" NONE, "Entries of other gateways that were news here.";
+    STORE_REFUSED = Counter "sekisho_store_refused_total" NONE, "Entries that the store did not take, and those in it that could not be read, by another secret for one.";
+    STORE_CONNECTS = Counter "sekisho_store_connects_total" NONE, "How often the store was reached.";
+    STORE_FAILURES = Counter "sekisho_store_failures_total" NONE, "How often reaching it failed, or a connection to it was lost.";
+    STORE_LAG = Gauge "sekisho_store_lag_seconds" NONE, "For how long what is known here may not be known to others: since the oldest change that is not confirmed, or since the store is gone.";
+
     CERTIFICATE_EXPIRY = Gauge "sekisho_certificate_expiry_timestamp_seconds" &["vip", "name", "file"], "When a certificate in use expires, since 1970.";
 }

@@ -3,7 +3,7 @@
 use sekisho_runtime::{ExchangeTotals, LogStatus};
 use sekisho_scheduler::State;
 
-use crate::nodes::{Peer, Peers, VrrpTable};
+use crate::nodes::{Peer, Peers, SharedStore, VrrpTable};
 
 use super::names::{self, Family, Kind};
 use super::page::{Form, Page};
@@ -27,6 +27,7 @@ pub(crate) fn render(snapshot: &Snapshot, form: Form) -> String {
     vrrp(&mut page, &snapshot.vrrp);
     peers(&mut page, &snapshot.peers);
     logs(&mut page, &snapshot.logs);
+    store(&mut page, snapshot.store.as_ref());
     own(&mut page, &snapshot.own);
     page.finish()
 }
@@ -210,6 +211,22 @@ fn peers(page: &mut Page, peers: &Peers) {
     page.all(&names::PEER_ENTRIES, tables.iter().map(|table| ([&*table.domain], table.entries)));
     // Prometheus keeps 53 bits.
     page.all(&names::PEER_DIGEST, tables.iter().map(|table| ([&*table.domain], table.digest >> 16)));
+}
+
+fn store(page: &mut Page, store: Option<&SharedStore>) {
+    let of: [Column<SharedStore>; 7] = [
+        (&names::STORE_UP, |store| u64::from(store.up)),
+        (&names::STORE_PENDING, |store| store.pending as u64),
+        (&names::STORE_WRITTEN, |store| store.written),
+        (&names::STORE_LEARNED, |store| store.learned),
+        (&names::STORE_REFUSED, |store| store.refused),
+        (&names::STORE_CONNECTS, |store| store.connects),
+        (&names::STORE_FAILURES, |store| store.failures),
+    ];
+    for (family, number) in of {
+        page.all(family, store.map(|store| ([], number(store))));
+    }
+    page.all(&names::STORE_LAG, store.map(|store| ([], store.lag.as_secs_f64())));
 }
 
 fn own(page: &mut Page, own: &[Own]) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sekisho_runtime::{Classes, Ends, ExchangeTotals, Latencies, LogStatus, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
-use crate::nodes::{Peers, VrrpTable};
+use crate::nodes::{Peers, SharedStore, VrrpTable};
 
 /// The numbers of a gateway at one moment.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,8 @@ pub(crate) struct Snapshot {
     pub(crate) peers: Peers,
     /// The access logs.
     pub(crate) logs: Vec<LogStatus>,
+    /// Where gateways share what clients they know.
+    pub(crate) store: Option<SharedStore>,
     /// What protocols count themselves, one after the other.
     pub(crate) own: Vec<Own>,
 }

@@ -48,6 +48,7 @@ impl Source {
             vrrp: self.nodes.tables(),
             peers: self.nodes.peers(),
             logs,
+            store: self.nodes.store(),
             own: own(&self.registry, &config),
         }
     }

@@ -12,7 +12,7 @@ use sekisho_scheduler::{State, TableCounts};
 use super::names::{self, Family, Kind};
 use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
 use super::{Form, render};
-use crate::nodes::{Peer, PeerTable, Peers, VrrpTable};
+use crate::nodes::{Peer, PeerTable, Peers, SharedStore, VrrpTable};
 
 fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
@@ -131,6 +131,16 @@ fn snapshot() -> Snapshot {
             slow: 93,
             failed: 94,
         }],
+        store: Some(SharedStore {
+            up: true,
+            pending: 81,
+            lag: Duration::from_millis(82_500),
+            written: 83,
+            learned: 84,
+            refused: 85,
+            connects: 86,
+            failures: 87,
+        }),
         own: vec![Own {
             name: "sekisho_dns_cache_hits_total".to_owned(),
             help: "Hits, \"fresh\".",

@@ -77,7 +77,8 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     // Whoever is sent here from now on is served.
     let redundancy = sekisho_ha::start(gateway.view(), spawn, speaker)?;
     let peers = sekisho_ha::start_peers(gateway.view())?;
-    let nodes = process::nodes(&redundancy, peers.view(gateway.view()));
+    let sharing = sekisho_ha::share(gateway.view())?;
+    let nodes = process::nodes(&redundancy, peers.view(gateway.view()), &sharing);
     let upgrade = {
         let asked = asked.clone();
         Upgrade::new(move || {
@@ -111,6 +112,7 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
         gateway,
         redundancy: Some(redundancy),
         peers: Some(peers),
+        sharing: Some(sharing),
         network,
         l4: Some(l4),
         admin,

@@ -38,6 +38,7 @@ use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 use sekisho_runtime::View;
 
+use crate::vrrp::RedundancyError;
 use keeper::Keeper;
 pub use resp::resp_oracle;
 use status::Standing;
@@ -67,10 +68,10 @@ struct Board {
 /// Begins to share the tables of the gateway behind `view`, if it is configured to.
 ///
 /// # Errors
-/// No thread can be had, or no descriptor to wake it.
-pub fn share(view: View) -> io::Result<Sharing> {
+/// [`RedundancyError::Thread`]: no thread can be had, or no descriptor to wake it.
+pub fn share(view: View) -> Result<Sharing, RedundancyError> {
     let board = Arc::new(Board {
-        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?,
         stop: AtomicBool::new(false),
         reload: AtomicBool::new(false),
         standing: Mutex::new(None),

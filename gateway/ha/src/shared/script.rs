@@ -1,7 +1,8 @@
 //! What runs inside of the store, so that two gateways that write at once do not overwrite each other.
 //!
 //! An entry's value begins with what decides which of two is later: its stamp and its server's name, see
-//! [`entry`](super::entry).
+//! [`entry`](super::entry). Of two with one stamp the greater name counts, and none is the greatest: what somebody wanted
+//! gone is gone. So do tables see it.
 
 /// Keeps the later of two values, and tells everybody of one that is news.
 ///
@@ -11,7 +12,9 @@
 pub(super) const SHARE: &[u8] = b"
 local function order(value)
   local length = tonumber(string.sub(value, 21, 23))
-  return length and string.sub(value, 1, 20) .. string.sub(value, 24, 23 + length)
+  if not length then return nil end
+  local server = length > 0 and string.sub(value, 24, 23 + length) or '\\255'
+  return string.sub(value, 1, 20) .. server
 end
 local function greater(one, other)
   for i = 1, math.min(#one, #other) do

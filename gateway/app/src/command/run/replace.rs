@@ -95,6 +95,7 @@ impl Running<'_> {
         }
         drop(speaker);
         self.peers = None;
+        self.sharing = None;
         self.manager.replaced(process);
         self.network.leave();
         let _ = self.l4.take().map(L4::leave);

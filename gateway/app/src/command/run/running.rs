@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sekisho_admin::{Admin, Done, Doors, Order, Refusal, Steering, Upgraded, Wish};
 use sekisho_config::{Layer, Loaded, Registry};
-use sekisho_ha::{Peers, Redundancy};
+use sekisho_ha::{Peers, Redundancy, Sharing};
 use sekisho_net::{Installed, L4};
 use sekisho_runtime::Gateway;
 use tokio::sync::oneshot;
@@ -50,6 +50,8 @@ pub(super) struct Running<'a> {
     pub(super) redundancy: Option<Redundancy>,
     /// None as well once another process exchanges what clients are known.
     pub(super) peers: Option<Peers>,
+    /// And once another process shares it in the store.
+    pub(super) sharing: Option<Sharing>,
     pub(super) network: Installed,
     /// None once another process keeps the kernel's rules.
     pub(super) l4: Option<L4>,
@@ -232,6 +234,8 @@ impl Running<'_> {
             }
         };
         self.redundancy.iter().for_each(Redundancy::reload);
+        self.peers.iter().for_each(Peers::reload);
+        self.sharing.iter().for_each(Sharing::reload);
         let (config, _) = self.gateway.view().in_force();
         written::keep(&config, &written.layer);
         self.steering.set(written);

@@ -7,33 +7,38 @@
 //!            messages of the channel as they come: what others change
 //! ```
 
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use sekisho_scheduler::Learned;
 
-use super::message;
-use super::resp::{Reader, Reply, RespError, command};
-use super::script;
-use super::tables::{Clocks, Tables, Told};
+use crate::shared::message;
+use crate::shared::resp::{Reader, Reply, RespError, command};
+use crate::shared::script;
+use crate::shared::tables::{Clocks, Tables, Told};
 
 /// What a connection is made for.
 #[derive(Clone, Debug)]
-pub(super) struct Terms {
-    pub(super) user: Option<String>,
-    pub(super) password: Option<Vec<u8>>,
-    pub(super) database: u32,
-    pub(super) prefix: String,
+pub(in crate::shared) struct Terms {
+    pub(in crate::shared) user: Option<String>,
+    pub(in crate::shared) password: Option<Vec<u8>>,
+    pub(in crate::shared) database: u32,
+    pub(in crate::shared) prefix: String,
     /// Tells this connection's messages from those of others.
-    pub(super) origin: u64,
-    pub(super) connect_timeout: Duration,
-    pub(super) timeout: Duration,
-    pub(super) staleness: Duration,
+    pub(in crate::shared) origin: u64,
+    pub(in crate::shared) connect_timeout: Duration,
+    pub(in crate::shared) timeout: Duration,
+    pub(in crate::shared) staleness: Duration,
 }
 
 /// Why a connection cannot be used any longer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SessionError {
+pub(in crate::shared) enum SessionError {
     /// The other side is no store.
     #[error(transparent)]
     Resp(#[from] RespError),
@@ -50,18 +55,18 @@ pub(super) enum SessionError {
 
 /// What has happened, since the process started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(in crate::shared) struct Counts {
     /// Entries written that were news to the store.
-    pub(super) written: u64,
+    pub(in crate::shared) written: u64,
     /// Entries of others that were news here.
-    pub(super) learned: u64,
+    pub(in crate::shared) learned: u64,
     /// Entries that the store did not take, and what in it nobody could read.
-    pub(super) refused: u64,
+    pub(in crate::shared) refused: u64,
 }
 
 /// A connection to the store.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(in crate::shared) struct Session {
     terms: Terms,
     channel: Vec<u8>,
     reader: Reader,
@@ -74,9 +79,9 @@ pub(super) struct Session {
     began: Instant,
     heard: Instant,
     /// The store does not take entries now, as it last said.
-    pub(super) refusal: Option<String>,
+    pub(in crate::shared) refusal: Option<String>,
     /// Bytes to send.
-    pub(super) out: Vec<u8>,
+    pub(in crate::shared) out: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +113,7 @@ enum What {
 
 impl Session {
     /// Greets. `tables` are told to tell everything.
-    pub(super) fn new(terms: Terms, tables: &mut Tables, now: Instant) -> Self {
+    pub(in crate::shared) fn new(terms: Terms, tables: &mut Tables, now: Instant) -> Self {
         tables.rewind();
         let channel = format!("{}changes:{}", terms.prefix, terms.database).into_bytes();
         let mut session = Self {
@@ -145,17 +150,17 @@ impl Session {
     }
 
     /// Whether changes go to and fro.
-    pub(super) fn is_up(&self) -> bool {
+    pub(in crate::shared) fn is_up(&self) -> bool {
         self.stage != Stage::Greeting
     }
 
     /// Whether what the store had has been read.
-    pub(super) fn has_loaded(&self) -> bool {
+    pub(in crate::shared) fn has_loaded(&self) -> bool {
         self.stage == Stage::Live
     }
 
     /// Changes under way, and since when the oldest is.
-    pub(super) fn pending(&self) -> (usize, Option<Instant>) {
+    pub(in crate::shared) fn pending(&self) -> (usize, Option<Instant>) {
         let oldest = self.asked.iter().find(|asked| matches!(asked.what, What::Share(_)));
         (self.shares, oldest.map(|asked| asked.at))
     }
@@ -164,7 +169,7 @@ impl Session {
     ///
     /// # Errors
     /// The connection is of no more use.
-    pub(super) fn receive(
+    pub(in crate::shared) fn receive(
         &mut self,
         bytes: &[u8],
         tables: &Tables,
@@ -186,7 +191,7 @@ impl Session {
     }
 
     /// Sends changes, as many as may be under way. False if there are none left to send.
-    pub(super) fn tell(&mut self, tables: &mut Tables, now: Instant) -> bool {
+    pub(in crate::shared) fn tell(&mut self, tables: &mut Tables, now: Instant) -> bool {
         if self.stage == Stage::Greeting {
             return false;
         }
@@ -223,7 +228,7 @@ impl Session {
     ///
     /// # Errors
     /// Something has not come in time.
-    pub(super) fn tick(&mut self, now: Instant) -> Result<(), SessionError> {
+    pub(in crate::shared) fn tick(&mut self, now: Instant) -> Result<(), SessionError> {
         let since = |then| now.saturating_duration_since(then);
         if self.stage == Stage::Greeting && since(self.began) >= self.terms.connect_timeout {
             return Err(SessionError::Late("connecting"));
@@ -241,7 +246,7 @@ impl Session {
     }
 
     /// How long [`tick`](Self::tick) can wait.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
+    pub(in crate::shared) fn patience(&self, now: Instant) -> Duration {
         let mut until = self.heard + self.terms.staleness / if self.asked.is_empty() { 2 } else { 1 };
         if self.stage == Stage::Greeting {
             until = until.min(self.began + self.terms.connect_timeout);
