@@ -8,6 +8,7 @@ mod peers;
 mod shared;
 mod vrrp;
 
+pub use peers::peer_messages as peers_oracle;
 pub use peers::{
     NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, start_peers,
 };
