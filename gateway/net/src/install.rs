@@ -35,6 +35,9 @@ pub enum NetworkError {
         "the kernel takes no rules for VIPs with mode = \"l4\": {0}; nftables needs CAP_NET_ADMIN, and the kernel's modules nft_nat, nft_masq, nft_hash, nft_numgen, nft_ct and nft_reject_inet"
     )]
     Rules(String),
+    /// Another gateway keeps rules for VIPs of its own.
+    #[error("another gateway of this machine has VIPs with mode = \"l4\": one can")]
+    OthersRules,
     /// The kernel forwards no packets.
     #[error("VIP `{vip}` has mode = \"l4\", and the kernel does not forward: sysctl -w net.{}=1", switch.replace('/', "."))]
     NotForwarding {
@@ -260,8 +263,7 @@ pub fn clean(path: &ReturnPath) -> Result<(), NetworkError> {
     let ReturnPath { priority, table, .. } = *path;
     let _claim = claim(path).map_err(|_| NetworkError::Taken { priority, table })?;
     remove(path);
-    l4::remove();
-    Ok(())
+    l4::remove()
 }
 
 /// Takes out what gateways of this machine have put in and left, as one does that is killed. What belongs to one that

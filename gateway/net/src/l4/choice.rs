@@ -22,6 +22,16 @@ impl Choice {
         Self { family, shares: Vec::new(), slots: vec![0] }
     }
 
+    /// The servers that were open before and are not any more.
+    pub(super) fn lost<'s>(&'s self, before: Option<&'s Self>) -> impl Iterator<Item = &'s str> {
+        let was_open = move |name: &str| {
+            let before = before.map(|before| &before.shares);
+            before.is_none_or(|before| before.iter().any(|share| *share.name == *name && share.open > 0))
+        };
+        let closed = self.shares.iter().filter(|share| share.open == 0).map(|share| &*share.name);
+        closed.filter(move |name| was_open(name))
+    }
+
     /// The choice of a VIP now; `before` if nothing has changed since.
     pub(super) fn now(
         service: &Service,

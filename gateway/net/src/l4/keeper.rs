@@ -1,6 +1,7 @@
 //! The thread that keeps the kernel's rules in step with pools. No worker waits for it.
 
 use std::collections::HashMap;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -8,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use sekisho_config::{Config, OnStop};
 use sekisho_runtime::View;
-use sekisho_scheduler::Scheduler;
+use sekisho_scheduler::{Health, Scheduler};
 use tracing::{debug, error, info, warn};
 
 use super::choice::Choice;
 use super::count::{self, Count, What};
 use super::service::{self, Service};
-use super::{needs, nft, text};
+use super::{claim, flows, needs, nft, text};
 use crate::install::NetworkError;
 
 /// Keeps the rules of VIPs that the kernel serves. Dropping it does with them what their `on-stop` says.
@@ -44,7 +45,7 @@ impl L4 {
         for address in needs::strange(&config) {
             warn!(%address, "Of no interface: unless a router sends its packets here, nobody reaches it");
         }
-        let mut keeper = Keeper { view, installed: None, read: HashMap::new() };
+        let mut keeper = Keeper { view, claim: None, installed: None, read: HashMap::new() };
         let services = service::services(&config);
         let left = !services.is_empty() && nft(&["list", "table", "inet", text::TABLE], "").is_ok();
         if !left {
@@ -77,6 +78,8 @@ impl Drop for L4 {
 
 struct Keeper {
     view: View,
+    /// While there are rules of this process.
+    claim: Option<UnixListener>,
     installed: Option<Installed>,
     /// The counters as they were last read.
     read: HashMap<String, Count>,
@@ -95,7 +98,13 @@ impl Keeper {
         loop {
             match stopped.recv_timeout(rest) {
                 Ok(Stop::Leave) => return,
-                Ok(Stop::AsSaid) | Err(RecvTimeoutError::Disconnected) => return self.withdraw(),
+                Ok(Stop::AsSaid) | Err(RecvTimeoutError::Disconnected) => {
+                    if patience.is_some() {
+                        // What was left is this one's to take out.
+                        let _ = self.follow();
+                    }
+                    return self.withdraw();
+                }
                 Err(RecvTimeoutError::Timeout) => rest = TICK,
             }
             if patience.is_some_and(|end| Instant::now() < end && !self.probed()) {
@@ -151,6 +160,7 @@ impl Keeper {
             let text: Vec<_> = changed.iter().map(|(service, _, has)| (*service, *has)).collect();
             nft(&["-f", "-"], &text::change(&text))?;
             for (service, had, has) in changed {
+                forget(service, has, Some(had), &scheduler);
                 let (vip, family) = (&service.vip, has.family);
                 match (had.slots.is_empty(), has.slots.is_empty()) {
                     (false, true) => warn!(%vip, ?family, "No server: the kernel refuses clients"),
@@ -169,6 +179,9 @@ impl Keeper {
         scheduler: &Scheduler,
         services: Vec<Service>,
     ) -> Result<(), NetworkError> {
+        if !services.is_empty() && self.claim.is_none() {
+            self.claim = Some(claim()?);
+        }
         let choices = choose(services.iter().map(|service| (service, [].as_slice())), scheduler);
         let services: Vec<_> = services.into_iter().zip(choices).collect();
         let had = self.installed.as_ref().is_some_and(|installed| !installed.services.is_empty());
@@ -177,9 +190,15 @@ impl Keeper {
                 nft(&["-f", "-"], &text::all(&served(&services)))?;
                 info!(vips = services.len(), nft = text::TABLE, "The kernel serves VIPs");
             }
-            (true, true) => _ = nft(&["-f", "-"], &text::none())?,
+            (true, true) => {
+                nft(&["-f", "-"], &text::none())?;
+                self.claim = None;
+            }
             // Another gateway of this machine may have such rules.
             (false, true) => {}
+        }
+        for (service, choices) in &services {
+            choices.iter().for_each(|choice| forget(service, choice, None, scheduler));
         }
         self.read.clear();
         self.installed = Some(Installed { config: config.clone(), services });
@@ -240,6 +259,25 @@ impl Keeper {
 
 fn served(services: &[(Service, Vec<Choice>)]) -> Vec<text::Served<'_>> {
     services.iter().map(|(service, choices)| (service, choices.as_slice())).collect()
+}
+
+/// Has flows of datagrams end whose server has gone down, now that no new ones begin there. Streams end by themselves: a
+/// client notices that nobody answers.
+fn forget(service: &Service, has: &Choice, had: Option<&Choice>, scheduler: &Scheduler) {
+    let down = |name: &&str| {
+        let server = scheduler.pool(&service.pool).and_then(|pool| pool.server(name));
+        server.is_some_and(|server| server.health() == Health::Down)
+    };
+    let lost: Vec<&str> = has.lost(had).filter(down).collect();
+    if service.protocol != "udp" || lost.is_empty() {
+        return;
+    }
+    let servers = service.targets(has.family).filter(|server| lost.contains(&&*server.name));
+    let servers = servers.map(|server| server.address).collect();
+    match flows::forget(has.family, &service.listens(has.family).collect(), &servers) {
+        Ok(flows) => debug!(vip = %service.vip, flows, "Flows of servers that are down were forgotten"),
+        Err(error) => warn!(vip = %service.vip, %error, "Flows of servers that are down stay there"),
+    }
 }
 
 /// The choices now, after those of before.

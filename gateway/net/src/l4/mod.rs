@@ -10,17 +10,22 @@
 //! | `choice` | which slot has which server now |
 //! | `text` | rules in the words of `nft`: pure |
 //! | `count` | what the kernel has counted |
+//! | `flows` | flows of datagrams whose server is down |
 //! | `needs` | what the machine must have |
 //! | `keeper` | the thread that keeps all of it in step |
 
 mod choice;
 mod count;
+mod flows;
 mod keeper;
 mod needs;
 mod service;
 #[cfg(test)]
 mod tests;
 mod text;
+
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 
 pub use keeper::L4;
 pub use needs::check;
@@ -44,7 +49,21 @@ fn nft(arguments: &[&str], input: &str) -> Result<String, NetworkError> {
     })
 }
 
-/// Takes out all rules, whether there are any or not.
-pub(crate) fn remove() {
+/// The right to put rules in and to take them out, which one process of the machine has at a time. It goes with its process.
+///
+/// # Errors
+/// [`NetworkError::OthersRules`].
+fn claim() -> Result<UnixListener, NetworkError> {
+    let name = SocketAddr::from_abstract_name("sekisho/l4").map_err(|_| NetworkError::OthersRules)?;
+    UnixListener::bind_addr(&name).map_err(|_| NetworkError::OthersRules)
+}
+
+/// Takes out all rules, unless they are of a gateway that lives.
+///
+/// # Errors
+/// [`NetworkError::OthersRules`].
+pub(crate) fn remove() -> Result<(), NetworkError> {
+    let _claim = claim()?;
     let _ = nft(&["-f", "-"], &text::none());
+    Ok(())
 }

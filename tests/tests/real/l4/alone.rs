@@ -148,6 +148,39 @@ fn server_that_fails_gets_no_flow_and_those_of_others_are_unharmed() {
 }
 
 #[test]
+fn flow_of_datagrams_finds_another_server_when_its_own_goes_down_and_no_other_does() {
+    let mut site = alone("l4-datagrams", &vips("", "source = 'client'", [1, 1, 1]));
+    for family in Family::BOTH {
+        let flows: Vec<_> = (0..6).map(|_| site.flow(family.vip(53))).collect();
+        let answers = || flows.iter().map(super::site::Flow::ask).collect::<Vec<_>>();
+        let before = answers();
+        let lost = |answer: &Option<String>| answer.as_deref() == Some("b");
+        assert_eq!(before.iter().filter(|answer| lost(answer)).count(), 2);
+        site.stop_server(2);
+        until("nobody is on a server that is down", || {
+            let now = answers();
+            now.iter().all(|answer| answer.is_some() && !lost(answer)).then_some(now)
+        })
+        .iter()
+        .zip(&before)
+        .for_each(|(now, before)| assert!(now == before || lost(before), "{before:?} is now {now:?}"));
+        site.start_server(2);
+        until("the server is back", || {
+            let seen = site.spread(6, || site.send(family.vip(53)));
+            (seen == counts(&[("a", 2), ("b", 2), ("c", 2)])).then_some(())
+        });
+    }
+}
+
+#[test]
+fn gateway_that_lives_keeps_its_rules_from_others() {
+    let site = alone("l4-claim", &vips("", "source = 'client'", [1, 1, 1]));
+    let (content, said) = site.nodes[0].says(&["net", "clean"]);
+    assert!(!content && said.contains("another gateway of this machine has VIPs with mode"), "{said}");
+    assert!(site.who(Family::V4.vip(80)).is_ok());
+}
+
+#[test]
 fn server_that_drains_keeps_its_flows_and_gets_no_others() {
     let site = alone("l4-drain", &vips("", "source = 'client'", [1, 1, 1]));
     let vip = Family::V4.vip(80);

@@ -172,6 +172,15 @@ impl Site {
         self.client.inside(|| ports.map(|port| ask(at, port).unwrap().0).collect())
     }
 
+    /// A flow of UDP, from one port.
+    pub(super) fn flow(&self, at: SocketAddr) -> Flow {
+        let any = SocketAddr::new(if at.is_ipv4() { [0; 4].into() } else { [0; 16].into() }, 0);
+        let socket = self.client.inside(|| UdpSocket::bind(any).unwrap());
+        socket.connect(at).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        Flow(socket)
+    }
+
     /// Begins to fetch so many bytes.
     pub(super) fn download(&self, at: SocketAddr, length: u64) -> Transfer {
         let done = Arc::new(AtomicU64::new(0));
@@ -201,6 +210,20 @@ impl Site {
             Ok(said.parse().unwrap_or_default())
         };
         Transfer { length, done, thread: self.client.stay(bring) }
+    }
+}
+
+/// Datagrams from one port.
+pub(super) struct Flow(UdpSocket);
+
+impl Flow {
+    /// Who answers, if somebody does.
+    pub(super) fn ask(&self) -> Option<String> {
+        // A refusal of before is told here.
+        self.0.send(b"who").ok()?;
+        let mut answer = [0; 64];
+        let length = self.0.recv(&mut answer).ok()?;
+        parsed(std::str::from_utf8(&answer[..length]).ok()?).ok().map(|(name, _)| name)
     }
 }
 
