@@ -19,6 +19,8 @@ pub(crate) const LOG: &str = "info";
 pub(crate) const LOGS_MAX: usize = 8;
 pub(crate) const SAMPLE: RangeInclusive<u64> = 1..=1_000_000;
 pub(crate) const LINES: RangeInclusive<u64> = 1..=10_000_000;
+/// A request in ten thousands is worth a span; a flood of requests is not worth as many.
+pub(crate) const SPANS: u64 = 1000;
 /// What syslog and the journal know the program by.
 pub(crate) const TAG: &str = "sekisho";
 /// Where the journal of systemd listens (systemd-journald.service(8)).

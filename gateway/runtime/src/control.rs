@@ -70,7 +70,7 @@ impl Prepared {
     pub(crate) fn new(config: Config, options: Options, handed: Handed) -> Result<Self, StartError> {
         let Handed { sockets, secret } = handed;
         let store = Store::open(&config.gateway, secret).map_err(|e| StartError::Secret(e.to_string()))?;
-        let access = AccessLogs::open(&config.gateway.access_logs, options.access)
+        let access = AccessLogs::of(&config.gateway, options.access)
             .map_err(StartError::AccessLog)?;
         let model = live::Prepared::new(config, None)?;
         let workers = model.config().gateway.workers.unwrap_or_else(cores).max(1);

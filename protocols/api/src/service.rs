@@ -260,4 +260,15 @@ pub struct Marks<'a> {
     pub rate_limit: Option<&'a str>,
     /// The client that trusted proxies name in the request, where they name one.
     pub forwarded_for: Option<IpAddr>,
+    /// The span of that trace that the request is here, where it is to be reported.
+    pub span: Option<SpanMark<'a>>,
+}
+
+/// A request as a span of a trace (W3C *Trace Context*): 16 hexadecimal digits each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanMark<'a> {
+    /// Its number, which its server was told as that of its parent.
+    pub id: &'a str,
+    /// That of its parent, where it has one.
+    pub parent: Option<&'a str>,
 }

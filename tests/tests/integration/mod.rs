@@ -26,6 +26,7 @@ mod reload;
 mod sni;
 mod tls;
 mod totals;
+mod traces;
 mod udp;
 
 use std::io::{BufRead, BufReader, Read, Write};

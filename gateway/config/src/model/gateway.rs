@@ -29,6 +29,8 @@ pub struct Gateway {
     pub log_to: LogTo,
     /// The access logs; none: not written.
     pub access_logs: Vec<AccessLog>,
+    /// Where spans of traces are reported; none: nowhere.
+    pub traces: Option<AccessLog>,
     /// Where metrics are read over HTTP; none: nowhere.
     pub metrics: Option<SocketAddr>,
     /// The unix socket at which the operator lists and changes things; none: nowhere.

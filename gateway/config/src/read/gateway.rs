@@ -29,6 +29,7 @@ pub(super) fn read(root: &mut Section<'_>, context: &Context<'_>) -> Gateway {
         log_format: section.word("log-format", LOG_FORMATS).unwrap_or_default(),
         log_to: log::own(&mut section, context),
         access_logs: log::access(&mut section, context),
+        traces: log::traces(&mut section, context),
         metrics: metrics(&mut section, context),
         admin: admin(&mut section, context),
         trusted: Networks::read(&mut section, "trusted-networks").unwrap_or_default(),

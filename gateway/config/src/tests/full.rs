@@ -66,6 +66,12 @@ fn every_key_of_gateway_and_domain_reaches_the_model() {
                     max_rate: None,
                 },
             ],
+            traces: Some(AccessLog {
+                to: LogTo::Otlp { address: "127.0.0.1:4318".parse().unwrap(), path: "/v1/traces".to_owned() },
+                format: LineFormat::Span,
+                sample: 1,
+                max_rate: Some(50),
+            }),
             metrics: Some("127.0.0.1:9101".parse().unwrap()),
             admin: Some("/run/sekisho/admin.sock".into()),
             trusted: networks.into_iter().collect(),

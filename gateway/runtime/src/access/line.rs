@@ -18,6 +18,7 @@ use sekisho_config::{LineFormat, LogField as Field, LogFormat};
 use super::clock::Clock;
 use super::escape::{is_word, quoted};
 use super::own::Own;
+use super::span::span;
 use super::visit::{Sink, visit};
 use super::{Place, digits};
 
@@ -27,6 +28,7 @@ pub(super) enum Form {
     Text,
     Json,
     Own(Box<Own>),
+    Span,
 }
 
 impl Form {
@@ -34,7 +36,16 @@ impl Form {
         match format {
             LineFormat::All(LogFormat::Text) => Self::Text,
             LineFormat::All(LogFormat::Json) => Self::Json,
+            LineFormat::Span => Self::Span,
             LineFormat::Own(pieces) => Self::Own(Box::new(Own::new(pieces.clone()))),
+        }
+    }
+
+    /// Whether the record has such a line.
+    pub(super) fn has(&self, record: &Record<'_>) -> bool {
+        match self {
+            Self::Span => record.request.as_ref().is_some_and(|request| request.marks.span.is_some()),
+            Self::Text | Self::Json | Self::Own(_) => true,
         }
     }
 
@@ -59,6 +70,7 @@ impl Form {
                 out.extend_from_slice(b"}\n");
             }
             Self::Own(own) => own.line(clock, now, place, record, out),
+            Self::Span => span(now, place, record, out),
         }
     }
 
@@ -70,6 +82,8 @@ impl Form {
                 Json(out).number(Field::LeftOut, count);
                 out.extend_from_slice(b"}\n");
             }
+            // Counted; a collector has no place for it.
+            Self::Span => {}
             Self::Text | Self::Own(_) => {
                 clock.write(now, out);
                 Text(out).number(Field::LeftOut, count);

@@ -6,7 +6,7 @@
 //! | module | idea |
 //! |---|---|
 //! | `visit` | what each field is |
-//! | `line`, `own` | the forms of a line |
+//! | `line`, `own`, `span` | the forms of a line |
 //! | `clock`, `digits`, `escape` | times, numbers and text from the network as bytes, cheaply |
 //! | `gate` | which lines are written |
 //! | `writer` | a worker's end |
@@ -17,6 +17,7 @@ mod escape;
 mod gate;
 mod line;
 mod own;
+mod span;
 mod visit;
 mod writer;
 
@@ -76,6 +77,15 @@ pub struct LogStatus {
 }
 
 impl AccessLogs {
+    /// Opens the logs, and the way of spans, which are lines of another form.
+    ///
+    /// # Errors
+    /// As [`AccessLogs::open`].
+    pub(crate) fn of(gateway: &sekisho_config::Gateway, copy: Option<Sender<String>>) -> io::Result<Self> {
+        let all: Vec<_> = gateway.access_logs.iter().chain(&gateway.traces).cloned().collect();
+        Self::open(&all, copy)
+    }
+
     /// Opens the logs. `copy` gets every line as JSON, whatever `settings` say.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ use super::{Place, digits};
 #[derive(Clone, Debug)]
 pub(super) struct Own {
     pieces: Arc<[LinePiece]>,
+    /// The fields in them, a bit each.
+    wanted: u64,
     /// The values of the line at hand, one after the other.
     values: Vec<u8>,
     /// Where each field's value stands there.
@@ -25,7 +27,12 @@ pub(super) struct Own {
 
 impl Own {
     pub(super) fn new(pieces: Arc<[LinePiece]>) -> Self {
-        Self { pieces, values: Vec::new(), places: std::array::from_fn(|_| 0..0) }
+        let fields = pieces.iter().map(|piece| match piece {
+            LinePiece::Field(field) => 1 << *field as u64,
+            LinePiece::Text(_) => 0,
+        });
+        let wanted = fields.fold(0, |all, field| all | field);
+        Self { pieces, wanted, values: Vec::new(), places: std::array::from_fn(|_| 0..0) }
     }
 
     /// Appends one line. What is not known, or empty, is `-`.
@@ -57,6 +64,9 @@ impl Own {
     }
 
     fn put(&mut self, field: Field, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.wanted >> field as u64 & 1 == 0 {
+            return;
+        }
         let start = self.values.len();
         write(&mut self.values);
         if let Some(place) = self.places.get_mut(field as usize) {

@@ -3,7 +3,9 @@
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
 
-use sekisho_api::{Blame, End, Facts, KeyKind, Marks, Proxy, RequestLine, TlsFacts, Unavailable, Why};
+use sekisho_api::{
+    Blame, End, Facts, KeyKind, Marks, Proxy, RequestLine, SpanMark, TlsFacts, Unavailable, Why,
+};
 use sekisho_api::{Observation, Record, Server};
 use sekisho_config::{LineFormat, LinePiece, LogField, LogFormat, LogTo};
 
@@ -84,6 +86,7 @@ const REQUEST: RequestLine<'static> = RequestLine {
         trace_id: Some("4bf92f"),
         rate_limit: Some("each"),
         forwarded_for: None,
+        span: None,
     },
 };
 
@@ -325,4 +328,27 @@ fn limit_of_a_second_is_kept_and_the_log_says_what_it_left_out() {
     assert!((5..=5 * seconds).contains(&written), "{written} lines in {seconds} s");
     let told = text.lines().last().unwrap().split_once(" left_out=").unwrap().1;
     assert_eq!((told.parse(), watch.statuses()[0].limited), (Ok(1000 - written), 1000 - written));
+}
+
+#[test]
+fn span_is_what_collectors_read_and_has_no_query() {
+    let span = Some(SpanMark { id: "00f067aa0ba902b7", parent: Some("53995c3f42cd8ad8") });
+    let marks = Marks { trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"), span, ..Marks::default() };
+    let request = RequestLine { marks, status: 502, ..REQUEST };
+    let line = formatted(Form::Span, true, Some(request));
+    let begin = "{\"traceId\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"spanId\":\"00f067aa0ba902b7\",\
+                 \"parentSpanId\":\"53995c3f42cd8ad8\",\"name\":\"GET\",\"kind\":2,\
+                 \"startTimeUnixNano\":\"1767323044041598000\",\"endTimeUnixNano\":\"1767323045042000000\",\
+                 \"attributes\":[{\"key\":\"sekisho.vip\",\"value\":{\"stringValue\":\"web\"}},";
+    assert!(line.starts_with(begin), "{line}");
+    for attribute in [
+        "{\"key\":\"url.path\",\"value\":{\"stringValue\":\"/a\"}}",
+        "{\"key\":\"http.response.status_code\",\"value\":{\"intValue\":\"502\"}}",
+        "{\"key\":\"network.protocol.version\",\"value\":{\"stringValue\":\"1.1\"}}",
+        "{\"key\":\"sekisho.answered_ms\",\"value\":{\"doubleValue\":1.250}}",
+    ] {
+        assert!(line.contains(attribute), "{attribute}: {line}");
+    }
+    assert!(line.ends_with("}}],\"status\":{\"code\":2}}\n"), "{line}");
+    assert_eq!(formatted(Form::Span, true, Some(REQUEST)), "");
 }

@@ -40,7 +40,7 @@ impl Feed {
     }
 
     fn write(&mut self, clock: &mut Clock, now: SystemTime, place: &Place<'_>, record: &Record<'_>) {
-        if !self.gate.admits(record, now) {
+        if !self.form.has(record) || !self.gate.admits(record, now) {
             return;
         }
         self.form.line(clock, now, place, record, &mut self.buffer);
@@ -52,8 +52,9 @@ impl Feed {
 
     fn tick(&mut self, clock: &mut Clock, now: SystemTime) {
         if let Some(count) = self.gate.to_tell(now) {
+            let before = self.buffer.len();
             self.form.left_out(clock, now, count, &mut self.buffer);
-            self.lines += 1;
+            self.lines += u64::from(self.buffer.len() > before);
         }
         if !self.buffer.is_empty() {
             self.hand_on();

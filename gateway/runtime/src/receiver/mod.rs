@@ -5,6 +5,7 @@
 
 mod file;
 mod journald;
+mod otlp;
 mod syslog;
 #[cfg(test)]
 mod tests;

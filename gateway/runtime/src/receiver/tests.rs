@@ -1,6 +1,6 @@
 //! Receivers that are there, away, slow, and back again.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc::sync_channel;
@@ -128,4 +128,34 @@ fn full_queue_drops_counts_and_gives_the_buffer_back() {
     assert_eq!(lines, b"kept\n");
     sender.lines(b"again\n".to_vec(), 1);
     assert!(matches!(messages.recv(), Ok(Message::Lines(..))));
+}
+
+#[test]
+fn collector_gets_one_document_for_a_batch_and_its_refusal_is_a_loss() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = LogTo::Otlp { address: listener.local_addr().unwrap(), path: "/v1/traces".to_owned() };
+    let log = LogReceiver::open(&to).unwrap();
+    let sender = log.sender();
+    let answer = |status: &str| {
+        let mut stream = listener.accept().unwrap().0;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (mut text, mut buffer) = (String::new(), [0; 4096]);
+        while !text.ends_with("]}]}]}") {
+            let length = stream.read(&mut buffer).unwrap();
+            text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        }
+        stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
+        text
+    };
+    sender.lines(b"{\"a\":1}\n{\"b\":2}\n".to_vec(), 2);
+    let request = answer("200 OK");
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
+    assert!(body.ends_with("\"spans\":[{\"a\":1},{\"b\":2}]}]}]}"), "{body}");
+    sender.lines(b"{}\n".to_vec(), 1);
+    answer("503 Service Unavailable");
+    eventually("the span is lost", || sender.lost() == 1);
+    assert_eq!(sender.written(), 2);
+    log.close();
 }

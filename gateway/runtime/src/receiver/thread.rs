@@ -9,6 +9,7 @@ use sekisho_config::LogTo;
 
 use super::file::LogFile;
 use super::journald::Journal;
+use super::otlp::Collector;
 use super::syslog::Syslog;
 use super::{Message, Severity, Shared};
 
@@ -20,6 +21,7 @@ pub(super) enum Output {
     File(LogFile),
     Syslog(Syslog),
     Journal(Journal),
+    Collector(Collector),
 }
 
 /// Messages that did not arrive, and why the last of them did not.
@@ -34,6 +36,7 @@ impl Output {
             LogTo::Syslog { address, facility, tag } => {
                 Self::Syslog(Syslog::new(address.clone(), *facility, tag))
             }
+            LogTo::Otlp { address, path } => Self::Collector(Collector::new(*address, path.clone())),
             LogTo::Journald { socket, tag } => Self::Journal(Journal::new(socket.clone(), tag)),
         })
     }
@@ -43,6 +46,7 @@ impl Output {
         match self {
             Self::Syslog(syslog) => syslog.send(Severity::Informational, each()),
             Self::Journal(journal) => journal.send(Severity::Informational, each()),
+            Self::Collector(collector) => collector.send(each()),
             _ => self.bytes(lines).map_err(|error| (count, error)),
         }
     }
@@ -65,7 +69,7 @@ impl Output {
             }
             Self::Stderr => io::stderr().lock().write_all(bytes),
             Self::File(file) => file.write(bytes),
-            Self::Syslog(_) | Self::Journal(_) => Ok(()),
+            Self::Syslog(_) | Self::Journal(_) | Self::Collector(_) => Ok(()),
         }
     }
 }

@@ -195,6 +195,7 @@ fn gateway(state: Option<PathBuf>, secret: Option<PathBuf>) -> Gateway {
         log_format: sekisho_config::LogFormat::Text,
         log_to: sekisho_config::LogTo::Stderr,
         access_logs: Vec::new(),
+        traces: None,
         metrics: None,
         admin: None,
         trusted: sekisho_api::Networks::default(),

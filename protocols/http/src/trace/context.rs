@@ -1,12 +1,13 @@
 //! The trace that a request belongs to: the W3C's *Trace Context*.
 //!
-//! The gateway reports no spans, so it is no span of a trace either: what it is told it passes on as it stands, and the
-//! server sees the client's span as its parent.
+//! Where the gateway reports no spans it is no span of a trace either: what it is told it passes on as it stands, and the
+//! server sees the client's span as its parent. Where it does (`trace-spans`), the server sees the gateway's.
 //!
 //! Source: [Trace Context](https://www.w3.org/TR/trace-context/), sections 3.2 (`traceparent`), 3.3 (`tracestate`) and 4
 //! (processing).
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use sekisho_api::SpanMark;
 use sekisho_api::settings::{Problem, Section};
 
 use super::hexadecimal;
@@ -18,6 +19,8 @@ pub(super) struct Context {
     mode: Mode,
     /// How many of the traces that begin here are to be recorded, in 2^64th.
     sampled: u64,
+    /// Whether the gateway is a span of its own.
+    spans: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub(super) struct Parent {
     value: HeaderValue,
     /// It came from the client, and `tracestate` belongs to it.
     passed: bool,
+    /// The gateway's span, which `value` has, and the client's, where it has one.
+    span: Option<Option<HeaderValue>>,
 }
 
 impl Context {
@@ -49,7 +54,8 @@ impl Context {
         ];
         let mode = section.word("trace-context", &words).flatten();
         let sampled = sample(section).unwrap_or(u64::MAX);
-        Some(Self { mode: mode?, sampled })
+        let spans = section.flag("trace-spans", false);
+        Some(Self { mode: mode?, sampled, spans })
     }
 
     /// The trace of a request; `None`: it has none.
@@ -60,10 +66,25 @@ impl Context {
             _ => None,
         };
         match (self.mode, valid) {
-            (Mode::Pass | Mode::Start, Some(value)) => Some(Parent { value: value.clone(), passed: true }),
-            (Mode::Restart, Some(value)) if trusted => Some(Parent { value: value.clone(), passed: true }),
+            (Mode::Pass | Mode::Start, Some(value)) => Some(self.go_on(value, ids)),
+            (Mode::Restart, Some(value)) if trusted => Some(self.go_on(value, ids)),
             (Mode::Pass, None) => None,
             (Mode::Start | Mode::Restart, _) => self.begin(ids),
+        }
+    }
+
+    /// The client's trace, in which the gateway may be a span between the client's and the server's (section 4.3).
+    fn go_on(self, client: &HeaderValue, ids: &Ids) -> Parent {
+        let own = self.spans.then(|| {
+            let mut text = client.as_bytes().get(..LENGTH)?.to_vec();
+            // Written in the version that is known here.
+            text.get_mut(..2)?.copy_from_slice(b"00");
+            text.get_mut(SPAN_ID)?.copy_from_slice(&digits::<16>(ids.draw() | 1 << 63));
+            HeaderValue::from_bytes(&text).ok()
+        });
+        match own.flatten() {
+            Some(value) => Parent { value, passed: true, span: Some(Some(client.clone())) },
+            None => Parent { value: client.clone(), passed: true, span: None },
         }
     }
 
@@ -74,7 +95,11 @@ impl Context {
         let (trace, span) = (digits::<32>(ids.draw() | 1 << 127), digits::<16>(other | 1 << 63));
         let flags = if (other >> 64) as u64 <= self.sampled && self.sampled > 0 { b"01" } else { b"00" };
         let text = [b"00-", &trace[..], b"-", &span[..], b"-", flags].concat();
-        Some(Parent { value: HeaderValue::from_bytes(&text).ok()?, passed: false })
+        Some(Parent {
+            value: HeaderValue::from_bytes(&text).ok()?,
+            passed: false,
+            span: self.spans.then_some(None),
+        })
     }
 }
 
@@ -83,12 +108,21 @@ impl Parent {
     pub(super) fn trace_id(&self) -> Option<&str> {
         self.value.to_str().ok()?.get(TRACE_ID)
     }
+
+    /// The gateway's span, where it is one and the trace is recorded (section 3.2.2.5).
+    pub(super) fn span(&self) -> Option<SpanMark<'_>> {
+        let client = self.span.as_ref()?;
+        let text = self.value.to_str().ok()?;
+        let flags = u8::from_str_radix(text.get(FLAGS)?, 16).ok()?;
+        let parent = client.as_ref().and_then(|client| client.to_str().ok()?.get(SPAN_ID));
+        (flags & 1 == 1).then_some(SpanMark { id: text.get(SPAN_ID)?, parent })
+    }
 }
 
 /// Writes the trace of a request; without one both fields go (section 4.3).
 pub(super) fn write(headers: &mut HeaderMap, parent: Option<&Parent>) {
     match parent {
-        Some(Parent { value, passed }) => {
+        Some(Parent { value, passed, .. }) => {
             headers.insert(TRACEPARENT, value.clone());
             if !passed || !bounded(headers) {
                 headers.remove(TRACESTATE);
@@ -146,6 +180,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const TRACE_ID: std::ops::Range<usize> = 3..35;
 const SPAN_ID: std::ops::Range<usize> = 36..52;
+const FLAGS: std::ops::Range<usize> = 53..55;
 /// Of version 00.
 const LENGTH: usize = 55;
 const MEMBERS: usize = 32;
@@ -191,7 +226,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        let context = Context { mode, sampled: u64::MAX };
+        let context = Context { mode, sampled: u64::MAX, spans: false };
         let parent = context.of(&headers, trusted, &Ids::default());
         write(&mut headers, parent.as_ref());
         let parents: Vec<_> = headers.get_all(TRACEPARENT).iter().map(|v| v.to_str().unwrap()).collect();
@@ -253,7 +288,8 @@ mod tests {
     fn as_many_traces_are_sampled_as_was_asked_for() {
         let ids = Ids::default();
         for (share, least, most) in [(0.0, 0, 0), (0.1, 800, 1200), (1.0, 10_000, 10_000)] {
-            let context = Context { mode: Mode::Start, sampled: (share * u64::MAX as f64) as u64 };
+            let sampled = (share * u64::MAX as f64) as u64;
+            let context = Context { mode: Mode::Start, sampled, spans: false };
             let begun = (0..10_000).map(|_| context.begin(&ids).unwrap());
             let sampled = begun.filter(|parent| parent.value.as_bytes().ends_with(b"-01")).count();
             assert!((least..=most).contains(&sampled), "{sampled} at {share}");
@@ -262,7 +298,32 @@ mod tests {
 
     #[test]
     fn trace_is_known_by_its_number() {
-        let parent = Parent { value: HeaderValue::from_static(VALID), passed: true };
+        let parent = Parent { value: HeaderValue::from_static(VALID), passed: true, span: None };
         assert_eq!(parent.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+    }
+
+    #[test]
+    fn gateway_is_a_span_between_the_clients_and_the_servers_where_that_is_asked_for() {
+        let spans = Context { mode: Mode::Start, sampled: u64::MAX, spans: true };
+        let ids = Ids::default();
+        for version in ["00", "cc"] {
+            let mut headers = HeaderMap::new();
+            let text = VALID.replacen("00-", &format!("{version}-"), 1);
+            headers.insert(TRACEPARENT, text.parse().unwrap());
+            let parent = spans.of(&headers, false, &ids).unwrap();
+            let span = parent.span().unwrap();
+            assert_eq!(span.parent, Some("00f067aa0ba902b7"));
+            assert_ne!(span.id, "00f067aa0ba902b7");
+            write(&mut headers, Some(&parent));
+            let told = headers[TRACEPARENT].to_str().unwrap();
+            assert_eq!(told, format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", span.id));
+            assert!(is_valid(told.as_bytes()));
+        }
+        let begun = spans.of(&HeaderMap::new(), false, &ids).unwrap();
+        assert_eq!(begun.span().unwrap().parent, None);
+        let unrecorded = Context { sampled: 0, ..spans }.of(&HeaderMap::new(), false, &ids).unwrap();
+        assert_eq!(unrecorded.span(), None);
+        let off = Context { spans: false, ..spans }.of(&HeaderMap::new(), false, &ids).unwrap();
+        assert_eq!(off.span(), None);
     }
 }

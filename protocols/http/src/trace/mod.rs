@@ -88,6 +88,7 @@ impl Marked {
             trace_id: self.context.as_ref().and_then(context::Parent::trace_id),
             rate_limit: self.limit.as_deref(),
             forwarded_for: None,
+            span: self.context.as_ref().and_then(context::Parent::span),
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum LineFormat {
     All(LogFormat),
     /// The operator's own.
     Own(Arc<[LinePiece]>),
+    /// A span of OpenTelemetry (OTLP in JSON), of requests that are to be reported as such and of no others.
+    Span,
 }
 
 /// A piece of a line in the operator's own form.

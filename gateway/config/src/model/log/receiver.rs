@@ -30,6 +30,13 @@ pub enum LogTo {
         /// The name of their sender, as for syslog.
         tag: String,
     },
+    /// A collector of OpenTelemetry, by OTLP over HTTP in JSON.
+    Otlp {
+        /// Where it listens.
+        address: SocketAddr,
+        /// The path that spans are posted to.
+        path: String,
+    },
 }
 
 /// Where a syslog receiver listens.
@@ -85,6 +92,7 @@ impl fmt::Display for LogTo {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Syslog { address, .. } => write!(f, "{address}"),
             Self::Journald { .. } => f.write_str("journald"),
+            Self::Otlp { address, path } => write!(f, "http://{address}{path}"),
         }
     }
 }

@@ -3,6 +3,9 @@
 mod format;
 #[cfg(test)]
 mod tests;
+mod traces;
+
+pub(super) use self::traces::read as traces;
 
 use std::path::PathBuf;
 

@@ -113,3 +113,21 @@ fn every_field_stands_in_the_table_of_the_documentation() {
     let names: Vec<&str> = names.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert_eq!(names, LogField::ALL.iter().map(|field| field.name()).collect::<Vec<_>>());
 }
+
+#[test]
+fn collector_is_a_url_without_a_name() {
+    let traces = |text: &str| {
+        let text = format!("[gateway]\ntraces = {text}\n");
+        parse(&text, "gateway.toml", Path::new("/base"), &Registry::new()).map(|config| config.gateway.traces)
+    };
+    let log = traces("'http://[2001:db8::1]:4318/otlp'").unwrap().unwrap();
+    assert_eq!(log.to.to_string(), "http://[2001:db8::1]:4318/otlp");
+    assert_eq!((log.format, log.max_rate), (LineFormat::Span, Some(1000)));
+    assert_eq!(
+        traces("{ otlp = 'http://127.0.0.1:4318', max-rate = 7 }").unwrap().unwrap().max_rate,
+        Some(7)
+    );
+    for text in ["'https://127.0.0.1:4318'", "'http://collector:4318'", "'http://127.0.0.1/'", "{}", "1"] {
+        assert!(traces(text).is_err(), "{text}");
+    }
+}
