@@ -236,7 +236,7 @@ enum Command {
     Reload(LayerOptions),
 
     /// Make a token for the operator's address.
-    #[command(subcommand_required = true, arg_required_else_help = true)]
+    #[command(after_long_help = help::TOKEN, subcommand_required = true, arg_required_else_help = true)]
     Token {
         /// What about it
         #[command(subcommand)]
