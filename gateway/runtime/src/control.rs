@@ -23,6 +23,9 @@ use crate::{descriptors, health};
 /// How often the journal is written, and certificate files are looked at.
 const CHORES: Duration = Duration::from_secs(1);
 
+/// How long connections go on unasked once another process accepts: time for a first request over a long way.
+const UNASKED: Duration = Duration::from_secs(5);
+
 /// What the program asks of the control thread.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -189,7 +192,7 @@ impl Control {
                     }
                     Some(Command::Leave(told)) if deadline.is_none() => {
                         self.told = Some(told);
-                        let patience = self.drain();
+                        let patience = self.leave();
                         tracing::info!(?patience, "Another process serves from here on: connections have time to end");
                         deadline = Some(Instant::now() + patience);
                     }
@@ -212,6 +215,15 @@ impl Control {
             let _ = worker.orders.send(Order::Drain);
         }
         self.board.live.load().config.gateway.drain_timeout
+    }
+
+    /// Has the workers leave their listeners to another process; says how long their connections have to end.
+    fn leave(&self) -> Duration {
+        let patience = self.board.live.load().config.gateway.drain_timeout;
+        for worker in &self.workers {
+            let _ = worker.orders.send(Order::Leave(UNASKED.min(patience / 2)));
+        }
+        patience
     }
 
     /// Duplicates of all sockets, in the order in which they were bound.

@@ -26,9 +26,11 @@ pub(crate) struct Slot {
     pub(crate) bound: SocketAddr,
     serving: RefCell<Rc<Serving>>,
     closed: Cell<bool>,
+    left: Cell<bool>,
     closing: Notify,
     /// The listener, where it takes connections.
     pub(crate) listener: RefCell<Weak<AsyncFd<TcpListener>>>,
+    place: usize,
     /// There are enough without it: see [`NewSocket`].
     pub(crate) spare: bool,
     /// The socket, where it takes datagrams, and over how many workers they are spread.
@@ -117,8 +119,10 @@ impl Slot {
             bound: new.bound,
             serving: RefCell::new(serving),
             closed: Cell::new(false),
+            left: Cell::new(false),
             closing: Notify::new(),
             listener: RefCell::default(),
+            place: new.place,
             spare: new.spare,
             port: RefCell::default(),
             spread: Cell::new(None),
@@ -152,7 +156,7 @@ impl Slot {
             (None, Some(port)) => port.duplicate().map(Into::into),
             (None, None) => return None,
         };
-        socket.ok().map(|socket| (self.kind, self.bound, socket))
+        socket.ok().map(|socket| Duplicate { kind: self.kind, bound: self.bound, place: self.place, socket })
     }
 
     /// The name of the VIP that it belongs to now, for the log.
@@ -177,6 +181,16 @@ impl Slot {
     pub(crate) fn close(&self) {
         self.closed.set(true);
         self.closing.notify_waiters();
+    }
+
+    /// Stops listening, because another process does. Flows go on answering.
+    pub(crate) fn leave(&self) {
+        self.left.set(true);
+        self.close();
+    }
+
+    pub(crate) fn is_left(&self) -> bool {
+        self.left.get()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

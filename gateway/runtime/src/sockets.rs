@@ -129,9 +129,10 @@ impl Addresses {
     }
 
     /// What a process that takes this one's place has to know of `sockets`, which are the workers' own.
-    pub(crate) fn handed(&self, sockets: Vec<Duplicate>) -> Vec<HandedSocket> {
+    pub(crate) fn handed(&self, mut sockets: Vec<Duplicate>) -> Vec<HandedSocket> {
         let mut places: Vec<Vec<HandedSocket>> = self.here.iter().map(|_| Vec::new()).collect();
-        for (kind, bound, socket) in sockets {
+        sockets.sort_by_key(|duplicate| duplicate.place);
+        for Duplicate { kind, bound, socket, .. } in sockets {
             let place = self.here.iter().position(|a| a.kind == kind && a.bound == bound);
             let Some((address, place)) = place.and_then(|i| self.here.get(i).zip(places.get_mut(i))) else {
                 continue;
@@ -165,7 +166,14 @@ fn take(left: &mut Vec<Address>, vip: &Arc<str>, kind: Kind, configured: SocketA
 }
 
 /// A duplicate of a worker's socket.
-pub(crate) type Duplicate = (Kind, SocketAddr, OwnedFd);
+#[derive(Debug)]
+pub(crate) struct Duplicate {
+    pub(crate) kind: Kind,
+    pub(crate) bound: SocketAddr,
+    /// Its number among those of its address.
+    pub(crate) place: usize,
+    pub(crate) socket: OwnedFd,
+}
 
 impl Changes {
     /// Spreads sockets that another process opened over the workers, so that each of them is heard. Of TCP every worker
@@ -214,7 +222,14 @@ impl Changes {
             let spare = kind == Kind::Tcp && place >= workers;
             let worker = place.checked_rem(workers).and_then(|place| self.sockets.get_mut(place));
             if let Some(worker) = worker {
-                worker.push(NewSocket { vip: vip.name.clone(), bound, socket, open: open.clone(), spare });
+                worker.push(NewSocket {
+                    vip: vip.name.clone(),
+                    bound,
+                    socket,
+                    open: open.clone(),
+                    place,
+                    spare,
+                });
             }
         }
         self.opened.push(bound);
@@ -270,12 +285,13 @@ impl Changes {
             bound: bound.address,
             open: Arc::downgrade(&open),
         };
-        for (worker, socket) in self.sockets.iter_mut().zip(bound.sockets) {
+        for (place, (worker, socket)) in self.sockets.iter_mut().zip(bound.sockets).enumerate() {
             worker.push(NewSocket {
                 vip: vip.name.clone(),
                 bound: bound.address,
                 socket,
                 open: open.clone(),
+                place,
                 spare: false,
             });
         }

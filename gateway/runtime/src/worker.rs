@@ -32,6 +32,9 @@ pub(crate) enum Order {
     Hand(oneshot::Sender<Vec<Duplicate>>),
     /// Close the listeners and ask every conversation to end.
     Drain,
+    /// Leave the listeners to another process, and ask every conversation to end after so long: whoever was accepted a
+    /// moment ago has not said yet what it came for.
+    Leave(Duration),
     /// End now.
     Quit,
 }
@@ -46,6 +49,8 @@ pub(crate) struct NewSocket {
     pub(crate) socket: Socket,
     /// Held as long as the socket is open.
     pub(crate) open: Arc<()>,
+    /// Its number among the sockets of its address, in the order in which they were bound.
+    pub(crate) place: usize,
     /// There are enough without it: nobody new comes here, and it closes when all who did have been accepted.
     pub(crate) spare: bool,
 }
@@ -169,6 +174,7 @@ async fn main_loop(worker: Rc<Worker>, loads: &Loads, mut orders: mpsc::Unbounde
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut draining = false;
+    let mut patience: Option<Instant> = None;
     let mut spread = Spread::default();
     loop {
         tokio::select! {
@@ -181,6 +187,10 @@ async fn main_loop(worker: Rc<Worker>, loads: &Loads, mut orders: mpsc::Unbounde
                     slots.iter().for_each(|slot| slot.spread(active));
                 }
                 worker.access.borrow_mut().tick();
+                if patience.is_some_and(|end| now >= end) {
+                    patience = None;
+                    drains.values().for_each(|drain| drain.begin());
+                }
             }
             () = worker.drained.notified(), if draining => {}
             order = orders.recv() => match order {
@@ -195,6 +205,11 @@ async fn main_loop(worker: Rc<Worker>, loads: &Loads, mut orders: mpsc::Unbounde
                     draining = true;
                     slots.drain(..).for_each(|slot| slot.close());
                     drains.values().for_each(|drain| drain.begin());
+                }
+                Some(Order::Leave(after)) => {
+                    draining = true;
+                    patience = Some(Instant::now() + after);
+                    slots.drain(..).for_each(|slot| slot.leave());
                 }
                 Some(Order::Quit) | None => return,
             },

@@ -135,7 +135,9 @@ pub(crate) fn start(worker: &Rc<Worker>, slot: &Rc<Slot>, socket: std::net::UdpS
         if let Serve::Exchange(exchanges) | Serve::Pair(exchanges, _) = &slot.serving().handler {
             _ = (0..LAST).all(|_| exchanges.take(&port));
         }
-        port.closed.begin();
+        if !slot.is_left() {
+            port.closed.begin();
+        }
     });
     Ok(())
 }
