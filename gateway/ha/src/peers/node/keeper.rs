@@ -157,25 +157,18 @@ impl Keeper {
     /// Whether another configuration exchanges something else.
     fn changed(&self, exchange: &Exchange) -> bool {
         let (config, scheduler) = self.view.in_force();
-        let same = |peers: &Peers| {
-            let terms = terms(peers, &config, &scheduler);
+        let stays = |peers: &Peers| {
             *peers == exchange.peers
-                && terms == *exchange.own.terms
-                && scheduler.tables().iter().eq_by_address(&exchange.tables)
+                && same(scheduler.tables(), &exchange.tables)
+                && terms(peers, &config, &scheduler) == *exchange.own.terms
         };
-        !config.peers.as_ref().is_some_and(same)
+        !config.peers.as_ref().is_some_and(stays)
     }
 }
 
-trait ByAddress {
-    fn eq_by_address(self, others: &[Arc<Table>]) -> bool;
-}
-
-impl<'a, I: Iterator<Item = &'a Arc<Table>>> ByAddress for I {
-    fn eq_by_address(mut self, others: &[Arc<Table>]) -> bool {
-        others.iter().all(|other| self.next().is_some_and(|table| Arc::ptr_eq(table, other)))
-            && self.next().is_none()
-    }
+/// Whether these are the very same tables.
+fn same(some: &[Arc<Table>], others: &[Arc<Table>]) -> bool {
+    some.len() == others.len() && some.iter().zip(others).all(|(one, other)| Arc::ptr_eq(one, other))
 }
 
 impl Exchange {

@@ -45,15 +45,14 @@ enum Means {
 impl Inbound {
     /// The tables with updates that were not acknowledged, which they are from now on.
     pub(super) fn unanswered(&mut self) -> Vec<(u64, u32)> {
-        let open = |table: &&mut Table| table.means != Means::Nothing && table.answered != table.number;
         let tables = self.tables.iter_mut().map(|(id, table)| (*id, table));
-        tables
-            .filter(|(_, table)| open(&table))
-            .map(|(id, table)| {
-                table.answered = table.number;
-                (id, table.number)
-            })
-            .collect()
+        let open =
+            tables.filter(|(_, table)| table.means != Means::Nothing && table.answered != table.number);
+        open.map(|(id, table)| {
+            table.answered = table.number;
+            (id, table.number)
+        })
+        .collect()
     }
 }
 
