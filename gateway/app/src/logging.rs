@@ -44,6 +44,10 @@ pub(crate) fn start(
             builder.with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).try_init()
         }
         (LogFormat::Json, None) => builder.with_writer(io::stderr).json().flatten_event(true).try_init(),
+        // These have a time of their own for each message.
+        (LogFormat::Text, Some(sent)) if matches!(to, LogTo::Syslog { .. } | LogTo::Journald { .. }) => {
+            builder.with_writer(sent).with_ansi(false).without_time().try_init()
+        }
         (LogFormat::Text, Some(sent)) => builder.with_writer(sent).with_ansi(false).try_init(),
         (LogFormat::Json, Some(sent)) => builder.with_writer(sent).json().flatten_event(true).try_init(),
     };
@@ -116,7 +120,7 @@ impl Write for Event<'_> {
 impl Drop for Event<'_> {
     fn drop(&mut self) {
         if !self.text.is_empty() {
-            self.sender.event(self.severity, std::mem::take(&mut self.text));
+            self.sender.event(self.severity, self.text.trim_ascii_start().to_vec());
         }
     }
 }
