@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use sekisho_tests::until;
 
+use super::site::Node;
 use super::{Family, Site};
 
 /// VIPs for TCP at port 80 and for UDP at 53 of both versions of IP; `vip` and `pool` are keys of theirs.
@@ -166,8 +167,8 @@ fn flow_of_datagrams_finds_another_server_when_its_own_goes_down_and_no_other_do
         .for_each(|(now, before)| assert!(now == before || lost(before), "{before:?} is now {now:?}"));
         site.start_server(2);
         until("the server is back", || {
-            let seen = site.spread(6, || site.send(family.vip(53)));
-            (seen == counts(&[("a", 2), ("b", 2), ("c", 2)])).then_some(())
+            let seen = Family::BOTH.map(|family| site.spread(6, || site.send(family.vip(53))));
+            seen.iter().all(|seen| *seen == counts(&[("a", 2), ("b", 2), ("c", 2)])).then_some(())
         });
     }
 }
@@ -195,44 +196,64 @@ fn server_that_drains_keeps_its_flows_and_gets_no_others() {
     until("it gets flows", || (site.spread(6, || site.who(vip)).len() == 3).then_some(()));
 }
 
-#[test]
-fn killed_gateway_leaves_everybody_served_and_its_successor_no_gap() {
-    let mut site = alone("l4-killed", &vips("", "method = 'consistent-hash'\nsource = 'client'", [1, 1, 1]));
-    let download = site.download(Family::V4.vip(80), 60 << 20);
-    download.reaches(2);
+/// Has clients come without a pause while something happens; how many came, and what they were told that got no answer.
+fn during(site: &mut Site, act: impl FnOnce(&mut Node)) -> (usize, Vec<String>) {
     let end = AtomicBool::new(false);
-    let failed = std::thread::scope(|scope| {
-        let client = &site.client;
-        let (done, nodes) = (&end, &mut site.nodes);
-        let clients = scope.spawn(move || {
-            client.inside(|| {
-                let (mut asked, mut failed) = (0, Vec::new());
-                while !done.load(Relaxed) {
-                    for family in Family::BOTH {
-                        asked += 2;
-                        failed.extend(super::site::ask(family.vip(80), 0).err());
-                        failed.extend(super::site::datagram(family.vip(53)).err());
-                    }
-                    std::thread::sleep(Duration::from_millis(5));
+    std::thread::scope(|scope| {
+        let (client, done, nodes) = (&site.client, &end, &mut site.nodes);
+        let come = move || {
+            let (mut asked, mut failed) = (0, Vec::new());
+            while !done.load(Relaxed) {
+                for family in Family::BOTH {
+                    asked += 2;
+                    failed.extend(super::site::ask(family.vip(80), 0).err());
+                    failed.extend(super::site::datagram(family.vip(53)).err());
                 }
-                (asked, failed)
-            })
-        });
-        for _ in 0..3 {
-            nodes[0].end(Signal::KILL);
-            nodes[0].start();
-            until("the successor keeps the rules", || {
-                nodes[0].log().contains("The kernel serves").then_some(())
-            });
-        }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            (asked, failed)
+        };
+        let clients = scope.spawn(move || client.inside(come));
+        act(&mut nodes[0]);
         end.store(true, Relaxed);
         clients.join().unwrap()
+    })
+}
+
+#[test]
+fn killed_gateway_leaves_everybody_served_and_its_successor_no_gap() {
+    let text = vips("", "method = 'consistent-hash'\nsource = 'client'", [1, 1, 1]);
+    let mut site = alone("l4-killed", &text);
+    let download = site.download(Family::V4.vip(80), 60 << 20);
+    download.reaches(2);
+    let (asked, failed) = during(&mut site, |node| {
+        for _ in 0..3 {
+            node.end(Signal::KILL);
+            node.start();
+            until("the successor keeps the rules", || node.log().contains("The kernel serves").then_some(()));
+        }
     });
-    assert!(failed.0 > 50 && failed.1.is_empty(), "{failed:?}");
+    assert!(asked > 50 && failed.is_empty(), "{failed:?}");
     download.completes();
     site.nodes[0].end(Signal::TERM);
     assert_eq!(site.nodes[0].rules(), "");
     assert!(site.who(Family::V4.vip(80)).is_err());
+}
+
+#[test]
+fn process_that_takes_anothers_place_takes_its_rules_without_a_gap() {
+    let mut site = alone("l4-upgrade", &vips("", "source = 'client'", [1, 1, 1]));
+    let (asked, failed) = during(&mut site, |node| {
+        node.operate(&["upgrade"]);
+        until("the other process keeps the rules", || {
+            (node.log().matches("The kernel serves").count() == 2).then_some(())
+        });
+    });
+    assert!(asked > 8 && failed.is_empty(), "{failed:?}");
+    site.nodes[0].operate(&["drain", "tcp4/b"]);
+    until("the server gets no flows", || {
+        (site.spread(6, || site.who(Family::V4.vip(80))) == counts(&[("a", 3), ("c", 3)])).then_some(())
+    });
 }
 
 #[test]
@@ -281,6 +302,25 @@ fn reload_changes_vips_of_either_kind_and_leaves_flows_alone() {
     until("the kernel serves it", || site.nodes[0].rules().contains("vip/tcp4/").then_some(()));
     assert!(site.who(vip).is_ok());
     download.completes();
+}
+
+#[test]
+fn reload_that_the_machine_cannot_follow_changes_nothing() {
+    let all = vips("", "source = 'client'", [1, 1, 1]);
+    // The VIPs of IPv4: the first and the third.
+    let tables: Vec<&str> = all.split("[vip.").skip(1).collect();
+    let four: String = [0, 2].map(|place| format!("[vip.{}", tables[place])).concat();
+    let mut site = Site::new("l4-refused", 1);
+    site.nodes[0].machine.shell("echo 0 >/proc/sys/net/ipv6/conf/all/forwarding");
+    site.nodes[0].configure(&four);
+    site.nodes[0].start();
+    site.nodes[0].configure(&all);
+    site.nodes[0].signal(Signal::HUP);
+    until("the reload is refused", || {
+        let log = site.nodes[0].log();
+        (log.contains("Not reloaded") && log.contains("net.ipv6.conf.all.forwarding=1")).then_some(())
+    });
+    assert!(site.who(Family::V4.vip(80)).is_ok() && site.who(Family::V6.vip(80)).is_err());
 }
 
 #[test]

@@ -287,8 +287,12 @@ impl Node {
     /// Reads the file again, and waits until it has.
     pub(super) fn reload(&self) {
         let before = self.log().matches("Reloaded").count();
-        self.program.as_ref().unwrap().signal(Signal::HUP);
+        self.signal(Signal::HUP);
         until("it has reloaded", || (self.log().matches("Reloaded").count() > before).then_some(()));
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        self.program.as_ref().expect("the gateway runs").signal(signal);
     }
 
     /// Ends it by a signal, and waits until it has ended.
