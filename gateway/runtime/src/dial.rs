@@ -79,8 +79,24 @@ async fn attempt(side: &ServerSide, facts: &Facts, keepalive: Option<Duration>) 
     }
 }
 
-/// Begins a connection to the server, from the address that it is to see.
+/// Begins a connection to the server, from the address that it is to see. Where one of several has no port left for this
+/// server, it is from another.
 fn begin(
+    side: &ServerSide,
+    address: SocketAddr,
+    facts: &Facts,
+    keepalive: Option<Duration>,
+) -> Result<TcpStream, Problem> {
+    for _ in 1..side.source.choices(address) {
+        match begin_from_one(side, address, facts, keepalive) {
+            Err(Problem::Gateway(error)) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            begun => return begun,
+        }
+    }
+    begin_from_one(side, address, facts, keepalive)
+}
+
+fn begin_from_one(
     side: &ServerSide,
     address: SocketAddr,
     facts: &Facts,

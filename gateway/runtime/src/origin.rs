@@ -26,6 +26,14 @@ impl Origin {
         self.source == Source::Client
     }
 
+    /// How many addresses take turns before this server.
+    pub(crate) fn choices(&self, server: SocketAddr) -> usize {
+        match &self.source {
+            Source::Gateway | Source::Client => 1,
+            Source::Addresses(addresses) => fitting(addresses, server).count(),
+        }
+    }
+
     /// Binds a socket to the address that this server is to see for this client. An address of the other family is none:
     /// such a socket has the gateway's.
     ///
@@ -36,10 +44,8 @@ impl Origin {
             Source::Gateway => return Ok(()),
             Source::Client => client.to_canonical(),
             Source::Addresses(addresses) => {
-                let fits = |address: &&IpAddr| address.is_ipv4() == server.is_ipv4();
-                let fitting = addresses.iter().filter(fits).count();
-                let turn = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(fitting);
-                match turn.and_then(|turn| addresses.iter().filter(fits).nth(turn)) {
+                let turn = self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(self.choices(server));
+                match turn.and_then(|turn| fitting(addresses, server).nth(turn)) {
                     Some(address) => *address,
                     None => return Ok(()),
                 }
@@ -55,6 +61,10 @@ impl Origin {
         setsockopt(socket, sockopt::IpBindAddressNoPort, &true)?;
         socket.bind(&SockAddr::from(SocketAddr::new(address, 0)))
     }
+}
+
+fn fitting(addresses: &[IpAddr], server: SocketAddr) -> impl Iterator<Item = &IpAddr> {
+    addresses.iter().filter(move |address| address.is_ipv4() == server.is_ipv4())
 }
 
 fn transparent(socket: &Socket, address: IpAddr) -> io::Result<()> {
@@ -104,7 +114,9 @@ mod tests {
         let origin = Origin::new(Source::Addresses(addresses.into()));
         let seen: Vec<String> = (0..4).map(|_| bound(&origin, "127.0.50.3:80").to_string()).collect();
         assert_eq!(seen, ["127.0.50.1", "127.0.50.2", "127.0.50.1", "127.0.50.2"]);
+        assert_eq!(origin.choices("127.0.50.3:80".parse().unwrap()), 2);
         let four = Origin::new(Source::Addresses([addresses[0]].into()));
+        assert_eq!(four.choices("[::1]:80".parse().unwrap()), 0);
         assert!(bound(&four, "[::1]:80").is_unspecified());
     }
 

@@ -5,7 +5,7 @@ use sekisho_tests::until;
 use super::site::{Site, VIP, VIP_V6};
 
 /// keepalived with this priority, and more lines for each of its two instances.
-fn keepalived(priority: u8, v4: &str, v6: &str) -> String {
+pub(super) fn keepalived(priority: u8, v4: &str, v6: &str) -> String {
     let instance = |name: &str, address: &str, more: &str| {
         format!(
             "vrrp_instance {name} {{\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority {priority}\n\

@@ -4,6 +4,8 @@
 //! addresses, and in which order.
 
 mod capture;
+mod figures;
 mod keepalived;
 mod pair;
+mod probe;
 mod site;

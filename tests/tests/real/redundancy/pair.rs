@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use sekisho_tests::{sekisho, until};
 
 use super::super::run;
-use super::site::{Seen, Site, VIP, VIP_V6};
+use super::probe::Seen;
+use super::site::{Site, VIP, VIP_V6};
 
 /// Two nodes that serve: the first is the better one.
 fn pair(name: &str, vrrp: &str) -> Site {

@@ -1,6 +1,5 @@
 //! A site in namespaces: nodes and a client on one switch.
 
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
@@ -15,6 +14,8 @@ use serde_json::Value;
 
 use super::super::Folder;
 use super::super::machine::{Machine, Program};
+use super::keepalived::keepalived;
+use super::probe::{Seen, probe};
 
 /// The addresses that move.
 pub(super) const VIP: &str = "192.0.2.100";
@@ -36,6 +37,8 @@ pub(super) struct Node {
     pub(super) folder: Folder,
     number: usize,
     program: Option<Program>,
+    /// What moves the addresses where the first program does not.
+    beside: Option<Program>,
     server: Option<Server>,
 }
 
@@ -56,7 +59,7 @@ impl Site {
         };
         let node = |number| {
             let folder = Folder::new(&format!("{name}-{number}"));
-            Node { machine: plug(number), folder, number, program: None, server: None }
+            Node { machine: plug(number), folder, number, program: None, beside: None, server: None }
         };
         let nodes: Vec<_> = (1..=nodes).map(node).collect();
         let client = plug(nodes.len() + 1);
@@ -143,6 +146,56 @@ impl Node {
         self.run(&[keepalived.to_str().unwrap(), "-n", "-l", "-P", "-f", file, &main, &vrrp, &checkers]);
     }
 
+    /// Starts HAProxy before the node's own server, and keepalived, which looks once a second whether HAProxy has it.
+    pub(super) fn start_haproxy_and_keepalived(&mut self, priority: u8) {
+        let text = format!(
+            "defaults\nmode tcp\ntimeout connect 1s\ntimeout client 9s\ntimeout server 9s\n\
+             listen web\nbind 0.0.0.0:{PORT}\nbind [::]:{PORT} v6only\n\
+             server here {SERVER} check inter 200ms fastinter 100ms fall 2\n\
+             frontend health\nbind 127.0.0.1:9001\nmode http\nmonitor-uri /up\nmonitor fail if {{ nbsrv(web) eq 0 }}\n"
+        );
+        let file = self.folder.write("haproxy.cfg", &text);
+        self.run(&[program("haproxy").to_str().unwrap(), "-db", "-f", file.to_str().unwrap()]);
+        let curl = program("curl");
+        let script = format!("{} -sf -m 1 http://127.0.0.1:9001/up", curl.display());
+        let track = "track_script {\n alive\n }";
+        let text = format!(
+            "vrrp_script alive {{\n script \"{script}\"\n user root\n interval 1\n fall 1\n rise 1\n}}\n{}",
+            keepalived(priority, track, track)
+        );
+        let file = self.folder.write("keepalived.conf", &text);
+        let (file, here) = (file.to_str().unwrap().to_owned(), self.folder.path().display().to_string());
+        let [main, vrrp, checkers] = ["p", "r", "c"].map(|flag| format!("-{flag}{here}/{flag}.pid"));
+        let keepalived = program("keepalived");
+        let words = [keepalived.to_str().unwrap(), "-n", "-l", "-P", "-f", &file, &main, &vrrp, &checkers];
+        let log = self.folder.path().join("keepalived.log");
+        self.beside = Some(self.machine.run_beside(&log, &words));
+    }
+
+    /// Kills what moves the addresses, with its children.
+    pub(super) fn kill_beside(&mut self) {
+        if let Some(beside) = self.beside.take() {
+            for child in beside.children() {
+                let _ = kill_process(child, Signal::KILL);
+            }
+            beside.signal(Signal::KILL);
+        }
+    }
+
+    /// Asks what moves the addresses to stop, and waits until it has.
+    pub(super) fn stop_beside(&mut self) {
+        if let Some(mut beside) = self.beside.take() {
+            beside.signal(Signal::TERM);
+            until("it stops", || beside.ended());
+        }
+    }
+
+    /// Removes an address that a dead program has left.
+    pub(super) fn forget(&self, address: &str) {
+        let prefix = if address.contains(':') { 64 } else { 24 };
+        self.machine.shell(&format!("ip address del {address}/{prefix} dev eth0 2>/dev/null || true"));
+    }
+
     fn run(&mut self, words: &[&str]) {
         let log = self.folder.path().join("log");
         self.program = Some(self.machine.run_beside(&log, words));
@@ -214,29 +267,11 @@ impl Node {
     }
 }
 
-impl Seen {
-    /// Whether whoever was reached served: what was lost on the way, or took long on a busy machine, is no refusal.
-    pub(super) fn refused_nobody(&self) -> bool {
-        !self.ways.iter().any(|way| way.contains("refused") || way.contains("closed"))
-    }
-}
-
 /// What a client saw.
 pub(super) struct Watched {
     address: SocketAddr,
     end: Arc<AtomicBool>,
     thread: JoinHandle<Seen>,
-}
-
-/// Of connections every 20 ms.
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) answered: usize,
-    pub(super) failed: usize,
-    /// In which ways.
-    pub(super) ways: BTreeSet<String>,
-    /// The longest time between two that were answered.
-    pub(super) longest: Duration,
 }
 
 impl Watched {
@@ -254,28 +289,6 @@ impl Watched {
         );
         seen
     }
-}
-
-fn probe(address: SocketAddr, end: &AtomicBool) -> Seen {
-    let mut seen = Seen { answered: 0, failed: 0, ways: BTreeSet::new(), longest: Duration::ZERO };
-    let mut last = None;
-    while !end.load(Relaxed) {
-        let begun = Instant::now();
-        match ask(address) {
-            Ok(_) => {
-                let now = Instant::now();
-                let gap = last.replace(now).map_or(Duration::ZERO, |last| now - last);
-                seen.longest = seen.longest.max(gap);
-                seen.answered += 1;
-            }
-            Err(error) => {
-                seen.failed += 1;
-                seen.ways.insert(error);
-            }
-        }
-        std::thread::sleep(Duration::from_millis(20).saturating_sub(begun.elapsed()));
-    }
-    seen
 }
 
 /// Who answers there, if somebody does at once.

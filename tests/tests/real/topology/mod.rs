@@ -3,6 +3,7 @@
 mod one_arm;
 mod servers;
 mod site;
+mod sources;
 mod two_arm;
 
 use super::{Folder, run};
