@@ -168,6 +168,10 @@ impl Node {
         let [main, vrrp, checkers] = ["p", "r", "c"].map(|flag| format!("-{flag}{here}/{flag}.pid"));
         let keepalived = program("keepalived");
         let words = [keepalived.to_str().unwrap(), "-n", "-l", "-P", "-f", &file, &main, &vrrp, &checkers];
+        // One that was killed leaves them, and the next may take another process for it.
+        for flag in ["p", "r", "c"] {
+            let _ = std::fs::remove_file(self.folder.path().join(format!("{flag}.pid")));
+        }
         let log = self.folder.path().join("keepalived.log");
         self.beside = Some(self.machine.run_beside(&log, &words));
     }
