@@ -17,7 +17,7 @@ struct Package {
 }
 
 /// What is needed, and what for.
-const NEEDED: [Package; 46] = [
+const NEEDED: [Package; 47] = [
     // The tidy tests ask it for the tracked files.
     Package { program: "git", package: "git" },
     // Real web servers behind the gateway; a peer of the benchmark.
@@ -93,6 +93,8 @@ const NEEDED: [Package; 46] = [
     Package { program: "nft", package: "nftables" },
     // A store for what gateways share.
     Package { program: "redis-server", package: "redis-server" },
+    // What opens sockets for a gateway, and reads its units.
+    Package { program: "systemd-socket-activate", package: "systemd" },
     // Looking at sockets.
     Package { program: "ss", package: "iproute2" },
 ];

@@ -197,7 +197,7 @@ enum Command {
     /// Let a server keep the clients that it has, and give it no others.
     ///
     /// It keeps those that are connected, and users that persistence remembers: they come back to it. To empty it, move
-    /// them with `move-users`. Holds until `ready`, a restart, or a reload of a file that says otherwise by then.
+    /// them with `move-users`. Holds until `ready`, or until the file says otherwise by then; over a restart where there is a state directory.
     #[command(after_long_help = help::DRAIN)]
     Drain(ServerOptions),
 

@@ -11,6 +11,7 @@ const LONG: usize = 400;
 
 /// The files that may say `unsafe`, each for its reason. `docs` and tests count as well.
 const UNSAFE: &[(&str, &str)] = &[
+    ("gateway/app/src/service/sockets.rs", "descriptors that a service manager names by number"),
     ("gateway/ha/src/vrrp/io/ethernet.rs", "the address of a link, which no safe crate makes"),
     ("gateway/runtime/src/accept.rs", "the reactor is promised that a listener keeps its descriptor"),
     (

@@ -9,3 +9,4 @@ mod keepalived;
 mod pair;
 mod probe;
 mod site;
+mod upgrade;

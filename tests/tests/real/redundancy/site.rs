@@ -224,6 +224,13 @@ impl Node {
         self.program = None;
     }
 
+    /// Has another process take the gateway's place.
+    pub(super) fn upgrade(&self) {
+        let mut command = std::process::Command::new(sekisho());
+        let output = command.args(["upgrade", "--admin"]).arg(self.admin()).output().unwrap();
+        assert!(output.status.success(), "{output:?}\n{}", self.log());
+    }
+
     /// Kills the gateway; the process that speaks VRRP learns of it by itself.
     pub(super) fn kill_gateway(&mut self) {
         self.program().signal(Signal::KILL);
