@@ -118,9 +118,15 @@ fn queries_and_caches_are_on_the_page_and_every_name_is_documented() {
     let now = numbers(at);
     assert_eq!(now["sekisho_dns_cache_entries{pool=\"names\"}"], 1.0);
     assert_eq!(now["sekisho_vip_strays_total{vip=\"names\"}"], 0.0);
+    // Two were answered at once.
+    assert_eq!(now["sekisho_vip_response_seconds_count{vip=\"names\"}"], 1.0);
+    assert_eq!(now["sekisho_vip_response_seconds_bucket{vip=\"names\",le=\"+Inf\"}"], 1.0);
     assert_eq!(now["sekisho_vip_answered_total{vip=\"names\",reason=\"cached\"}"], 2.0, "{now:?}");
     let document = std::fs::read_to_string(root().join("docs/metrics.md")).unwrap();
     for name in now.keys().map(|name| name.split('{').next().unwrap()) {
+        // A histogram has three names besides its own.
+        let family = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+        let name = family.filter(|family| family.ends_with("_seconds")).unwrap_or(name);
         assert!(document.contains(&format!("| `{name}` |")), "docs/metrics.md does not name {name}");
     }
 }
