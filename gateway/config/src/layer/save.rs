@@ -91,7 +91,18 @@ fn put(table: &mut dyn TableLike, key: &str, value: &Toml, header: bool) -> Resu
                 *value.decor_mut() = decor;
             }
         }
-        (None, new) => {
+        (None, mut new) => {
+            // Of a table on one line, the room before the closing brace stays there.
+            let last =
+                table.iter_mut().last().and_then(|(_, item)| item.as_value_mut().map(Value::decor_mut));
+            if let (Some(last), Some(value)) = (last, new.as_value_mut())
+                && let Some(room) = last.suffix().and_then(|room| room.as_str()).map(str::to_owned)
+                && room.trim().is_empty()
+                && !room.contains('\n')
+            {
+                last.set_suffix("");
+                value.decor_mut().set_suffix(room);
+            }
             table.insert(key, new);
         }
     }

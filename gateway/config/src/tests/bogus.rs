@@ -9,7 +9,7 @@ use crate::source;
 const BOGUS: &str = "no-such-key-anywhere";
 
 /// Tables whose keys are names that the operator chose.
-const NAMED: &[&str] = &["vip", "pool", "domain", "servers", "vrrp", "pools", "nodes", "tables"];
+const NAMED: &[&str] = &["vip", "pool", "domain", "servers", "vrrp", "pools", "nodes", "tables", "clients"];
 
 /// The places of all written tables in `table`, without the named ones and those that only a longer header implies.
 fn places(text: &str, key: &str, node: &Node, found: &mut Vec<Span>) {

@@ -73,6 +73,7 @@ impl Folder {
         self.write("ca.pem", &authority(), 0o644);
         self.write("text.pem", "not a certificate\n", 0o644);
         self.write("secret", "0123456789abcdef0123456789abcdef\n", 0o600);
+        self.write("tokens", &format!("# of May\nanna configure sha256:{}\n", "5a".repeat(32)), 0o600);
         self.write("short-secret", "tooshort\n", 0o600);
         self.write("store-password", "correct horse\n", 0o600);
         self.write("readable-secret", "0123456789abcdef0123456789abcdef\n", 0o644);

@@ -88,6 +88,22 @@ fn every_key_of_gateway_and_domain_reaches_the_model() {
 }
 
 #[test]
+fn every_key_of_admin_reaches_the_model() {
+    let folder = Folder::new();
+    let crate::Admin { listen, tls, tokens, clients, anonymous, names, audit_log } =
+        good("full", &folder).admin;
+    assert_eq!(listen, Some("127.0.0.1:9102".parse().unwrap()));
+    assert_eq!(tls.unwrap().client_auth, ClientAuth::Request(folder.path().join("certs/ca.pem")));
+    assert_eq!(
+        tokens,
+        [crate::Token { name: "anna".into(), scope: crate::Scope::Configure, hash: [0x5a; 32] }]
+    );
+    assert_eq!(clients, [("CN=anna".to_owned(), crate::Scope::Operate)]);
+    assert_eq!((anonymous, names), (Some(crate::Scope::Read), vec!["gateway.example.org".to_owned()]));
+    assert_eq!(audit_log, Some(folder.path().join("log/audit.log")));
+}
+
+#[test]
 fn every_key_of_a_vip_reaches_the_model() {
     let folder = Folder::new();
     let config = good("full", &folder);
