@@ -46,6 +46,8 @@ pub(super) struct Keeper {
     said: Option<String>,
     /// Since when others may not know what is known here.
     behind: Option<Instant>,
+    /// When the gateway began to serve; none once the store has been read.
+    ignorant: Option<SystemTime>,
 }
 
 /// What is shared, by a configuration.
@@ -76,6 +78,7 @@ impl Keeper {
             failures: 0,
             said: None,
             behind: None,
+            ignorant: Some(SystemTime::now()),
         }
     }
 
@@ -85,11 +88,13 @@ impl Keeper {
             self.board.reloads_now();
             let (config, scheduler) = self.view.in_force();
             let Some(store) = &config.store else {
+                // What is decided without a store is no ignorance.
+                self.ignorant = None;
                 self.rest(None);
                 continue;
             };
             self.behind = Some(Instant::now());
-            let ended = match Shared::new(store, &config, &scheduler, &self.board) {
+            let ended = match Shared::new(store, &config, &scheduler, &self.board, self.ignorant) {
                 Ok(shared) => self.share(shared),
                 Err(trouble) => {
                     self.fail(store, &trouble);
@@ -190,6 +195,8 @@ impl Keeper {
             if session.has_loaded() && !std::mem::replace(&mut had_loaded, true) {
                 self.breaker.healed();
                 self.said = None;
+                self.ignorant = None;
+                shared.tables.has_read();
                 info!(
                     address = address(&shared.store),
                     learned = self.counts.learned,
@@ -259,6 +266,7 @@ impl Shared {
         config: &Config,
         scheduler: &Scheduler,
         board: &Arc<Board>,
+        ignorant: Option<SystemTime>,
     ) -> Result<Self, Trouble> {
         let secret = fs::read(&store.secret_file).map_err(|error| Trouble::File("secret", error))?;
         let sealer = Sealer::new(secret.trim_ascii()).ok_or(Trouble::Secret)?;
@@ -267,7 +275,7 @@ impl Shared {
             sekisho_scheduler::Table::follow(table, move || board.ring())
         };
         let followers = scheduler.tables().iter().map(follow).collect();
-        let tables = Tables::new(sealer, &store.prefix, config.key_kinds(), followers);
+        let tables = Tables::new(sealer, &store.prefix, config.key_kinds(), followers).ignorant(ignorant);
         let names = scheduler.tables().iter().map(|table| table.name().clone()).collect();
         Ok(Self { store: store.clone(), tables, names, renewed: Instant::now() })
     }

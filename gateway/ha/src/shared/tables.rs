@@ -35,6 +35,8 @@ pub(super) struct Tables {
     followers: Vec<Follower>,
     /// Where the next look begins.
     turn: usize,
+    /// Since when this gateway has decided without having read the store; none once it has.
+    ignorant: Option<SystemTime>,
 }
 
 /// A change, taken out of its table: it is sealed once the table's lock is no longer held.
@@ -47,7 +49,22 @@ struct Taken {
 
 impl Tables {
     pub(super) fn new(sealer: Sealer, prefix: &str, kinds: Vec<KeyKind>, followers: Vec<Follower>) -> Self {
-        Self { sealer, prefix: prefix.to_owned(), kinds, followers, turn: 0 }
+        Self { sealer, prefix: prefix.to_owned(), kinds, followers, turn: 0, ignorant: None }
+    }
+
+    /// Nothing of the store is known yet: what this gateway decides from `since` on gives way to what it will read.
+    pub(super) fn ignorant(self, since: Option<SystemTime>) -> Self {
+        Self { ignorant: since, ..self }
+    }
+
+    /// Whether what is decided here gives way.
+    pub(super) fn is_ignorant(&self) -> bool {
+        self.ignorant.is_some()
+    }
+
+    /// The store has been read.
+    pub(super) fn has_read(&mut self) {
+        self.ignorant = None;
     }
 
     /// Another configuration knows these kinds of keys.
@@ -136,10 +153,34 @@ impl Tables {
             return Some(renewed(follower.forget(&key, scope.as_ref(), stamp, now)));
         }
         let idle = follower.table().spec().expire.saturating_sub(left);
+        let stamp = self.precedence(follower, &key, scope.as_ref(), stamp, Clocks { now, wall });
         let lesson =
             Lesson { key: &key, scope: scope.as_ref(), server: entry.server, idle, stamp: Some(stamp) };
         Some(follower.learn(&lesson, now))
     }
+
+    /// The stamp that an entry counts with: where ours was made in ignorance of it, that of now.
+    fn precedence(
+        &self,
+        follower: &Follower,
+        key: &Key,
+        scope: Option<&Arc<str>>,
+        stamp: Stamp,
+        Clocks { now, wall }: Clocks,
+    ) -> Stamp {
+        let Some(since) = self.ignorant.map(start) else { return stamp };
+        let pools: Vec<_> = scope.cloned().into_iter().collect();
+        let ours = follower.table().get(key, &pools, now);
+        let ours = ours.iter().find(|entry| entry.pool.as_ref() == scope);
+        let ignorant = stamp < since && ours.is_some_and(|entry| Stamp::from_raw(entry.version) >= since);
+        if ignorant { start(wall + Duration::from_millis(1)) } else { stamp }
+    }
+}
+
+/// The first stamp of a time.
+fn start(wall: SystemTime) -> Stamp {
+    let millis = wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Stamp::at(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 fn take(change: TableChange<'_>) -> Taken {

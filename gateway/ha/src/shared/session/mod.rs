@@ -192,7 +192,8 @@ impl Session {
 
     /// Sends changes, as many as may be under way. False if there are none left to send.
     pub(in crate::shared) fn tell(&mut self, tables: &mut Tables, now: Instant) -> bool {
-        if self.stage == Stage::Greeting {
+        // Who knows nothing yet listens first.
+        if self.stage == Stage::Greeting || tables.is_ignorant() && self.stage == Stage::Loading {
             return false;
         }
         while self.shares < UNDER_WAY && self.out.len() < OUT_FULL {

@@ -86,6 +86,13 @@ impl Site {
         node.session = Some((Session::new(terms, &mut node.tables, self.now), client));
     }
 
+    /// As a gateway that has just started.
+    fn begin(&mut self, node: usize) {
+        let fresh = self.node(100 + node as u64);
+        let since = self.clocks().wall;
+        self.nodes[node] = Node { tables: fresh.tables.ignorant(Some(since)), ..fresh };
+    }
+
     fn cut(&mut self, node: usize) {
         self.nodes[node].session = None;
     }
@@ -100,6 +107,9 @@ impl Site {
         self.store.hears(*client, &there, clocks.now);
         let back = self.store.says(*client, most);
         session.receive(&back, &node.tables, &mut node.counts, clocks).unwrap();
+        if session.has_loaded() {
+            node.tables.has_read();
+        }
         session.tick(clocks.now).unwrap();
         !(there.is_empty() && back.is_empty())
     }
@@ -153,6 +163,33 @@ fn gateway_that_was_away_overwrites_nothing_later_and_reads_what_it_missed() {
         assert_eq!(site.server(node, "anna").as_deref(), Some("ts2"));
         assert_eq!(site.server(node, "bert").as_deref(), Some("ts1"));
     }
+}
+
+#[test]
+fn what_a_gateway_decides_before_it_has_read_the_store_gives_way_to_what_it_reads() {
+    let mut site = Site::new(2);
+    (0..2).for_each(|node| site.connect(node));
+    site.bind(0, "anna", "ts1");
+    site.settle();
+    site.cut(1);
+    site.pass(Duration::from_millis(5));
+    site.begin(1);
+    site.bind(1, "anna", "ts2");
+    site.bind(1, "bert", "ts2");
+    site.bind(0, "cleo", "ts1");
+    site.bind(1, "cleo", "ts2");
+    site.connect(1);
+    site.settle();
+    for node in 0..2 {
+        assert_eq!(site.server(node, "anna").as_deref(), Some("ts1"));
+        assert_eq!(site.server(node, "bert").as_deref(), Some("ts2"));
+        // Both were made since: the later one counts, as ever.
+        assert_eq!(site.server(node, "cleo").as_deref(), Some("ts2"));
+    }
+    // From then on it is as any other.
+    site.bind(1, "anna", "ts2");
+    site.settle();
+    assert!((0..2).all(|node| site.server(node, "anna").as_deref() == Some("ts2")));
 }
 
 #[test]
