@@ -56,6 +56,26 @@ impl Rig {
         Self { gateway: Some(gateway), lines, folder, protocols }
     }
 
+    /// Starts another gateway that takes this one's place.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn replace(&self, configuration: &str) -> Self {
+        let folder = self.folder.join("next");
+        std::fs::create_dir_all(&folder).unwrap();
+        let protocols = self.protocols.clone();
+        let (sender, lines) = channel();
+        let config = parse(configuration, &folder, &protocols);
+        let options = Options { access: Some(sender) };
+        let prepared = sekisho_runtime::prepare(config, options, self.gateway().hand().unwrap()).unwrap();
+        let gateway = prepared.start(Some(&self.gateway().remember().unwrap())).unwrap();
+        let (told, news) = channel();
+        self.gateway().leave(told);
+        let view = gateway.view();
+        std::thread::spawn(move || news.iter().for_each(|news| view.learn(&news)));
+        Self { gateway: Some(gateway), lines, folder, protocols }
+    }
+
     /// The one address of a VIP.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ mod dns;
 mod dns_hostile;
 mod drain;
 mod exchange;
+mod handover;
 mod http;
 mod http_limits;
 mod http_resilience;

@@ -2,7 +2,8 @@
 
 use sekisho_tests::until;
 
-use super::site::{Seen, Site, VIP, VIP_V6};
+use super::probe::Seen;
+use super::site::{Site, VIP, VIP_V6};
 
 #[test]
 fn addresses_stay_where_they_are_over_upgrades_and_move_with_the_new_process() {
