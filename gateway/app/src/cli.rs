@@ -21,8 +21,9 @@ use crate::help;
 use crate::place::Place;
 
 pub(crate) use running::{
-    At, ConnectionsOptions, LayerOptions, TokenOptions, MoveUserOptions, MoveUsersOptions, ReadyOptions, ServerOptions, ServersOptions,
-    UpgradeOptions, UserOptions, UsersOptions, VrrpOptions, WeightOptions,
+    At, ConnectionsOptions, LayerOptions, MoveUserOptions, MoveUsersOptions, PeersOptions, ReadyOptions,
+    ServerOptions, ServersOptions, TokenOptions, UpgradeOptions, UserOptions, UsersOptions, VrrpOptions,
+    WeightOptions,
 };
 
 /// Runs the command line of this process with these protocols, and says how the process should exit.
@@ -64,6 +65,7 @@ fn dispatch(arguments: &Arguments, registry: &Registry) -> Result<ExitCode, Fail
         Command::NewProtocol(options) => new_protocol::run(options, &mut out),
         Command::Servers(options) => operator::run(&Verb::Servers(options), registry, &mut out),
         Command::Vrrp(options) => operator::run(&Verb::Vrrp(options), registry, &mut out),
+        Command::Peers(options) => operator::run(&Verb::Peers(options), registry, &mut out),
         Command::Net { verb } => net::run(verb, registry, &mut out),
         Command::Drain(options) => operator::run(&Verb::State("drain", options), registry, &mut out),
         Command::Maintenance(options) => {
@@ -183,6 +185,12 @@ enum Command {
     /// other nodes.
     #[command(after_long_help = help::VRRP)]
     Vrrp(VrrpOptions),
+
+    /// Show the nodes with which what clients are known is exchanged.
+    ///
+    /// For each node of `[peers]`: whether it is there, what was told and learned, and what differs there that must agree.
+    #[command(after_long_help = help::PEERS)]
+    Peers(PeersOptions),
 
     /// Lead servers' answers to clients back through the gateway, and find out why they do not come.
     ///

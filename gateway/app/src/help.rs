@@ -197,6 +197,17 @@ Exit status:
   1  it is not: no gateway answers
   2  the command line is mistaken";
 
+/// The end of `sekisho peers --help`.
+pub(crate) const PEERS: &str = "\
+Examples:
+  sekisho peers
+  sekisho peers --config gateway.toml --json
+
+Exit status:
+  0  they are shown
+  1  they are not: no gateway answers
+  2  the command line is mistaken";
+
 /// The end of `sekisho drain --help`.
 pub(crate) const DRAIN: &str = "\
 Examples:

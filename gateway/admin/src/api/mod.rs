@@ -9,6 +9,7 @@
 //! look      VIPs, pools, users, connections
 //! inside    the process, its tables, certificates, choices, and what servers have been through
 //! vrrp      addresses that move between nodes
+//! peers     nodes with which what clients are known is exchanged
 //! follow    what happens, as it happens
 //! change    servers taken out and put back; users moved, forgotten, kicked
 //! config    the configuration: shown, checked, changed beside the file, loaded anew
@@ -25,6 +26,7 @@ mod refused;
 mod routes;
 mod schema;
 mod site;
+mod peers;
 mod vrrp;
 
 use std::sync::Arc;
@@ -169,6 +171,7 @@ impl Api {
             Action::Vips => text(&look::vips(&status)),
             Action::Pools => text(&look::pools(&status)),
             Action::Vrrp => text(&vrrp::tables(self.nodes.tables())),
+            Action::Peers => text(&peers::peers(self.nodes.peers())),
             Action::Users => text(&look::users(&status, &query)?),
             Action::Connections => text(&look::connections(&self.view, &status, &query).await?),
             Action::Entries => text(&inside::entries(&status, &query)?),

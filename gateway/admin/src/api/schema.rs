@@ -133,6 +133,7 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("Entries", more("entries", "Entry")),
         ("Certificates", rows("certificates", "Certificate")),
         ("Vrrp", rows("tables", "Object")),
+        ("Peers", object(&[("peers", list(&reference("Object"))), ("tables", list(&reference("Object")))])),
         (
             "History",
             object(&[("probes", list(&reference("Probe"))), ("changes", list(&reference("Change")))]),

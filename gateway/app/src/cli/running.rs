@@ -39,6 +39,13 @@ pub(crate) struct VrrpOptions {
     pub(crate) at: At,
 }
 
+/// `sekisho peers`.
+#[derive(Debug, Args)]
+pub(crate) struct PeersOptions {
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
 /// `sekisho upgrade`.
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeOptions {

@@ -1,5 +1,7 @@
 //! Two nodes of this program.
 
+use sekisho_tests::Authority;
+
 use super::super::{Folder, until};
 use super::{COOKIE, Node, SOURCE, curl, secret, servers};
 
@@ -62,4 +64,33 @@ fn nodes_that_would_choose_differently_say_so() {
         until("it is logged", || node.log().contains("Nodes differ in what must agree").then_some(()));
         assert!(node.log().contains("secret, pool `web`"), "{}", node.log());
     }
+}
+
+#[test]
+fn nodes_prove_each_other_over_tls_and_take_nobody_else() {
+    let folders = [Folder::new("peers-tls-1"), Folder::new("peers-tls-2"), Folder::new("peers-tls-3")];
+    let (secret, servers) = (secret(&folders[0], "the secret of all nodes"), servers("127.0.71.39"));
+    let (authority, other) = (Authority::new(), Authority::new());
+    let tls = |authority: &Authority, folder: &Folder| {
+        let certificate = authority.issue(&["nodes.example"], folder.path());
+        let ca = authority.write(folder.path());
+        format!(
+            "tls = {{ certificate = '{}', ca = '{}', server-name = 'nodes.example' }}\n",
+            certificate.display(),
+            ca.display()
+        )
+    };
+    let (near, far) = ("gw1 = '127.0.71.31:7414'", "gw2 = '127.0.71.32:7414', gw3 = '127.0.71.33:7414'");
+    let one = Node::new("gw1", "127.0.71.31", far, &secret, &servers, &tls(&authority, &folders[0]));
+    let two = Node::new("gw2", "127.0.71.32", near, &secret, &servers, &tls(&authority, &folders[1]));
+    let stranger = Node::new("gw3", "127.0.71.33", near, &secret, &servers, &tls(&other, &folders[2]));
+    one.is_joined("gw2");
+    two.is_joined("gw1");
+    let home = one.user("alice");
+    two.knows(1);
+    assert_eq!(two.user("alice"), home);
+    until("the stranger has been told why", || stranger.log().contains("A peer is not there").then_some(()));
+    assert_eq!(stranger.metric("sekisho_peer_up{peer=\"gw1\"}"), Some(0.0));
+    assert_eq!(one.metric("sekisho_peer_up{peer=\"gw3\"}"), Some(0.0));
+    stranger.knows(0);
 }

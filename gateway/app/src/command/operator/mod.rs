@@ -2,6 +2,7 @@
 
 mod client;
 mod layer;
+mod peers;
 mod show;
 mod vrrp;
 
@@ -14,8 +15,8 @@ use sekisho_config::{Loaded, Registry};
 use serde_json::{Value, json};
 
 use crate::cli::{
-    At, ConnectionsOptions, LayerOptions, MoveUserOptions, MoveUsersOptions, ServerOptions, ServersOptions, UpgradeOptions,
-    UserOptions, UsersOptions, VrrpOptions, WeightOptions,
+    At, ConnectionsOptions, LayerOptions, MoveUserOptions, MoveUsersOptions, PeersOptions, ServerOptions,
+    ServersOptions, UpgradeOptions, UserOptions, UsersOptions, VrrpOptions, WeightOptions,
 };
 use crate::failure::Failure;
 use client::{Client, Question};
@@ -28,6 +29,7 @@ pub(crate) const USUAL: &str = "/run/sekisho/admin.sock";
 pub(crate) enum Verb<'a> {
     Servers(&'a ServersOptions),
     Vrrp(&'a VrrpOptions),
+    Peers(&'a PeersOptions),
     /// Drain, maintenance or ready.
     State(&'static str, &'a ServerOptions),
     Weight(&'a WeightOptions),
@@ -78,6 +80,7 @@ impl Verb<'_> {
         match self {
             Self::Servers(options) => &options.at,
             Self::Vrrp(options) => &options.at,
+            Self::Peers(options) => &options.at,
             Self::State(_, options) => &options.at,
             Self::Weight(options) => &options.at,
             Self::Users(options) => &options.at,
@@ -95,6 +98,7 @@ impl Verb<'_> {
         match self {
             Self::Servers(_) => vec![Question::get("/v1/pools")],
             Self::Vrrp(_) => vec![Question::get("/v1/vrrp")],
+            Self::Peers(_) => vec![Question::get("/v1/peers")],
             Self::State(state, ServerOptions { server, kick, .. }) => {
                 let path = format!("/v1/servers/{server}");
                 let mut questions = vec![Question::post(&path, &json!({ "state": state }))];

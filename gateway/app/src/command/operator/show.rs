@@ -19,6 +19,7 @@ pub(super) fn text(verb: &Verb<'_>, answers: &[Value]) -> String {
             servers(first, pool) + &notes
         }
         Verb::Vrrp(_) => super::vrrp::text(first),
+        Verb::Peers(_) => super::peers::text(first),
         Verb::State(_, options) => state(&options.server, first, second),
         Verb::Weight(options) => format!("{} has weight {}\n", options.server, number(first, "weight")),
         Verb::Users(_) => users(first),
