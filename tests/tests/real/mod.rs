@@ -1,5 +1,6 @@
 //! The binary between real programs. Each test has an address of its own, so that they can run side by side.
 
+mod admin;
 mod browser;
 mod calls;
 mod compression;
