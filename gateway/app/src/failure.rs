@@ -70,6 +70,11 @@ pub(crate) enum Failure {
     /// Standard output is gone, or the disk is full.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
+    /// The gateway does not choose for this VIP.
+    #[error(
+        "the kernel serves VIP `{0}` and chooses by itself: `nft list table inet sekisho_l4` shows among which servers"
+    )]
+    KernelChooses(String),
     /// The VIP of `--vip` is not in the configuration.
     #[error("there is no VIP `{name}`; the file has {known}")]
     NoSuchVip {

@@ -148,6 +148,19 @@ fn rdp_file(scratch: &Scratch, more: &[&str]) -> Output {
 }
 
 #[test]
+fn explain_says_where_the_kernel_chooses_and_check_lists_it() {
+    let configuration = "[vip.raw]\nlisten = '192.0.2.1:80'\nprotocol = 'tcp'\nmode = 'l4'\npool = 'raw'\n\
+        [pool.raw]\nservers = { one = '192.0.2.11:80' }\nprobe = { kind = 'tcp' }\n";
+    let scratch = Scratch::new("explain-l4", configuration);
+    let file = scratch.file();
+    let explained = output(&["explain", name(&file), "--vip", "raw"]);
+    assert!(!explained.status.success());
+    assert!(text(&explained.stderr).contains("the kernel serves VIP `raw`"), "{explained:?}");
+    let checked = text(&output(&["check", name(&file)]).stdout);
+    assert!(checked.contains("kernel, tcp 192.0.2.1:80"), "{checked}");
+}
+
+#[test]
 fn rdp_file_leads_to_the_server_it_was_made_for_and_says_so_to_explain() {
     let scratch = Scratch::new("rdp-file", &desks("secret-file = 'secret'"));
     fs::write(scratch.0.join("secret"), "0123456789abcdef").unwrap();

@@ -22,6 +22,9 @@ pub(crate) fn run(
     let Loaded { config, .. } = sekisho_config::check_file(&options.file, registry, SystemTime::now())
         .map_err(Failure::Configuration)?;
     let vip = vip(&config, &options.vip)?;
+    if vip.mode.is_l4() {
+        return Err(Failure::KernelChooses(vip.name.to_string()));
+    }
     let Asked { route, outlook } = asked(&config, vip, registry, options)?;
     if let Some(outlook) = &outlook {
         writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
