@@ -84,8 +84,7 @@ fn client_of_the_old_gateway_is_known_to_the_new_one() {
     let old = Rig::start(&configuration(1, &servers, datagrams));
     let address = old.address("lines");
     let clients = ["127.0.9.21", "127.0.9.22", "127.0.9.23"];
-    let met: Vec<String> =
-        clients.iter().map(|client| greeting(&connect_from(client, address))).collect();
+    let met: Vec<String> = clients.iter().map(|client| greeting(&connect_from(client, address))).collect();
     let new = old.replace(&configuration(1, &servers, datagrams));
     for (client, met) in clients.iter().zip(met) {
         assert_eq!(greeting(&connect_from(client, address)), met);

@@ -51,7 +51,10 @@ impl Clients {
             seen.failed.into_iter().for_each(|(why, count)| *all.failed.entry(why).or_default() += count);
         }
         let rate = all.served as f64 / self.begun.elapsed().as_secs_f64();
-        eprintln!("{} connections, {rate:.0} a second, failed: {:?}, the slowest {:?}", all.served, all.failed, all.longest);
+        eprintln!(
+            "{} connections, {rate:.0} a second, failed: {:?}, the slowest {:?}",
+            all.served, all.failed, all.longest
+        );
         all
     }
 }

@@ -89,7 +89,8 @@ impl Site {
     /// Starts the gateway, and waits until it serves.
     pub(super) fn run(&mut self) {
         let [program, file, pid] = ["sekisho", "gateway.toml", "pid"].map(|name| self.path(name));
-        let words = [program.to_str().unwrap(), "run", file.to_str().unwrap(), "--pid-file", pid.to_str().unwrap()];
+        let words =
+            [program.to_str().unwrap(), "run", file.to_str().unwrap(), "--pid-file", pid.to_str().unwrap()];
         self._first = Some(self.machine.run_beside(&self.path("log"), &words));
         until("the gateway serves", || self.log().contains("Serving").then_some(()));
         self.process_after(0);
@@ -180,7 +181,8 @@ pub(super) fn ask(to: SocketAddr, path: &str, lines: &str) -> Result<String, Str
     stream.read_to_end(&mut answer).map_err(said("reading"))?;
     let answer = String::from_utf8(answer).map_err(|error| error.to_string())?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("cut: {answer:?}"))?;
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let length =
+        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
     match head.starts_with("HTTP/1.1 200 ") && length == Some(body.len()) {
         true => Ok(answer),
         false => Err(format!("{head:?} with {} bytes", body.len())),
