@@ -171,6 +171,7 @@ fn common() -> Vec<(&'static str, Value)> {
             "Vip",
             object(&[
                 ("name", text()),
+                ("mode", words(&["proxy", "l4"])),
                 ("protocol", text()),
                 ("listen", list(&text())),
                 ("pools", list(&text())),
