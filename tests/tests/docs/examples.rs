@@ -19,6 +19,8 @@ const NAMED: &[&str] = &[
     "pool",
     "domain",
     "vrrp",
+    "nodes",
+    "tables",
     "servers",
     "routes",
     "headers",
