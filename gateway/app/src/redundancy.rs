@@ -35,7 +35,7 @@ pub(crate) fn spawn(options: &RunOptions, config: &Config) -> Spawn {
 pub(crate) fn nodes(redundancy: &Redundancy, peers: PeersView, sharing: &Sharing) -> Nodes {
     let (view, shared) = (redundancy.view(), sharing.view());
     let nodes = Nodes::new(move || view.tables().into_iter().map(table).collect());
-    let nodes = nodes.with_store(move || shared.status().map(store));
+    let nodes = nodes.with_store(move || shared.status().as_ref().map(store));
     nodes.with_peers(move || Peers {
         nodes: peers.nodes().into_iter().map(peer).collect(),
         tables: peers.digests().into_iter().map(digest).collect(),
@@ -64,8 +64,8 @@ fn digest(TableDigest { domain, entries, sum }: TableDigest) -> PeerTable {
     PeerTable { domain: domain.to_string(), entries, digest: sum }
 }
 
-fn store(status: StoreStatus) -> SharedStore {
-    let StoreStatus { up, pending, lag, written, learned, refused, connects, failures, .. } = status;
+fn store(status: &StoreStatus) -> SharedStore {
+    let &StoreStatus { up, pending, lag, written, learned, refused, connects, failures, .. } = status;
     SharedStore { up, pending, lag, written, learned, refused, connects, failures }
 }
 
