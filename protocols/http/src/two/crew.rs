@@ -82,12 +82,8 @@ impl<W> Crew<W> {
         self.owner.made.swap(false, Ordering::AcqRel)
     }
 
-    /// Does a bit of new work, and takes it on unless that was all.
-    pub(super) fn begin(
-        &mut self,
-        mut work: Box<W>,
-        poll: impl FnOnce(&mut W, &mut Context<'_>) -> Poll<()>,
-    ) {
+    /// Takes on new work, which is called for at once.
+    pub(super) fn add(&mut self, work: Box<W>) {
         let place = self.free.pop().unwrap_or_else(|| {
             let (bell, member) = (self.bell.clone(), self.members.len());
             let call = Arc::new(Call { bell, member: Some(member), made: AtomicBool::new(false) });
@@ -95,9 +91,9 @@ impl<W> Crew<W> {
             member
         });
         let Some(member) = self.members.get_mut(place) else { return };
-        match poll(&mut work, &mut Context::from_waker(&member.waker)) {
-            Poll::Pending => member.work = Some(work),
-            Poll::Ready(()) => self.free.push(place),
+        member.work = Some(work);
+        if !member.call.made.swap(true, Ordering::AcqRel) {
+            self.bell.lock().members.push(place);
         }
     }
 
@@ -213,7 +209,9 @@ mod tests {
         let mut crew = Crew::new();
         crew.awake(&task.clone().into());
         assert!(crew.calls_owner() && !crew.calls_owner());
-        (0..3).for_each(|_| crew.begin(Turns::new(9), Turns::poll));
+        (0..3).for_each(|_| crew.add(Turns::new(9)));
+        assert!(!crew.sleeps());
+        crew.work(Turns::poll);
         assert!(crew.sleeps());
         [1, 2, 1].into_iter().for_each(|place| waker(&crew, place).wake());
         crew.waker().wake();
@@ -236,8 +234,8 @@ mod tests {
             cx.waker().wake_by_ref();
             work.poll(cx)
         };
-        crew.begin(Turns::new(4), restless);
-        for left in [2, 1] {
+        crew.add(Turns::new(4));
+        for left in [3, 2, 1] {
             assert!(!crew.sleeps());
             crew.work(restless);
             assert_eq!(crew.members[0].work.as_ref().unwrap().left, left);
@@ -251,9 +249,10 @@ mod tests {
     #[test]
     fn places_serve_again_and_are_forgotten_once_nobody_has_one() {
         let mut crew = Crew::new();
-        crew.begin(Turns::new(1), Turns::poll);
-        crew.begin(Turns::new(2), Turns::poll);
-        crew.begin(Turns::new(2), Turns::poll);
+        crew.add(Turns::new(1));
+        crew.work(Turns::poll);
+        (0..2).for_each(|_| crew.add(Turns::new(2)));
+        crew.work(Turns::poll);
         assert_eq!(crew.members.len(), 2);
         crew.rest();
         assert_eq!(crew.members.len(), 2);

@@ -149,29 +149,25 @@ struct Serving {
 
 impl Serving {
     fn poll(&mut self, crew: &mut Crew<Exchange>, cx: &mut Context<'_>) -> Poll<End> {
-        loop {
-            let mut accepted: Vec<Accepted> = Vec::new();
-            let over = loop {
-                match self.connection.poll_accept(cx) {
-                    Poll::Ready(Some(Ok(request))) => accepted.push(request),
-                    Poll::Ready(Some(Err(error))) => break Some(end(&error)),
-                    Poll::Ready(None) => break Some(End::Done),
-                    Poll::Pending => break None,
+        // All requests that came together are begun before anything is written, so that what can be answered at once
+        // leaves in one piece: that they have something to write calls for the connection again.
+        let mut now = None;
+        let over = loop {
+            match self.connection.poll_accept(cx) {
+                Poll::Ready(Some(Ok(request))) => {
+                    let now = *now.get_or_insert_with(|| self.worker.core.now());
+                    crew.add(self.begin(request, now));
                 }
-            };
-            if let Some(end) = over {
-                return Poll::Ready(self.parting.unwrap_or(end));
+                Poll::Ready(Some(Err(error))) => break Some(end(&error)),
+                Poll::Ready(None) => break Some(End::Done),
+                Poll::Pending => break None,
             }
-            if accepted.is_empty() {
-                break;
-            }
-            // All requests that came together are begun before anything is written, so that what can be answered at
-            // once leaves in one piece.
-            let now = self.worker.core.now();
+        };
+        if let Some(end) = over {
+            return Poll::Ready(self.parting.unwrap_or(end));
+        }
+        if let Some(now) = now {
             self.account.moved.set(now);
-            for request in accepted {
-                self.begin(request, crew, now);
-            }
         }
         if self.account.withdrawn.get() > self.account.answered.get() + WITHDRAWN {
             self.cut("rapid-reset", cx);
@@ -186,12 +182,11 @@ impl Serving {
         self.look(cx)
     }
 
-    /// Begins a request; what cannot be answered at once is gone on with when its time comes.
-    fn begin(&self, accepted: Accepted, crew: &mut Crew<Exchange>, now: Instant) {
+    /// Begins a request that came at `now`.
+    fn begin(&self, accepted: Accepted, now: Instant) -> Box<Exchange> {
         let running = Running::new(&self.account);
         self.account.head(accepted.0.headers());
-        let (worker, facts) = (self.worker.clone(), self.facts.clone());
-        crew.begin(Exchange::new(worker, facts, accepted, running, now), Exchange::poll);
+        Exchange::new(self.worker.clone(), self.facts.clone(), accepted, running, now)
     }
 
     /// Ends the connection of a client that does harm.
