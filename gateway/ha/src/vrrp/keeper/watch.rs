@@ -15,7 +15,7 @@ use super::fitness::{self, Fitness};
 use super::{Board, Command, Spawn, check_rights, plans};
 use crate::vrrp::channel::Channel;
 use crate::vrrp::machine::State;
-use crate::vrrp::plan::{Order, Plan, Report, SILENCE, TELL};
+use crate::vrrp::plan::{Order, Plan, Report, SILENCE, TELL, TableStatus};
 
 /// How often commands and the node's fitness are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -43,6 +43,8 @@ pub(super) struct Watch {
     pause: (Instant, Duration),
     /// Whoever stops is not started again.
     handing_over: bool,
+    /// Since when the partner is fit and this node is not; told once.
+    doubt: Option<(Instant, bool)>,
 }
 
 struct Speaker {
@@ -76,6 +78,7 @@ impl Watch {
             gone: now,
             pause: (now, PAUSES.0),
             handing_over: false,
+            doubt: None,
         }
     }
 
@@ -206,6 +209,7 @@ impl Watch {
                                     .extend(fitness.iter().flat_map(|(_, of)| of.reasons.iter().cloned()));
                             }
                             *self.board.tables.lock() = tables;
+                            self.doubt(now);
                             *self.board.mute.lock() = None;
                         }
                         Report::HandedOver => self.board.handed_over.store(true, Relaxed),
@@ -216,6 +220,24 @@ impl Watch {
                 tracing::error!(reason = %error, "The process that speaks VRRP has ended");
                 self.lost(Instant::now());
             }
+        }
+    }
+
+    /// Says so when this node has seen no server for a while that the active one sees. With one arm that is what a missing
+    /// rule on the servers looks like, and it shows in nothing else before the active node dies.
+    fn doubt(&mut self, now: Instant) {
+        let doubtful = doubts(&self.board.tables.lock()).map(str::to_owned);
+        let Some(vrrp) = doubtful else {
+            self.doubt = None;
+            return;
+        };
+        let (since, told) = self.doubt.get_or_insert((now, false));
+        if !*told && now.duration_since(*since) >= DOUBT {
+            *told = true;
+            tracing::warn!(
+                vrrp,
+                "The active node is fit and this one sees no server: answers to its probes may go there (`sekisho net doctor`)"
+            );
         }
     }
 
@@ -299,6 +321,19 @@ impl Watch {
     }
 }
 
+/// A table that another node is active for which is fit, while this one lacks servers.
+fn doubts(tables: &[TableStatus]) -> Option<&str> {
+    let fit = |table: &TableStatus| table.peers.iter().any(|peer| peer.priority > 1 && peer.ago < FRESH);
+    let lacks = |table: &TableStatus| table.priority == Some(1) && !table.unfit.is_empty();
+    let found = tables.iter().find(|table| table.state == State::Backup && lacks(table) && fit(table));
+    found.map(|table| &*table.name)
+}
+
+/// How long that lasts before it is said: probes of a node that begins take a while.
+const DOUBT: Duration = Duration::from_secs(10);
+/// Who was heard so long ago is there.
+const FRESH: Duration = Duration::from_secs(3);
+
 /// Waits for a process whose socket is closed.
 fn end(child: Option<&mut Child>) {
     let Some(child) = child else { return };
@@ -310,5 +345,45 @@ fn end(child: Option<&mut Child>) {
             return;
         }
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::plan::PeerStatus;
+
+    #[test]
+    fn standby_that_alone_sees_no_server_is_doubted() {
+        let table = |state: State, priority: u8, unfit: &str, partner: u8, seconds: u64| TableStatus {
+            name: "web".to_owned(),
+            group: Some("web".to_owned()),
+            state,
+            why: None,
+            lasted: Duration::ZERO,
+            priority: Some(priority),
+            interfaces_down: Vec::new(),
+            unfit: Some(unfit.to_owned()).into_iter().filter(|unfit| !unfit.is_empty()).collect(),
+            peers: vec![PeerStatus {
+                address: "192.0.2.1".parse().unwrap(),
+                priority: partner,
+                ago: Duration::from_secs(seconds),
+            }],
+            transitions: 0,
+            sent: 0,
+            received: 0,
+            invalid: 0,
+            differs: false,
+        };
+        let lack = "pool `web` has no usable server";
+        assert_eq!(doubts(&[table(State::Backup, 1, lack, 200, 0)]), Some("web"));
+        for other in [
+            table(State::Backup, 1, lack, 1, 0),
+            table(State::Backup, 1, lack, 200, 60),
+            table(State::Backup, 100, "", 200, 0),
+            table(State::Active, 1, lack, 200, 0),
+        ] {
+            assert_eq!(doubts(&[other.clone()]), None, "{other:?}");
+        }
     }
 }
