@@ -10,6 +10,7 @@ use crate::l4;
 use crate::live::{self, Answers};
 use crate::plan;
 use crate::run::run;
+use crate::standby::Standby;
 use crate::way::{self, Family};
 
 /// Something that is wrong, and what helps.
@@ -198,6 +199,10 @@ fn overwriting<'a>(path: &ReturnPath, ruleset: &'a str) -> Vec<(&'a str, &'a str
 
 /// Tries how servers answer clients.
 fn servers(config: &Config, clients: &[IpAddr], diagnosis: &mut Diagnosis) {
+    let standby = Standby::of(config);
+    if let Some(standby) = standby {
+        standby.examine(used(config), diagnosis);
+    }
     let mut tried: Vec<SocketAddr> = Vec::new();
     for pool in config.pools.iter().filter(|pool| pool.source == Source::Client) {
         for server in &pool.spec.servers {
@@ -206,6 +211,7 @@ fn servers(config: &Config, clients: &[IpAddr], diagnosis: &mut Diagnosis) {
             let Some(client) = client.filter(|_| !tried.contains(&address)) else { continue };
             tried.push(address);
             match (live::answers(address), live::answers_to(*client, address)) {
+                (Answers::Lost, _) if standby.is_some_and(|of| of.explains(&name, address, diagnosis)) => {}
                 (Answers::Lost, _) => {
                     diagnosis.notes.push(format!("{name} ({address}) does not answer this machine over TCP: not tried"));
                 }

@@ -9,6 +9,7 @@
 //! | `way` | the three of them as text: pure |
 //! | `plan` | the commands for the servers, whose answers have to come here: pure |
 //! | `doctor` | what is wrong on this machine as it runs |
+//! | `standby` | what is wrong where others stand in for this machine |
 //! | `live` | what the system says about itself |
 //! | `install` | putting them in, looking whether they are there, taking them out |
 //! | `l4` | VIPs that the kernel serves |
@@ -22,6 +23,7 @@ mod live;
 mod owner;
 mod plan;
 mod run;
+mod standby;
 mod way;
 
 pub use doctor::{Diagnosis, Finding, examine};

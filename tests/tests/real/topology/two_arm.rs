@@ -62,7 +62,11 @@ fn gateway_that_was_killed_leaves_one_set_of_rules_when_it_is_back() {
 fn what_a_killed_gateway_has_left_goes_with_the_next_start_whatever_that_wants() {
     let mut site = Site::new("two-arm-left", Arms::Two);
     for (pool, network, expected) in [
-        ("source = 'client'", "[network]\nmark = 16\ntable = 5400\npriority = 5400\n", &ONE_SET_ELSEWHERE[..]),
+        (
+            "source = 'client'",
+            "[network]\nmark = 16\ntable = 5400\npriority = 5400\n",
+            &ONE_SET_ELSEWHERE[..],
+        ),
         ("source = 'client'", "", &ONE_SET),
         ("", "", &[]),
     ] {
@@ -91,7 +95,8 @@ fn gateways_of_one_machine_leave_each_other_alone() {
     // Which of the two started first decides, and the first loses nothing by it.
     for network in ["", "[network]\ntable = 5400\n", "[network]\npriority = 5400\n"] {
         let file = second(network);
-        let output = site.gateway.inside(|| run(sekisho().to_str().unwrap(), &["run", file.to_str().unwrap()]));
+        let output =
+            site.gateway.inside(|| run(sekisho().to_str().unwrap(), &["run", file.to_str().unwrap()]));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains("another gateway of this machine"), "{said}");
         assert_eq!(site.everything(), ONE_SET);
@@ -190,6 +195,21 @@ fn doctor_finds_what_is_wrong_and_nothing_where_all_is_right() {
     let (content, said) = site.net("doctor");
     assert!(!content && said.contains("another rule has priority 5300"), "{said}");
     site.gateway.shell("ip rule del pref 5300 from 10.9.0.0/16 lookup 7");
+
+    site.gateway.shell(
+        "nft 'add table inet vpn; add chain inet vpn in { type filter hook prerouting priority mangle; }; \
+         add rule inet vpn in ip saddr 10.99.0.0/16 meta mark set 0x1'",
+    );
+    let (content, said) = site.net("doctor");
+    assert!(!content && said.contains("table inet vpn sets the whole mark of packets"), "{said}");
+    site.gateway.shell("nft delete table inet vpn");
+
+    let (file, binary) = (site.file(), sekisho());
+    let words =
+        ["--bounding-set", "-net_admin", binary.to_str().unwrap(), "net", "doctor", file.to_str().unwrap()];
+    let output = site.gateway.inside(|| run("setpriv", &words));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && said.contains("this process lacks CAP_NET_ADMIN"), "{said}");
 
     site.gateway.shell("echo 1 >/proc/sys/net/ipv4/conf/inside/src_valid_mark");
     let (content, said) = site.net("doctor");
