@@ -49,6 +49,7 @@ fn files_of(key: &str, value: &mut Value) {
         "certificates" | "certificate" | "key" => "www.example.org.pem",
         "client-ca" | "ca" => "authority.pem",
         "keys" => "keys.json",
+        "tokens" => "tokens",
         "secret-file" | "password-file" => "secret",
         "state-directory" => "state",
         "4xx" | "5xx" | "503" | "file" => "page.html",

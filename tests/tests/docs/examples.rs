@@ -21,6 +21,7 @@ const NAMED: &[&str] = &[
     "vrrp",
     "nodes",
     "tables",
+    "clients",
     "servers",
     "routes",
     "headers",
@@ -50,6 +51,8 @@ impl Files {
         std::fs::write(folder.join("secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
         let keys = sekisho_tests::root().join("fixtures/jwt/keys.json");
         std::fs::copy(keys, folder.join("keys.json")).unwrap();
+        let token = format!("anna read sha256:{}\n", "5a".repeat(32));
+        std::fs::write(folder.join("tokens"), token).unwrap();
         std::fs::write(folder.join("page.html"), "<p>{status}</p>\n").unwrap();
         Self(folder)
     }

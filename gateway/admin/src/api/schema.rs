@@ -33,8 +33,8 @@ fn seconds() -> Value {
 }
 
 fn maybe(mut schema: Value) -> Value {
-    if let Some(kind) = schema.get("type").cloned() {
-        schema["type"] = json!([kind, "null"]);
+    if let Some(kind) = schema.get_mut("type") {
+        *kind = json!([kind.take(), "null"]);
         return schema;
     }
     json!({ "anyOf": [schema, { "type": "null" }] })
