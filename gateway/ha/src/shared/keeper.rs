@@ -42,8 +42,10 @@ pub(super) struct Keeper {
     counts: Counts,
     connects: u64,
     failures: u64,
-    /// What was last said to be wrong.
-    said: Option<String>,
+    /// What was said to be wrong since all was last well.
+    said: Vec<String>,
+    /// The store takes no entries, which was said.
+    refuses: bool,
     /// Since when others may not know what is known here.
     behind: Option<Instant>,
     /// When the gateway began to serve; none once the store has been read.
@@ -76,7 +78,8 @@ impl Keeper {
             counts: Counts::default(),
             connects: 0,
             failures: 0,
-            said: None,
+            said: Vec::new(),
+            refuses: false,
             behind: None,
             ignorant: Some(SystemTime::now()),
         }
@@ -131,10 +134,10 @@ impl Keeper {
         let why = trouble.to_string();
         self.failures += 1;
         self.show(store, None, Some(why.clone()));
-        if self.said.as_ref() != Some(&why) {
+        if !self.said.contains(&why) && self.said.len() < REASONS {
             let address = address(store);
             warn!(%address, %why, "The shared store is not there: clients are known by each gateway alone");
-            self.said = Some(why);
+            self.said.push(why);
         }
         let mut random = [0; 4];
         let _ = aws_lc_rs::rand::fill(&mut random);
@@ -194,7 +197,7 @@ impl Keeper {
             }
             if session.has_loaded() && !std::mem::replace(&mut had_loaded, true) {
                 self.breaker.healed();
-                self.said = None;
+                self.said.clear();
                 self.ignorant = None;
                 shared.tables.has_read();
                 info!(
@@ -222,14 +225,14 @@ impl Keeper {
         let (pending, oldest) = session.pending();
         if session.has_loaded() {
             self.behind = oldest;
-            match (&session.refusal, &self.said) {
-                (Some(why), None) => {
+            match (&session.refusal, self.refuses) {
+                (Some(why), false) => {
                     warn!(address = address(store), why, "The shared store takes no entries");
-                    self.said = Some(why.clone());
+                    self.refuses = true;
                 }
-                (None, Some(_)) if pending == 0 => {
+                (None, true) if pending == 0 => {
                     info!(address = address(store), "The shared store takes entries again");
-                    self.said = None;
+                    self.refuses = false;
                 }
                 _ => {}
             }
@@ -323,5 +326,7 @@ fn timespec(wait: Duration) -> Timespec {
     Timespec::try_from(wait.min(Duration::from_secs(3600))).unwrap_or_default()
 }
 
+/// A store that fails in ever other ways is not said to do so more often than this.
+const REASONS: usize = 8;
 /// How long a gateway that stops goes on telling what it knows.
 const FAREWELL: Duration = Duration::from_millis(500);
