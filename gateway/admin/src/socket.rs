@@ -56,7 +56,9 @@ impl Socket {
         let listener = UnixListener::from(listener);
         let failed = |source: io::Error| AdminError::Socket { path: path.to_owned(), source };
         match identity(path) {
-            Ok(identity) => Ok(Self { listener, file: Place { path: path.to_owned(), identity, ours: false } }),
+            Ok(identity) => {
+                Ok(Self { listener, file: Place { path: path.to_owned(), identity, ours: false } })
+            }
             // Somebody removed it: without a name nobody finds it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::bind(path),
             Err(error) => Err(failed(error)),

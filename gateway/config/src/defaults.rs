@@ -184,7 +184,8 @@ pub(crate) const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A silent connection is asked after half of it and given up after all of it.
 pub(crate) const STORE_STALENESS: Duration = Duration::from_secs(5);
 /// Below 10 ms nothing answers reliably; what takes longer than an hour is no sharing.
-pub(crate) const STORE_TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+pub(crate) const STORE_TIMES: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(3600);
 /// Who shares a store with others sees at once whose names these are.
 pub(crate) const STORE_PREFIX: &str = "sekisho:";
 /// What HAProxy keeps of a string where its table says nothing: 32 bytes with a zero at the end.

@@ -73,8 +73,7 @@ impl Prepared {
     pub(crate) fn new(config: Config, options: Options, handed: Handed) -> Result<Self, StartError> {
         let Handed { sockets, secret } = handed;
         let store = Store::open(&config.gateway, secret).map_err(|e| StartError::Secret(e.to_string()))?;
-        let access = AccessLogs::of(&config.gateway, options.access)
-            .map_err(StartError::AccessLog)?;
+        let access = AccessLogs::of(&config.gateway, options.access).map_err(StartError::AccessLog)?;
         let model = live::Prepared::new(config, None)?;
         let workers = model.config().gateway.workers.unwrap_or_else(cores).max(1);
         let mut inherited = Inherited::new(sockets);

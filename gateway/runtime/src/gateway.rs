@@ -13,8 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::access::LogWatch;
 use crate::control::{self, Command};
-use crate::handover::{Handed, Memory, TableNews};
 use crate::events::Events;
+use crate::handover::{Handed, Memory, TableNews};
 use crate::live::Live;
 use crate::sockets::Addresses;
 use crate::tls::CertificateExpiry;

@@ -21,12 +21,12 @@ mod follow;
 mod inside;
 mod look;
 mod openapi;
+mod peers;
 mod query;
 mod refused;
 mod routes;
 mod schema;
 mod site;
-mod peers;
 mod vrrp;
 
 use std::sync::Arc;

@@ -28,10 +28,11 @@ use running::{Asked, Running};
 pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode, Failure> {
     let program = Program::of_this_process().map_err(Failure::Program)?;
     let mut before = Predecessor::of_this_process()?;
-    let Begun { loaded: Loaded { config, warnings }, written, left_out } = match written::begin(&options.file, registry) {
-        Ok(begun) => begun,
-        Err(report) => return Err(told(before.as_ref(), Failure::Configuration(report))),
-    };
+    let Begun { loaded: Loaded { config, warnings }, written, left_out } =
+        match written::begin(&options.file, registry) {
+            Ok(begun) => begun,
+            Err(report) => return Err(told(before.as_ref(), Failure::Configuration(report))),
+        };
     let gateway = &config.gateway;
     let log =
         logging::start(options.log.as_deref(), &gateway.log, format(options, &config), &gateway.log_to)?;

@@ -2,8 +2,8 @@
 
 mod admin;
 mod gateway;
-mod log;
 mod l4;
+mod log;
 mod network;
 mod peers;
 mod pool;
@@ -20,8 +20,8 @@ use sekisho_scheduler::TableSpec;
 
 pub use self::admin::{Admin, Scope, Token};
 pub use self::gateway::Gateway;
-pub use self::log::{AccessLog, Facility, LineFormat, LinePiece, LogField, LogFormat, LogTo, SyslogAddress};
 pub use self::l4::{OnStop, VipMode};
+pub use self::log::{AccessLog, Facility, LineFormat, LinePiece, LogField, LogFormat, LogTo, SyslogAddress};
 pub use self::network::{Arms, Flavour, Mac, ReturnPath, Topology};
 pub use self::peers::{PeerKeyForm, PeerNode, PeerTable, Peers};
 pub use self::pool::{Pool, ProbeSpec, ProxyTlv, ProxyVersion, Source};

@@ -58,7 +58,18 @@ pub(crate) fn config(root: &Table, context: &Context<'_>) -> Option<Config> {
 
     let pools = pools.into_iter().map(|(_, read)| read.pool.map(Arc::new)).collect::<Option<_>>()?;
     let vips = vips.into_iter().map(|(_, vip)| Some(Arc::new(vip.vip?))).collect::<Option<_>>()?;
-    Some(Config { gateway, admin, vips, pools, domains, vrrp: vrrp?, peers: peers?, store: store?, network, topology })
+    Some(Config {
+        gateway,
+        admin,
+        vips,
+        pools,
+        domains,
+        vrrp: vrrp?,
+        peers: peers?,
+        store: store?,
+        network,
+        topology,
+    })
 }
 
 /// What VIPs refer to by name.
