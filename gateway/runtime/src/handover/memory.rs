@@ -5,7 +5,6 @@ use std::time::{Instant, SystemTime};
 
 use sekisho_scheduler::{Standing, Wish};
 
-use crate::store;
 use crate::view::View;
 
 /// What a process knows that its successor is to know.
@@ -39,7 +38,7 @@ impl View {
     pub fn learn(&self, news: &TableNews) {
         let live = self.0.live.load();
         if let Some(table) = live.scheduler.table(&news.table) {
-            table.replay(&news.records, &store::kinds(&live.config), SystemTime::now(), Instant::now());
+            table.replay(&news.records, &live.config.key_kinds(), SystemTime::now(), Instant::now());
         }
     }
 }

@@ -103,7 +103,7 @@ impl Store {
         before: Option<&Memory>,
         now: Instant,
     ) {
-        let kinds = kinds(config);
+        let kinds = config.key_kinds();
         if let Some(Memory { tables, wishes, standings }) = before {
             for news in tables {
                 if let Some(table) = scheduler.table(&news.table) {
@@ -142,7 +142,7 @@ impl Store {
     /// Writes on, after a rest in which no other process has.
     pub(crate) fn wake(&mut self, scheduler: &Scheduler, config: &Config) {
         let Some(directory) = self.directory.clone().filter(|_| self.writing.is_none()) else { return };
-        let mut journals = Journals::new(directory, kinds(config));
+        let mut journals = Journals::new(directory, config.key_kinds());
         journals.known = scheduler.tables().iter().map(|table| table.name().as_ref().to_owned()).collect();
         self.begin(journals);
     }
@@ -236,29 +236,6 @@ impl Journals {
             self.of(table, wall, now).write(table, wall, now);
         }
     }
-}
-
-/// The kinds of key that a journal may bring back: those that this configuration uses, and the common ones.
-pub(crate) fn kinds(config: &Config) -> Vec<KeyKind> {
-    let mut kinds = vec![
-        KeyKind::USER,
-        KeyKind::RDP_TOKEN,
-        KeyKind::SOURCE_IP,
-        KeyKind::COOKIE,
-        KeyKind::APP_COOKIE,
-        KeyKind::HEADER,
-        KeyKind::QUERY,
-        KeyKind::SNI,
-        KeyKind::CLIENT_SUBNET,
-        KeyKind::QNAME,
-        KeyKind::CLIENT_QNAME,
-    ];
-    for kind in config.vips.iter().flat_map(|vip| &vip.persist).map(sekisho_api::Persist::kind) {
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    kinds
 }
 
 /// Users' names are in it: the directory is the gateway's alone if the gateway makes it.
