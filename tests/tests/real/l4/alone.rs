@@ -56,9 +56,11 @@ fn flows_are_shared_by_weight_and_servers_see_the_client() {
         assert_eq!(site.send(family.vip(53)).unwrap().1, family.client());
     }
     until("what the kernel has counted is known", || {
-        let servers = site.nodes[0].look("/v1/pools");
-        let served = |pool: &serde_json::Value| pool["servers"][2]["served"].as_u64().unwrap() >= 20;
-        servers["pools"].as_array().unwrap().iter().all(served).then_some(())
+        let known = |served: &serde_json::Value, least| served.as_u64().unwrap() >= least;
+        let [vips, pools] = ["/v1/vips", "/v1/pools"].map(|path| site.nodes[0].look(path));
+        let vips = vips["vips"].as_array().unwrap().iter().all(|vip| known(&vip["served"], 41));
+        let mut pools = pools["pools"].as_array().unwrap().iter();
+        (vips && pools.all(|pool| known(&pool["servers"][2]["served"], 20))).then_some(())
     });
     let vips = site.nodes[0].look("/v1/vips");
     for vip in vips["vips"].as_array().unwrap() {
@@ -83,8 +85,7 @@ fn servers_see_the_gateway_or_the_address_that_it_is_told() {
         let gateway = [own(family, 1), family.way_out()];
         assert!(gateway.contains(&site.who(family.vip(80)).unwrap().1));
         assert!(gateway.contains(&site.send(family.vip(53)).unwrap().1));
-        let (address, length) = (own(family, 77), if family == Family::V4 { 24 } else { 64 });
-        site.nodes[0].machine.shell(&format!("ip address add {address}/{length} dev eth1"));
+        super::site::add(&site.nodes[0].machine, "eth1", family, &own(family, 77).to_string());
     }
     let source = format!("source = ['{}', '{}']", own(Family::V4, 77), own(Family::V6, 77));
     site.nodes[0].configure(&vips("", &source, [1, 1, 1]));

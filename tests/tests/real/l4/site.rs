@@ -288,7 +288,11 @@ impl Node {
     pub(super) fn reload(&self) {
         let before = self.log().matches("Reloaded").count();
         self.signal(Signal::HUP);
-        until("it has reloaded", || (self.log().matches("Reloaded").count() > before).then_some(()));
+        until("it has reloaded", || {
+            let log = self.log();
+            assert!(!log.contains("Not reloaded"), "{log}");
+            (log.matches("Reloaded").count() > before).then_some(())
+        });
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -409,7 +413,7 @@ fn plug(
 }
 
 /// Gives a machine an address. Nobody else has it, so that it need not be asked for.
-fn add(machine: &Machine, end: &str, family: Family, address: &str) {
+pub(super) fn add(machine: &Machine, end: &str, family: Family, address: &str) {
     let (length, nodad) = (family.length(), if family == Family::V6 { "nodad" } else { "" });
     machine.shell(&format!("ip address add {address}/{length} dev {end} {nodad}"));
 }
