@@ -85,6 +85,12 @@ impl Running<'_> {
             let redundancy = self.redundancy.as_ref();
             if stopping == Stopping::HandingOver && redundancy.is_none_or(Redundancy::handed_over) {
                 stopping = Stopping::Yes;
+                let drain_timeout = self.gateway.view().in_force().0.gateway.drain_timeout;
+                // Clients can no longer end them: what they send goes to the node that has the address.
+                info!(
+                    ?drain_timeout,
+                    "Handed over: connections to addresses that have gone are kept no longer than this"
+                );
                 self.gateway.stop();
             }
             let serves = stopping == Stopping::No;
