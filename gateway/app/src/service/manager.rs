@@ -30,7 +30,7 @@ impl Manager {
             socket.set_nonblocking(true)?;
             Ok((socket, address))
         });
-        Self(reached.inspect_err(|error| complain(error)).ok())
+        Self(reached.inspect_err(complain).ok())
     }
 
     /// It serves.
