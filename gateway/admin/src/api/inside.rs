@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_lc_rs::digest::{Context, SHA256};
 use sekisho_api::{Key, KeyKind};
 use sekisho_runtime::{Decision, Status, View};
-use sekisho_scheduler::{Candidate, EntryView, KeyLine, LastProbe, Lookup};
+use sekisho_scheduler::{Candidate, EntryView, KeyLine, LastProbe, Lookup, Table};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -31,6 +31,16 @@ pub(super) struct Process {
     vips: usize,
     pools: usize,
     servers: usize,
+    domains: Vec<DomainLine>,
+}
+
+/// A persistence domain: what is remembered, and how often that was asked for.
+#[derive(Serialize)]
+struct DomainLine {
+    name: String,
+    entries: usize,
+    hits: u64,
+    misses: u64,
 }
 
 /// The process.
@@ -47,6 +57,17 @@ pub(super) fn status(status: &Status, started: Instant, now: &InForce) -> Proces
         vips: status.vips.len(),
         pools: pools.len(),
         servers: pools.iter().map(|pool| pool.servers().len()).sum(),
+        domains: status.scheduler.tables().iter().map(|table| domain_line(table)).collect(),
+    }
+}
+
+fn domain_line(table: &Table) -> DomainLine {
+    let counts = table.counts();
+    DomainLine {
+        name: table.name().to_string(),
+        entries: table.len(),
+        hits: counts.hits,
+        misses: counts.misses,
     }
 }
 

@@ -124,6 +124,7 @@ fn answers() -> Vec<(&'static str, Value)> {
                 ("vips", count()),
                 ("pools", count()),
                 ("servers", count()),
+                ("domains", list(&reference("Domain"))),
             ]),
         ),
         ("Vips", rows("vips", "Vip")),
@@ -167,6 +168,10 @@ fn common() -> Vec<(&'static str, Value)> {
     let health = words(&["up", "suspect", "down"]);
     vec![
         ("Object", json!({ "type": "object" })),
+        (
+            "Domain",
+            object(&[("name", text()), ("entries", count()), ("hits", count()), ("misses", count())]),
+        ),
         (
             "Vip",
             object(&[
