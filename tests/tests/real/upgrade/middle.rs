@@ -48,6 +48,10 @@ fn program_that_is_something_else_changes_nothing() {
 fn new_process_that_is_killed_in_the_middle_changes_nothing() {
     let site = Site::start("killed", "", "");
     let mut process = site.process();
+    // Slow enough to be found before it serves.
+    std::fs::rename(site.path("sekisho"), site.path("sekisho.real")).unwrap();
+    let real = site.path("sekisho.real");
+    site.install_script(&format!("#!/bin/sh\nsleep 1\nexec {} \"$@\"\n", real.display()));
     let mut killed = 0;
     for round in 0..8 {
         let before = site.heirs();
@@ -55,7 +59,7 @@ fn new_process_that_is_killed_in_the_middle_changes_nothing() {
         let heir = until("there is a new process", || {
             site.heirs().into_iter().find(|child| !before.contains(child))
         });
-        std::thread::sleep(Duration::from_millis(4 * round));
+        std::thread::sleep(Duration::from_millis(150 * round));
         let stopped = kill_process(heir, Signal::STOP);
         std::thread::sleep(Duration::from_millis(100));
         if stopped.is_err() || asked.try_wait().unwrap().is_some() {

@@ -133,12 +133,12 @@ impl Site {
 
     /// Processes that the ones before them have started to take their places, by their numbers outside of the machine.
     pub(super) fn heirs(&self) -> Vec<Pid> {
-        let program = self.path("sekisho");
+        let folder = self.folder.path().as_os_str().as_bytes();
         let numbers = fs::read_dir("/proc").unwrap().flatten();
         let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         let is_heir = |number: &i32| {
             let of = |what: &str| fs::read(format!("/proc/{number}/{what}")).unwrap_or_default();
-            of("cmdline").starts_with(program.as_os_str().as_bytes())
+            of("cmdline").windows(folder.len()).any(|word| word == folder)
                 && of("environ").windows(VARIABLE.len()).any(|word| word == VARIABLE)
         };
         numbers.filter(is_heir).filter_map(Pid::from_raw).collect()
