@@ -383,7 +383,7 @@ mod tests {
             table(State::Backup, 100, "", 200, 0),
             table(State::Active, 1, lack, 200, 0),
         ] {
-            assert_eq!(doubts(&[other.clone()]), None, "{other:?}");
+            assert_eq!(doubts(std::slice::from_ref(&other)), None, "{other:?}");
         }
     }
 }
