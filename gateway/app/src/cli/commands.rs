@@ -3,10 +3,10 @@
 use clap::Subcommand;
 
 use super::{
-    CheckOptions, ConnectionsOptions, DemoOptions, ExplainOptions, LayerOptions, MoveUserOptions,
-    MoveUsersOptions, NetVerb, NewProtocolOptions, PeersOptions, RdpFileOptions, ReadyOptions, RunOptions,
-    ServerOptions, ServersOptions, SpeakOptions, TokenVerb, UpgradeOptions, UserOptions, UsersOptions,
-    VrrpOptions, WeightOptions,
+    CheckOptions, CompletionsOptions, ConnectionsOptions, DemoOptions, ExplainOptions, LayerOptions,
+    ManOptions, MoveUserOptions, MoveUsersOptions, NetVerb, NewProtocolOptions, PeersOptions, RdpFileOptions,
+    ReadyOptions, RunOptions, ServerOptions, ServersOptions, SpeakOptions, StatusOptions, TailOptions,
+    TokenVerb, TopOptions, UpgradeOptions, UserOptions, UsersOptions, VrrpOptions, WeightOptions,
 };
 use crate::help;
 
@@ -63,6 +63,34 @@ pub(super) enum Command {
     /// one line that adds it to a gateway.
     #[command(after_long_help = help::NEW_PROTOCOL)]
     NewProtocol(NewProtocolOptions),
+
+    /// Print what has a shell complete this command line.
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions(CompletionsOptions),
+
+    /// Write the pages of the manual: one for the program, and one for each command.
+    #[command(after_long_help = help::MAN)]
+    Man(ManOptions),
+
+    /// Say at one look how a running gateway is.
+    ///
+    /// Its VIPs, its pools with how many servers take new clients, its partners, and what somebody should look at. The
+    /// exit code is the verdict.
+    #[command(after_long_help = help::STATUS)]
+    Status(StatusOptions),
+
+    /// Watch a running gateway, and change its servers from there.
+    ///
+    /// A live view of VIPs and servers: state, connections, rates, failures, response times, and which part of the clients
+    /// that persistence was asked for was known.
+    #[command(after_long_help = help::TOP)]
+    Top(TopOptions),
+
+    /// Follow what happens in a running gateway: who gets where and why, health, changes.
+    ///
+    /// Up to 50 decisions of a second and a VIP are shown. They are kept only while somebody follows them.
+    #[command(after_long_help = help::TAIL)]
+    Tail(TailOptions),
 
     /// List the servers of a running gateway.
     ///

@@ -8,7 +8,8 @@ use sekisho_config::Registry;
 use super::commands::Command;
 use super::{ReadyOptions, ServerOptions, TokenVerb};
 use crate::command::operator::{self, Verb};
-use crate::command::{check, explain, net, new_protocol, rdp_file, run, speak, token};
+use crate::command::watch::{status, tail, top};
+use crate::command::{check, documents, explain, net, new_protocol, rdp_file, run, speak, token};
 use crate::demo;
 use crate::failure::Failure;
 
@@ -27,6 +28,13 @@ pub(super) fn dispatch(command: &Command, registry: &Registry) -> Result<ExitCod
         Command::Explain(options) => explain::run(options, registry, &mut out),
         Command::RdpFile(options) => rdp_file::run(options, registry, &mut out),
         Command::NewProtocol(options) => new_protocol::run(options, &mut out),
+        Command::Completions(options) => {
+            documents::completions(super::command(registry), options.shell, &mut out)
+        }
+        Command::Man(options) => documents::man(super::command(registry), &options.folder, &mut out),
+        Command::Status(options) => status::run(options, registry, &mut out),
+        Command::Top(options) => top::run(options, registry, &mut out),
+        Command::Tail(options) => tail::run(options, registry, &mut out),
         Command::Servers(options) => operator::run(&Verb::Servers(options), registry, &mut out),
         Command::Vrrp(options) => operator::run(&Verb::Vrrp(options), registry, &mut out),
         Command::Peers(options) => operator::run(&Verb::Peers(options), registry, &mut out),

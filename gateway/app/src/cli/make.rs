@@ -1,9 +1,10 @@
-//! What can be said to the commands that make something: connection files, protocols, tokens.
+//! What can be said to the commands that make something: connection files, protocols, tokens, pages of the manual.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use clap_complete::Shell;
 use sekisho_config::Scope;
 
 use crate::command::rdp_file;
@@ -48,6 +49,22 @@ pub(crate) struct NewProtocolOptions {
     /// Where Sekisho's sources are [default: found upwards from the current directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) source: Option<PathBuf>,
+}
+
+/// `sekisho completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// `sekisho man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManOptions {
+    /// Where to write the pages; it is made if it is missing
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 /// What can be done with tokens.

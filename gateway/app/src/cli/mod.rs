@@ -10,6 +10,7 @@
 //! at         which running gateway is meant
 //! servers    ... to the commands about its servers
 //! users      ... about its users and connections
+//! watch      ... that show it
 //! ```
 
 mod at;
@@ -21,6 +22,7 @@ mod net;
 mod serve;
 mod servers;
 mod users;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -38,11 +40,14 @@ use commands::Command;
 
 pub(crate) use at::{At, LayerOptions, PeersOptions, UpgradeOptions, VrrpOptions};
 pub(crate) use explain::ExplainOptions;
-pub(crate) use make::{NewProtocolOptions, RdpFileOptions, TokenOptions, TokenVerb};
+pub(crate) use make::{
+    CompletionsOptions, ManOptions, NewProtocolOptions, RdpFileOptions, TokenOptions, TokenVerb,
+};
 pub(crate) use net::NetVerb;
 pub(crate) use serve::{CheckOptions, DemoOptions, LogFormat, RunOptions, SpeakOptions};
 pub(crate) use servers::{ReadyOptions, ServerOptions, ServersOptions, WeightOptions};
 pub(crate) use users::{ConnectionsOptions, MoveUserOptions, MoveUsersOptions, UserOptions, UsersOptions};
+pub(crate) use watch::{Sort, StatusOptions, TailOptions, TopOptions};
 
 /// Runs the command line of this process with these protocols, and says how the process should exit.
 ///
@@ -72,8 +77,12 @@ fn parse<I>(line: I, registry: &Registry) -> Result<Arguments, clap::Error>
 where
     I: IntoIterator<Item = OsString>,
 {
-    let command = Arguments::command().after_long_help(help::overview(registry));
-    Arguments::from_arg_matches(&command.try_get_matches_from(line)?)
+    Arguments::from_arg_matches(&command(registry).try_get_matches_from(line)?)
+}
+
+/// All that can be asked.
+fn command(registry: &Registry) -> clap::Command {
+    Arguments::command().after_long_help(help::overview(registry))
 }
 
 const STYLES: Styles = Styles::styled()

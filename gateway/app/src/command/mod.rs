@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod documents;
 mod find;
 pub(crate) mod net;
 pub(crate) mod new_protocol;
@@ -10,3 +11,4 @@ pub(crate) mod rdp_file;
 pub(crate) mod run;
 pub(crate) mod speak;
 pub(crate) mod token;
+pub(crate) mod watch;

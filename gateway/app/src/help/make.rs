@@ -41,3 +41,26 @@ Exit status:
   0  the token is printed; whoever reads it may use it
   1  it was not, or no gateway answers
   2  the command line is mistaken";
+
+/// The end of `sekisho completions --help`.
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  sekisho completions bash > /usr/share/bash-completion/completions/sekisho
+  sekisho completions zsh > /usr/share/zsh/site-functions/_sekisho
+  sekisho completions fish > /usr/share/fish/vendor_completions.d/sekisho.fish
+
+Exit status:
+  0  they are printed
+  1  they are not
+  2  the command line is mistaken";
+
+/// The end of `sekisho man --help`.
+pub(crate) const MAN: &str = "\
+Examples:
+  sekisho man /usr/local/share/man/man1
+  sekisho man pages && man -l pages/sekisho-drain.1
+
+Exit status:
+  0  the pages are written
+  1  they are not: the directory cannot be written
+  2  the command line is mistaken";

@@ -5,16 +5,18 @@ mod process;
 mod serve;
 mod servers;
 mod users;
+mod watch;
 
 use std::fmt::Write;
 
 use sekisho_config::Registry;
 
-pub(crate) use make::{NEW_PROTOCOL, RDP_FILE, TOKEN};
+pub(crate) use make::{COMPLETIONS, MAN, NEW_PROTOCOL, RDP_FILE, TOKEN};
 pub(crate) use process::{DIFF, DISCARD, RELOAD, SAVE, UPGRADE};
 pub(crate) use serve::{CHECK, DEMO, EXPLAIN, NET, RUN};
 pub(crate) use servers::{DRAIN, MAINTENANCE, PEERS, READY, SERVERS, VRRP, WEIGHT};
 pub(crate) use users::{CONNECTIONS, FORGET_USER, KICK_USER, MOVE_USER, MOVE_USERS, USERS};
+pub(crate) use watch::{STATUS, TAIL, TOP};
 
 /// The end of `sekisho --help`, with the protocols that this binary was built with.
 pub(crate) fn overview(registry: &Registry) -> String {
@@ -38,7 +40,8 @@ Examples:
   sekisho rdp-file gateway.toml desks --user alice
                                           a connection file for her desktop
   sekisho new-protocol greet              begin a protocol of your own
-  sekisho servers                         of the gateway that runs here
+  sekisho status                          how is the gateway that runs here?
+  sekisho top                             watch it
   sekisho move-user alice m2 --kick       and where its users are
 
 Signals (to `sekisho run`):
@@ -63,4 +66,4 @@ Exit status:
   0  it worked
   1  it did not: the configuration has errors, the gateway could not start, a
      claim of the demo did not hold, no running gateway answers
-  2  the command line is mistaken";
+  2  the command line is mistaken; `sekisho status` has codes of its own";

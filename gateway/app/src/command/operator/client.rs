@@ -17,13 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const LONG: Duration = Duration::from_secs(60);
 
 /// Where to ask.
-#[derive(Debug)]
-pub(super) struct Client {
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
     socket: PathBuf,
 }
 
 /// A question.
-pub(super) struct Question {
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
     method: &'static str,
     target: String,
     body: String,
@@ -32,22 +33,22 @@ pub(super) struct Question {
 
 impl Question {
     /// A look at what stands at this path.
-    pub(super) fn get(path: &str) -> Self {
+    pub(crate) fn get(path: &str) -> Self {
         Self { method: "GET", target: path.to_owned(), body: String::new(), patience: PATIENCE }
     }
 
     /// A change.
-    pub(super) fn post(path: &str, body: &Value) -> Self {
+    pub(crate) fn post(path: &str, body: &Value) -> Self {
         Self { method: "POST", target: path.to_owned(), body: body.to_string(), patience: PATIENCE }
     }
 
     /// The same, for what takes longer than a moment.
-    pub(super) fn patiently(self) -> Self {
+    pub(crate) fn patiently(self) -> Self {
         Self { patience: LONG, ..self }
     }
 
     /// The same, narrowed down where there is a value.
-    pub(super) fn and(mut self, name: &str, value: Option<&str>) -> Self {
+    pub(crate) fn and(mut self, name: &str, value: Option<&str>) -> Self {
         if let Some(value) = value {
             self.target.push(if self.target.contains('?') { '&' } else { '?' });
             self.target.push_str(name);
@@ -67,30 +68,46 @@ fn escaped(byte: u8) -> String {
 }
 
 impl Client {
-    pub(super) fn new(socket: PathBuf) -> Self {
+    pub(crate) fn new(socket: PathBuf) -> Self {
         Self { socket }
     }
 
     /// Asks, and reads the answer.
-    pub(super) fn ask(&self, question: &Question) -> Result<Value, Failure> {
+    pub(crate) fn ask(&self, question: &Question) -> Result<Value, Failure> {
         let answer = self.exchange(question).map_err(|error| self.silent(&error))?;
-        let strange = || Failure::StrangeAnswer { socket: self.socket.clone() };
-        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(strange)?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| self.strange())?;
         let mut words = head.split(' ');
         let (version, status) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let body: Value = serde_json::from_str(body).map_err(|_| strange())?;
+        let body: Value = serde_json::from_str(body).map_err(|_| self.strange())?;
         match (version, status) {
             ("HTTP/1.1", "200") => Ok(body),
-            ("HTTP/1.1", _) => {
-                let text = |name: &str| body.get(name).and_then(Value::as_str).map(super::show::clean);
-                let error = text("error").ok_or_else(strange)?;
-                Err(Failure::Refused { error, help: text("help").unwrap_or_default() })
-            }
-            _ => Err(strange()),
+            ("HTTP/1.1", _) => Err(self.refused(&body)),
+            _ => Err(self.strange()),
         }
     }
 
+    /// What was not done, in the gateway's words.
+    pub(super) fn refused(&self, body: &Value) -> Failure {
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(super::show::clean);
+        match text("error") {
+            Some(error) => Failure::Refused { error, help: text("help").unwrap_or_default() },
+            None => self.strange(),
+        }
+    }
+
+    /// Something else than a gateway answers.
+    pub(crate) fn strange(&self) -> Failure {
+        Failure::StrangeAnswer { socket: self.socket.clone() }
+    }
+
     fn exchange(&self, question: &Question) -> io::Result<String> {
+        let mut answer = String::new();
+        self.send(question)?.take(ANSWER_MAX).read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Asks; the answer is still to be read.
+    pub(super) fn send(&self, question: &Question) -> io::Result<UnixStream> {
         let Question { method, target, body, patience } = question;
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(*patience))?;
@@ -101,12 +118,10 @@ impl Client {
              Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.take(ANSWER_MAX).read_to_string(&mut answer)?;
-        Ok(answer)
+        Ok(stream)
     }
 
-    fn silent(&self, error: &io::Error) -> Failure {
+    pub(super) fn silent(&self, error: &io::Error) -> Failure {
         let help = match error.kind() {
             io::ErrorKind::NotFound => "is it running, and does its configuration have `admin`?",
             io::ErrorKind::ConnectionRefused => "it is not running: what is there was left behind",

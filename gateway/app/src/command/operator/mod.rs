@@ -4,6 +4,7 @@ mod client;
 mod layer;
 mod peers;
 mod show;
+mod stream;
 mod vrrp;
 
 use std::io::Write;
@@ -19,7 +20,10 @@ use crate::cli::{
     ServersOptions, UpgradeOptions, UserOptions, UsersOptions, VrrpOptions, WeightOptions,
 };
 use crate::failure::Failure;
-use client::{Client, Question};
+
+pub(crate) use client::{Client, Question};
+pub(crate) use show::{clean, now, number, rows, span, word};
+pub(crate) use stream::{Event, Events};
 
 /// Where a gateway is met whose operator has said nothing.
 pub(crate) const USUAL: &str = "/run/sekisho/admin.sock";
@@ -63,7 +67,7 @@ pub(crate) fn run(verb: &Verb<'_>, registry: &Registry, out: &mut dyn Write) -> 
 }
 
 /// The socket that is meant.
-fn socket(at: &At, registry: &Registry) -> Result<std::path::PathBuf, Failure> {
+pub(crate) fn socket(at: &At, registry: &Registry) -> Result<std::path::PathBuf, Failure> {
     match (&at.admin, &at.config) {
         (Some(path), _) => Ok(path.clone()),
         (None, None) => Ok(Path::new(USUAL).to_owned()),
