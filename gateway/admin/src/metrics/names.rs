@@ -81,7 +81,7 @@ families! {
     VIP_DURATION = Histogram "sekisho_vip_duration_seconds" VIP, "From the first byte to the last, of what has ended.";
     VIP_KNOWN = Counter "sekisho_vip_known_total" &["vip", "by"], "How the clients of connections that have ended became known, in the protocol's own words.";
     VIP_ANSWERED = Counter "sekisho_vip_answered_total" &["vip", "reason"], "Datagrams that the gateway answered itself, by the protocol's reason.";
-    VIP_IGNORED = Counter "sekisho_vip_ignored_total" &["vip", "reason"], "Datagrams of clients that were met with silence, by the protocol's reason.";
+    VIP_IGNORED = Counter "sekisho_vip_ignored_total" &["vip", "reason"], "Datagrams of clients that were met with silence, by the protocol's reason; with accept-proxy also untrusted-proxy and proxy-header.";
     VIP_ASKED = Counter "sekisho_vip_asked_total" VIP, "Datagrams sent to servers, each time that one was.";
     VIP_SHARED = Counter "sekisho_vip_shared_total" VIP, "Datagrams that waited for the answer to an equal one.";
     VIP_HANDED = Counter "sekisho_vip_handed_total" VIP, "Datagrams for servers that are reached over streams.";
