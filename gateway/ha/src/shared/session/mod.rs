@@ -12,7 +12,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use sekisho_scheduler::Learned;
@@ -23,7 +25,7 @@ use crate::shared::script;
 use crate::shared::tables::{Clocks, Tables, Told};
 
 /// What a connection is made for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::shared) struct Terms {
     pub(in crate::shared) user: Option<String>,
     pub(in crate::shared) password: Option<Vec<u8>>,
@@ -34,6 +36,17 @@ pub(in crate::shared) struct Terms {
     pub(in crate::shared) connect_timeout: Duration,
     pub(in crate::shared) timeout: Duration,
     pub(in crate::shared) staleness: Duration,
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The password stays out.
+        f.debug_struct("Terms")
+            .field("user", &self.user)
+            .field("database", &self.database)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a connection cannot be used any longer.
@@ -356,8 +369,7 @@ impl Session {
     /// A store that is full, or whose disk is, goes on reading and telling: only its entries stay as they are. So does
     /// one in which something else stands under an entry's name.
     fn refused(&mut self, what: &What, words: &[u8], counts: &mut Counts) -> Result<(), SessionError> {
-        let text: String =
-            String::from_utf8_lossy(words).chars().filter(|c| !c.is_control()).take(120).collect();
+        let text: String = self.unechoed(words).chars().filter(|c| !c.is_control()).take(120).collect();
         let passing = ["OOM", "MISCONF", "WRONGTYPE", "NOREPLICAS"].iter().any(|code| text.contains(code));
         if !matches!(what, What::Share(_)) || !passing {
             return Err(SessionError::Refused(text));
@@ -366,6 +378,20 @@ impl Session {
         counts.refused += 1;
         self.refusal = Some(text);
         Ok(())
+    }
+
+    /// A refusal without what it repeats of a command: a server that does not know HELLO says the password again.
+    fn unechoed<'a>(&self, words: &'a [u8]) -> Cow<'a, str> {
+        let text = String::from_utf8_lossy(words);
+        let text = match text.find(ECHO) {
+            Some(at) => Cow::Owned(text.get(..at).unwrap_or_default().to_owned()),
+            None => text,
+        };
+        let password = self.terms.password.as_deref().map(String::from_utf8_lossy);
+        match password.filter(|password| !password.is_empty() && text.contains(&**password)) {
+            Some(_) => Cow::Borrowed("its answer repeats the password"),
+            None => text,
+        }
     }
 }
 
@@ -387,6 +413,8 @@ fn count(learned: Option<Learned>, counts: &mut Counts) {
     }
 }
 
+/// What stands before the words of a command that is not known.
+const ECHO: &str = ", with args beginning with";
 /// Changes under way at most: enough to fill the way to a store in another town.
 const UNDER_WAY: usize = 512;
 /// Changes taken from a table at once: its lock is held that long.

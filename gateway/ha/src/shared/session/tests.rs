@@ -291,6 +291,24 @@ fn refusals_and_strange_answers_end_the_connection() {
 }
 
 #[test]
+fn password_is_not_in_what_is_said_of_a_refusal() {
+    // As Redis 5 and 7 say it, and as somebody in between might.
+    for said in [
+        "-ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `default`, `secret`, \r\n",
+        "-ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'secr' \r\n",
+        "-ERR not allowed: HELLO 3 AUTH default secret\r\n",
+    ] {
+        let refused = answered(said.as_bytes()).unwrap_err();
+        assert!(matches!(refused, SessionError::Refused(_)));
+        assert!(!refused.to_string().contains("secr"), "{refused}");
+    }
+    let mut site = Site::new(1);
+    site.connect(0);
+    let session = format!("{:?}", site.nodes[0].session.as_ref().unwrap().0.terms);
+    assert!(!session.contains("secret") && !session.contains("115, 101"), "{session}");
+}
+
+#[test]
 fn silence_is_asked_about_and_then_given_up() {
     let mut site = Site::new(1);
     site.connect(0);
