@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sekisho_scheduler::{Learned, Lesson, Stamp};
+use sekisho_scheduler::{Follower, Learned, Lesson, Stamp};
 
 use super::super::terms::{FACTS, Foreign, domain_of, facts_shape, own_shape, read_own_key};
 use super::super::wire::{
@@ -80,9 +80,8 @@ impl Session {
     }
 
     fn message(&mut self, message: Message<'_>, now: Instant) -> Result<(), SessionError> {
-        if self.partner == Partner::Unknown {
-            let node = matches!(&message, Message::Define(definition) if definition.name == FACTS);
-            self.partner = if node { Partner::Node } else { Partner::Foreign };
+        if self.partner != Partner::Node {
+            self.meet(&message);
         }
         match message {
             Message::Control(control) => self.control(control),
@@ -94,6 +93,15 @@ impl Session {
             Message::Unknown => {}
         }
         Ok(())
+    }
+
+    /// Who it is shows in its first word, however late that comes: a node that was slow is a node.
+    fn meet(&mut self, message: &Message<'_>) {
+        let node = matches!(message, Message::Define(definition) if definition.name == FACTS);
+        if node && self.partner == Partner::Foreign {
+            self.followers.iter_mut().for_each(Follower::rewind);
+        }
+        self.partner = if node { Partner::Node } else { Partner::Foreign };
     }
 
     fn control(&mut self, control: Control) {

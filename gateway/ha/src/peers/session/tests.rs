@@ -137,6 +137,22 @@ fn two_nodes_tell_each_other_everything_and_then_what_changes() {
 }
 
 #[test]
+fn a_node_whose_first_word_is_late_is_told_as_a_node() {
+    let mut pair = Pair::new();
+    for name in ["alice", "bob"] {
+        pair.tables[0].assign(&user(name), Some(&"web".into()), &"a".into(), pair.now);
+    }
+    pair.connect();
+    pair.carry(0);
+    pair.now += DECIDE;
+    pair.carry(0);
+    assert_eq!(pair.session(0).partner(), Partner::Foreign, "not known yet");
+    pair.settle();
+    assert_eq!(pair.session(0).partner(), Partner::Node);
+    assert_eq!(pair.tables[0].digest(pair.now), pair.tables[1].digest(pair.now));
+}
+
+#[test]
 fn what_is_forgotten_or_cleared_is_so_on_the_other_node() {
     let mut pair = Pair::new();
     for name in ["alice", "bob", "carol"] {
