@@ -1,8 +1,7 @@
 //! The thread. Nothing waits for it: what clients are known stands in the tables, and the tables remember what others
 //! have not been told.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +10,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sekisho_config::{Config, PeerKeyForm, Peers};
 use sekisho_runtime::View;
 use sekisho_scheduler::{Follower, Scheduler, Table};
-use socket2::{Domain, Protocol, Socket, Type};
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::super::terms::{Foreign, Terms};
 use super::super::wire::{KeyForm, Status};
 use super::Board;
+use super::door::Door;
 use super::facts::facts;
 use super::guest::{Guest, Words};
 use super::link::Link;
@@ -26,7 +25,7 @@ use super::neighbour::{Neighbour, Own};
 pub(super) struct Keeper {
     view: View,
     board: Arc<Board>,
-    sockets: Vec<TcpListener>,
+    door: Door,
 }
 
 /// What is exchanged, by a configuration.
@@ -40,24 +39,9 @@ struct Exchange {
     renewed: Instant,
 }
 
-/// A socket for other nodes.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // A process that takes over from this one listens before this one has stopped.
-    socket.set_reuse_port(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(64)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
 impl Keeper {
     pub(super) fn new(view: View, board: Arc<Board>, sockets: Vec<TcpListener>) -> Self {
-        Self { view, board, sockets }
+        Self { view, board, door: Door::new(sockets) }
     }
 
     /// Exchanges until the gateway stops.
@@ -65,31 +49,14 @@ impl Keeper {
         while !self.board.stops() {
             let (config, scheduler) = self.view.in_force();
             let Some(peers) = &config.peers else {
-                self.sockets.clear();
+                self.door.close();
                 self.rest();
                 continue;
             };
-            self.rebind(&peers.listen);
+            self.door.rebind(&peers.listen);
             let exchange = Exchange::new(peers, &config, &scheduler, Instant::now());
             self.exchange(exchange);
             self.board.nodes.lock().clear();
-        }
-    }
-
-    /// Listens where the configuration says.
-    fn rebind(&mut self, addresses: &[SocketAddr]) {
-        let kept = std::mem::take(&mut self.sockets);
-        let mut kept: Vec<_> =
-            kept.into_iter().filter_map(|socket| Some((socket.local_addr().ok()?, socket))).collect();
-        for address in addresses {
-            if let Some(place) = kept.iter().position(|(other, _)| other == address) {
-                self.sockets.push(kept.swap_remove(place).1);
-                continue;
-            }
-            match listen(*address) {
-                Ok(socket) => self.sockets.push(socket),
-                Err(error) => error!(%address, %error, "Other nodes cannot connect"),
-            }
         }
     }
 
@@ -102,7 +69,7 @@ impl Keeper {
     }
 
     /// Exchanges until the gateway stops, or something else is to be exchanged.
-    fn exchange(&self, mut exchange: Exchange) {
+    fn exchange(&mut self, mut exchange: Exchange) {
         while !self.board.stops() {
             if self.board.reloads() && self.changed(&exchange) {
                 return;
@@ -122,7 +89,8 @@ impl Keeper {
     fn wait(&self, exchange: &Exchange) {
         let now = Instant::now();
         let mut ready = vec![PollFd::new(&self.board.bell, PollFlags::IN)];
-        ready.extend(self.sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        let sockets = self.door.sockets(exchange.room());
+        ready.extend(sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         for guest in &exchange.guests {
             let flags = if guest.waits() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             ready.push(PollFd::from_borrowed_fd(guest.as_fd(), flags));
@@ -130,26 +98,21 @@ impl Keeper {
         for neighbour in &exchange.neighbours {
             ready.extend(neighbour.interest().map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)));
         }
-        let left = exchange.wake(now).saturating_duration_since(now);
+        let wake = self.door.shut().into_iter().fold(exchange.wake(now), Instant::min);
+        let left = wake.saturating_duration_since(now);
         // Rounded up: a wait that is too short by a part of a millisecond would spin.
         let left = if left.is_zero() { left } else { left + Duration::from_millis(1) };
         let _ = poll(&mut ready, Some(&Timespec::try_from(left).unwrap_or_default()));
         self.board.quieten();
     }
 
-    fn accept(&self, exchange: &mut Exchange, now: Instant) {
-        for socket in &self.sockets {
-            while exchange.guests.len() < MOST_GUESTS {
-                let Ok((stream, from)) = socket.accept() else { break };
-                if !exchange.peers.nodes.iter().any(|node| node.address.ip() == from.ip().to_canonical()) {
-                    // Without a word: strangers need not know what listens here.
-                    warn!(from = %from.ip(), "A connection from a host that is no peer was closed");
-                    continue;
-                }
-                match Link::called(stream, exchange.own.tls.as_ref()) {
-                    Ok(link) => exchange.guests.push(Guest::new(link, from, now)),
-                    Err(error) => warn!(from = %from.ip(), %error, "A peer cannot connect"),
-                }
+    fn accept(&mut self, exchange: &mut Exchange, now: Instant) {
+        let nodes = &exchange.peers.nodes;
+        let expected = |from| nodes.iter().any(|node| node.address.ip() == from);
+        for (stream, from) in self.door.accept(exchange.room(), expected, now) {
+            match Link::called(stream, exchange.own.tls.as_ref()) {
+                Ok(link) => exchange.guests.push(Guest::new(link, from, now)),
+                Err(error) => warn!(from = %from.ip(), %error, "A peer cannot connect"),
             }
         }
     }
@@ -188,6 +151,11 @@ impl Exchange {
             began: now,
             renewed: now,
         }
+    }
+
+    /// How many more connections may be there that have not said who they are.
+    fn room(&self) -> usize {
+        MOST_GUESTS.saturating_sub(self.guests.len())
     }
 
     /// Whether this node knows everything: somebody has told it everything, or nobody was there to do so.

@@ -3,12 +3,14 @@
 //! ```text
 //! keeper      the thread
 //! neighbour   another node: the way there, and the session with it
+//! door        the sockets at which others come in
 //! guest       who has connected and not said yet who it is
 //! link        a connection: TCP, with TLS or without
 //! facts       what must agree between nodes
 //! status      how things stand
 //! ```
 
+mod door;
 mod facts;
 mod guest;
 mod keeper;
@@ -71,7 +73,7 @@ struct Board {
 pub fn start_peers(view: View) -> Result<Peers, PeersError> {
     let (config, _) = view.in_force();
     let addresses = config.peers.iter().flat_map(|peers| &peers.listen);
-    let listen = |address| keeper::listen(address).map_err(|error| PeersError::Listen(address, error));
+    let listen = |address| door::listen(address).map_err(|error| PeersError::Listen(address, error));
     let sockets = addresses.map(|address| listen(*address)).collect::<Result<_, _>>()?;
     let board = Arc::new(Board {
         bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?,
