@@ -98,12 +98,13 @@ pub(super) fn run(mut output: Output, name: &str, messages: &Receiver<Message>, 
             if let Message::Lines(buffer, _) = message {
                 shared.keep(buffer);
             }
+            // Here, because a queue that is too slow is never empty.
+            trouble.dropped(name, shared.dropped.load(Ordering::Relaxed));
             message = match messages.try_recv() {
                 Ok(next) => next,
                 Err(_) => break,
             };
         }
-        trouble.dropped(name, shared.dropped.load(Ordering::Relaxed));
         if shared.close.load(Ordering::Acquire) {
             return;
         }
