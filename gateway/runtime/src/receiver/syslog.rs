@@ -1,6 +1,6 @@
 //! Syslog: RFC 5424 over UDP (RFC 5426), TCP with octet counting (RFC 6587, section 3.4.1) and unix datagrams.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant, SystemTime};
@@ -31,6 +31,22 @@ enum Link {
     Udp(UdpSocket),
     Unix(UnixDatagram),
     Tcp(TcpStream),
+}
+
+impl Link {
+    /// Whether the receiver has closed the connection: what is written to it next would be lost without an error.
+    fn is_gone(&mut self) -> bool {
+        let Self::Tcp(stream) = self else { return false };
+        if stream.set_nonblocking(true).is_err() {
+            return true;
+        }
+        // It has nothing to say: what it says is thrown away.
+        let open = match stream.read(&mut [0; 512]) {
+            Ok(said) => said > 0,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        };
+        !open || stream.set_nonblocking(false).is_err()
+    }
 }
 
 impl Syslog {
@@ -116,7 +132,9 @@ impl Syslog {
     }
 
     fn link(&mut self) -> io::Result<Link> {
-        if let Some(link) = self.link.take() {
+        if let Some(mut link) = self.link.take()
+            && !link.is_gone()
+        {
             return Ok(link);
         }
         if self.failed.is_some_and(|failed| failed.elapsed() < PAUSE) {
