@@ -98,7 +98,7 @@ impl AccessLogs {
             Ok(Log {
                 settings: settings.clone(),
                 counts: Arc::new(Counts::new(settings.max_rate)),
-                receiver: LogReceiver::open(&settings.to)?,
+                receiver: LogReceiver::for_batches(&settings.to)?,
             })
         };
         Ok(Self { logs: settings.iter().map(open).collect::<io::Result<_>>()?, copy })

@@ -72,14 +72,26 @@ struct Shared {
 }
 
 impl LogReceiver {
-    /// Opens what can be opened and starts the thread. A syslog receiver or a journal that is away is looked for again
-    /// and again; that is no error.
+    /// Opens what can be opened and starts the thread, for messages that come one by one. A syslog receiver or a journal
+    /// that is away is looked for again and again; that is no error.
     ///
     /// # Errors
     /// If the file cannot be opened, or there is no thread.
     pub fn open(to: &LogTo) -> io::Result<Self> {
+        Self::with_room(to, EVENTS)
+    }
+
+    /// The same, for lines in batches.
+    ///
+    /// # Errors
+    /// As [`LogReceiver::open`].
+    pub(crate) fn for_batches(to: &LogTo) -> io::Result<Self> {
+        Self::with_room(to, BATCHES)
+    }
+
+    fn with_room(to: &LogTo, room: usize) -> io::Result<Self> {
         let output = thread::Output::open(to)?;
-        let (queue, messages) = sync_channel(QUEUE);
+        let (queue, messages) = sync_channel(room);
         let shared = Arc::new(Shared::default());
         let thread = std::thread::Builder::new().name("sekisho-log".to_owned()).spawn({
             let shared = shared.clone();
@@ -176,7 +188,9 @@ impl Shared {
 }
 
 /// Batches on their way to the receiver: what a second of a busy gateway's log is.
-const QUEUE: usize = 128;
+const BATCHES: usize = 128;
+/// Single messages on their way: what hundreds of servers that go down at once have said of them.
+const EVENTS: usize = 1024;
 /// Buffers that are kept, and how large such a one is at the most.
 const SPARES: usize = 8;
 const SPARE: usize = 128 << 10;

@@ -82,6 +82,29 @@ fn syslog_over_tcp_counts_octets_and_finds_a_receiver_that_was_away() {
 }
 
 #[test]
+fn receiver_that_closed_its_connection_gets_the_next_line_over_another() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let log = LogReceiver::open(&syslog(SyslogAddress::Tcp(listener.local_addr().unwrap()))).unwrap();
+    for line in ["one", "two", "three"] {
+        log.sender().lines(format!("{line}\n").into_bytes(), 1);
+        let mut accepted = None;
+        eventually("a connection for the line", || {
+            accepted = listener.accept().ok();
+            accepted.is_some()
+        });
+        let (mut stream, _) = accepted.unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut buffer = [0; 4096];
+        let length = stream.read(&mut buffer).unwrap();
+        let (_, packet) = std::str::from_utf8(&buffer[..length]).unwrap().split_once(' ').unwrap();
+        assert_eq!(message(packet.as_bytes(), "30"), line);
+    }
+    assert_eq!(log.sender().lost(), 0);
+    log.close();
+}
+
+#[test]
 fn journal_gets_fields_and_the_length_of_what_has_several_lines() {
     let scratch = Scratch::new();
     let path = scratch.path().join("journal");
@@ -114,6 +137,52 @@ fn unix_receiver_that_does_not_read_holds_nobody_up_and_its_loss_is_counted() {
         sender.lost() + sender.dropped() > 0
     });
     drop(log);
+}
+
+/// Notes how many lines had been written whenever something was told.
+struct Told(Arc<Shared>, Arc<Mutex<Vec<u64>>>);
+
+impl tracing::Subscriber for Told {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::Id {
+        tracing::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.1.lock().push(self.0.written.load(Ordering::Relaxed));
+    }
+    fn enter(&self, _: &tracing::Id) {}
+    fn exit(&self, _: &tracing::Id) {}
+}
+
+#[test]
+fn dropped_lines_are_told_of_while_there_are_still_others_to_write() {
+    let scratch = Scratch::new();
+    let output = thread::Output::open(&LogTo::File(scratch.path().join("log"))).unwrap();
+    let (queue, messages) = sync_channel(3);
+    let shared = Arc::<Shared>::default();
+    let sender = LogSender { queue, shared: shared.clone() };
+    (0..4).for_each(|_| drop(sender.lines(b"line\n".to_vec(), 1)));
+    drop(sender);
+    let told = Arc::<Mutex<Vec<u64>>>::default();
+    tracing::subscriber::with_default(Told(shared.clone(), told.clone()), || {
+        thread::run(output, "log", &messages, &shared);
+    });
+    assert_eq!((&**told.lock(), shared.written.load(Ordering::Relaxed)), (&[1][..], 3));
+}
+
+#[test]
+fn burst_of_single_messages_is_kept() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("log");
+    let log = LogReceiver::open(&LogTo::File(path.clone())).unwrap();
+    let sender = log.sender();
+    (0..1000).for_each(|_| sender.event(Severity::Warning, b"down\n".to_vec()));
+    log.close();
+    assert_eq!((sender.dropped(), std::fs::read(path).unwrap().len()), (0, 5000));
 }
 
 #[test]
