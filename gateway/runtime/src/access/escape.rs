@@ -75,7 +75,7 @@ fn slowly(text: &[u8], out: &mut Vec<u8>) {
 
 /// Line and paragraph separators, direction marks, and the byte order mark; all below U+10000.
 fn is_format(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// `\u` and four hexadecimal digits.
@@ -107,6 +107,7 @@ mod tests {
             (b"\x1b[31m\x00\x7f\t", r#""\u001b[31m\u0000\u007f\t""#),
             ("é漢😀".as_bytes(), "\"é漢😀\""),
             ("\u{202e}txt\u{2028}\u{85}".as_bytes(), r#""\u202etxt\u2028\u0085""#),
+            ("\u{61c}1".as_bytes(), r#""\u061c1""#),
             (b"\xff\xfe ok \xc3", r#""\ufffd\ufffd ok \ufffd""#),
         ] {
             assert_eq!(written(raw), expected);
