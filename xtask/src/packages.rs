@@ -30,6 +30,8 @@ const NEEDED: &[Package] = &[
     Package { program: "haproxy", package: "haproxy" },
     // Real clients.
     Package { program: "curl", package: "curl" },
+    // A terminal for whoever needs one.
+    Package { program: "script", package: "bsdutils" },
     Package { program: "openssl", package: "openssl" },
     // Load.
     Package { program: "wrk", package: "wrk" },

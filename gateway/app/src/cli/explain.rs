@@ -41,6 +41,9 @@ pub(crate) struct ExplainOptions {
     /// A server that is taken to be down; may be given several times
     #[arg(long, value_name = "SERVER")]
     pub(crate) down: Vec<String>,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -1,5 +1,7 @@
 //! `sekisho explain`: which server a client would get, and why, without any traffic.
 
+mod object;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,11 +28,16 @@ pub(crate) fn run(
         return Err(Failure::KernelChooses(vip.name.to_string()));
     }
     let Asked { route, outlook } = asked(&config, vip, registry, options)?;
-    if let Some(outlook) = &outlook {
+    if let Some(outlook) = outlook.as_ref().filter(|_| !options.json) {
         writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
         show(outlook, options, out)?;
     }
-    let Some(mut route) = route else { return Ok(ExitCode::SUCCESS) };
+    let Some(mut route) = route else {
+        if options.json {
+            writeln!(out, "{}", object::object(vip, options, outlook.as_ref(), None, None))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
     if let Some(name) = &options.pool {
         route.pool = pool_index(vip, name)?;
     }
@@ -48,6 +55,12 @@ pub(crate) fn run(
     let persist = route.persist.as_deref().unwrap_or(&vip.persist);
     let ask = Ask { route: &route, client: options.client, persist, table, user_limit: None };
     let explanation = pool.explain(&ask, now);
+    let code = if explanation.chosen.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    if options.json {
+        let object = object::object(vip, options, outlook.as_ref(), route.by, Some(&explanation));
+        writeln!(out, "{object}")?;
+        return Ok(code);
+    }
     if outlook.is_none() {
         writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
     }
@@ -59,7 +72,7 @@ pub(crate) fn run(
         writeln!(out, "The {said} is none that the gateway makes: the client is balanced without it.\n")?;
     }
     writeln!(out, "{explanation}")?;
-    Ok(if explanation.chosen.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(code)
 }
 
 /// What the client's cookie or token prefers; none if it cannot be one of the gateway's.

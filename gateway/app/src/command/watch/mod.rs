@@ -46,6 +46,15 @@ fn rate(each_second: f64) -> String {
     }
 }
 
+/// How long something takes.
+fn latency(seconds: f64) -> String {
+    match seconds * 1000.0 {
+        millis if millis < 9.95 => format!("{millis:.1} ms"),
+        millis if millis < 999.5 => format!("{millis:.0} ms"),
+        _ => format!("{seconds:.1} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +64,6 @@ mod tests {
         let shown = [0.0, 999.0, 1_000.0, 9_960.0, 12_345.0, 999_600.0, 7e15].map(bytes);
         assert_eq!(shown, ["0 B", "999 B", "1.0 KB", "10 KB", "12 KB", "1.0 MB", "7000 TB"]);
         assert_eq!([0.0, 0.5, 9.96, 1234.4].map(rate), ["0", "0.5", "10", "1234"]);
+        assert_eq!([0.0004, 0.0123, 0.4, 4.76].map(latency), ["0.4 ms", "12 ms", "400 ms", "4.8 s"]);
     }
 }

@@ -1,7 +1,7 @@
 //! A snapshot and how it is shown, as lines.
 
 use super::super::seen::Status;
-use super::super::{bytes, rate};
+use super::super::{bytes, latency, rate};
 use super::snapshot::{ServerRow, Snapshot, VipRow};
 use super::view::{Mode, View};
 use crate::command::operator::{clean, span};
@@ -111,7 +111,8 @@ fn servers(rows: &[&ServerRow], view: &View) -> Vec<Line> {
             Some(most) => format!("{} of {most}", server.active),
             None => server.active.to_string(),
         };
-        let response = server.response_seconds.map(|seconds| format!("{:.1} ms", seconds * 1000.0));
+        // Of one that is out it is what its failures count as.
+        let response = server.response_seconds.filter(|_| !server.failed()).map(latency);
         let cells = [
             clean(&row.place()),
             clean(&server.address),
@@ -248,7 +249,7 @@ mod tests {
             "web  http                9  340  1.2 MB   99 B   97 %",
             "",
             "server    address       state  weight  connections↓   /s  failures/s  bytes/s  response",
-            "web/www1  10.0.0.21:80  up          1             8  2.0           0   8.0 KB   12.3 ms",
+            "web/www1  10.0.0.21:80  up          1             8  2.0           0   8.0 KB     12 ms",
             "web/www2  10.0.0.21:80  do\u{fffd}wn       1             0    0           0      0 B         -",
         ];
         assert_eq!(texts(&frame(&snapshot, &view, 120, usize::MAX)), expected);
