@@ -31,7 +31,8 @@ pub(super) fn access(section: &mut Section<'_>, context: &Context<'_>) -> Vec<Ac
     let mut logs: Vec<AccessLog> = Vec::new();
     for node in nodes {
         let Some(log) = access_log(node, context) else { continue };
-        if logs.iter().any(|other| other.to == log.to) {
+        // By name, which is what metrics tell them apart by.
+        if logs.iter().any(|other| other.to.to_string() == log.to.to_string()) {
             let problem =
                 Problem::new(node.span.clone(), format!("`{}` is written to twice", log.to), "here");
             context.error(problem.help("one log goes to one place; take one of the two out"));

@@ -61,6 +61,11 @@ fn what_cannot_be_a_receiver_is_refused() {
         ("{ path = 'a', facility = 'user' }", "`facility` is syslog's"),
         ("{ journald = 'j' }", "`journald` must be"),
         ("['a', 'a']", "is written to twice"),
+        (
+            "[{ syslog = 'udp:192.0.2.1:514', tag = 'a' }, { syslog = 'udp:192.0.2.1:514' }]",
+            "is written to twice",
+        ),
+        ("[{ journald = true }, { journald = '/run/j' }]", "is written to twice"),
         ("[1]", "must be a string or a table"),
         ("{ sample = 0 }", "out of range"),
         ("{ max-rate = 0 }", "out of range"),
