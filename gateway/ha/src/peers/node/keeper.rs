@@ -33,6 +33,8 @@ struct Exchange {
     peers: Peers,
     own: Own,
     tables: Vec<Arc<Table>>,
+    /// With nobody who follows, tables forget who was forgotten; a node that was away would know better.
+    _memory: Vec<Follower>,
     neighbours: Vec<Neighbour>,
     guests: Vec<Guest>,
     began: Instant,
@@ -145,6 +147,7 @@ impl Exchange {
                 terms,
             },
             tables: scheduler.tables().to_vec(),
+            _memory: remember(scheduler.tables()),
             neighbours: peers.nodes.iter().map(|node| Neighbour::new(node.clone(), now)).collect(),
             guests: Vec::new(),
             peers: peers.clone(),
@@ -218,6 +221,11 @@ impl Exchange {
     }
 }
 
+/// Has tables remember what is taken out of them, whoever else follows.
+fn remember(tables: &[Arc<Table>]) -> Vec<Follower> {
+    tables.iter().map(|table| table.follow(|| {})).collect()
+}
+
 fn follow(tables: &[Arc<Table>], board: &Arc<Board>) -> Vec<Follower> {
     let follow = |table: &Arc<Table>| {
         let board = board.clone();
@@ -260,3 +268,31 @@ const MOST_GUESTS: usize = 32;
 const ALONE: Duration = Duration::from_secs(5);
 /// How often entries in use are looked through; they are told again a few times per expiry.
 const RENEW: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use sekisho_api::{Key, KeyKind};
+    use sekisho_scheduler::{Secret, TableChange, TableSpec};
+
+    use super::*;
+
+    #[test]
+    fn what_is_forgotten_while_no_node_is_there_is_told_to_whoever_comes_back() {
+        let now = Instant::now();
+        let expire = Duration::from_secs(600);
+        let spec = TableSpec { name: "default".into(), max_entries: 10, max_bytes: 1 << 10, expire };
+        let secret = Secret::new(&[7; 16]).unwrap();
+        let scheduler = Scheduler::build(Vec::new(), vec![spec], &secret, 1, None, now);
+        let _memory = remember(scheduler.tables());
+        let table = scheduler.table("default").unwrap();
+        let alice = Key::new(KeyKind::USER, b"alice").unwrap();
+        table.assign(&alice, None, &"a".into(), now);
+        drop(table.follow(|| {}));
+        assert!(table.remove(&alice, None));
+        let mut gone = 0;
+        table.follow(|| {}).changes(9, now, |change| {
+            gone += usize::from(matches!(change, TableChange::Removed { key, .. } if *key == alice));
+        });
+        assert_eq!(gone, 1);
+    }
+}
