@@ -93,6 +93,8 @@ pub(in crate::shared) struct Session {
     heard: Instant,
     /// The store does not take entries now, as it last said.
     pub(in crate::shared) refusal: Option<String>,
+    /// When it last took no entry: what it missed is told again.
+    missed: Option<Instant>,
     /// Bytes to send.
     pub(in crate::shared) out: Vec<u8>,
 }
@@ -140,6 +142,7 @@ impl Session {
             began: now,
             heard: now,
             refusal: None,
+            missed: None,
             out: Vec::new(),
             terms,
         };
@@ -209,6 +212,10 @@ impl Session {
         if self.stage == Stage::Greeting || tables.is_ignorant() && self.stage == Stage::Loading {
             return false;
         }
+        if self.tells_again().is_some_and(|at| now >= at) {
+            self.missed = None;
+            tables.rewind();
+        }
         while self.shares < UNDER_WAY && self.out.len() < OUT_FULL {
             let told = tables.tell(BATCH.min(UNDER_WAY - self.shares), now, |told| self.share(told, now));
             if told == 0 {
@@ -216,6 +223,11 @@ impl Session {
             }
         }
         true
+    }
+
+    /// When everything is told again, because the store takes entries again and has missed some.
+    fn tells_again(&self) -> Option<Instant> {
+        self.missed.filter(|_| self.refusal.is_none()).map(|missed| missed + AGAIN)
     }
 
     fn share(&mut self, told: Told, now: Instant) {
@@ -268,6 +280,9 @@ impl Session {
         if let Some(asked) = self.asked.front() {
             until = until.min(asked.at + self.terms.timeout);
         }
+        if let Some(again) = self.tells_again() {
+            until = until.min(again);
+        }
         until.saturating_duration_since(now)
     }
 
@@ -310,7 +325,7 @@ impl Session {
         clocks: Clocks,
     ) -> Result<(), SessionError> {
         if let Reply::Refusal(words) = &reply {
-            return self.refused(&what, words, counts);
+            return self.refused(&what, words, counts, clocks.now);
         }
         match what {
             What::Greeting | What::Ping => {}
@@ -368,7 +383,13 @@ impl Session {
 
     /// A store that is full, or whose disk is, goes on reading and telling: only its entries stay as they are. So does
     /// one in which something else stands under an entry's name.
-    fn refused(&mut self, what: &What, words: &[u8], counts: &mut Counts) -> Result<(), SessionError> {
+    fn refused(
+        &mut self,
+        what: &What,
+        words: &[u8],
+        counts: &mut Counts,
+        now: Instant,
+    ) -> Result<(), SessionError> {
         let text: String = self.unechoed(words).chars().filter(|c| !c.is_control()).take(120).collect();
         let passing = ["OOM", "MISCONF", "WRONGTYPE", "NOREPLICAS"].iter().any(|code| text.contains(code));
         if !matches!(what, What::Share(_)) || !passing {
@@ -376,6 +397,10 @@ impl Session {
         }
         self.shares -= 1;
         counts.refused += 1;
+        // What stands under an entry's name is not gone by the next try.
+        if !text.contains("WRONGTYPE") {
+            self.missed = Some(now);
+        }
         self.refusal = Some(text);
         Ok(())
     }
@@ -421,5 +446,8 @@ const UNDER_WAY: usize = 512;
 const BATCH: usize = 64;
 /// More than this is not made before the store has read some.
 const OUT_FULL: usize = 64 * 1024;
+/// How long a store takes entries without refusing any before it is told again what it missed: one whose memory is
+/// always full is not told everything again and again.
+const AGAIN: Duration = Duration::from_secs(30);
 /// Entries read at once, about: each costs the store two microseconds, during which it does nothing else.
 const PAGE: &[u8] = b"200";

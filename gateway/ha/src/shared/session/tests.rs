@@ -266,6 +266,10 @@ fn full_store_is_told_of_and_not_left() {
     site.settle();
     assert!(site.nodes[0].session.as_ref().unwrap().0.refusal.is_none());
     assert_eq!(site.server(1, "bert").as_deref(), Some("ts1"));
+    assert_eq!(site.server(1, "anna"), None);
+    site.pass(super::AGAIN);
+    site.settle();
+    assert_eq!(site.server(1, "anna").as_deref(), Some("ts1"), "what it missed is told again");
 }
 
 /// What a session makes of an answer, with nothing of the greeting answered before.
