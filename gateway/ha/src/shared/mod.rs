@@ -31,8 +31,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
@@ -45,11 +46,13 @@ use status::Standing;
 pub use status::StoreStatus;
 
 /// Shares a gateway's tables as its configuration says, in a thread of its own. Dropping it tells the store what is
-/// left to tell, for half a second at most.
+/// left to tell, for half a second at most; a thread that is just connecting ends once it knows what came of that.
 #[derive(Debug)]
 pub struct Sharing {
     board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
+    /// Closed when the thread ends.
+    ended: Receiver<()>,
 }
 
 /// A look at it that other threads may keep.
@@ -77,8 +80,13 @@ pub fn share(view: View) -> Result<Sharing, RedundancyError> {
         standing: Mutex::new(None),
     });
     let keeper = Keeper::new(view, board.clone());
-    let thread = std::thread::Builder::new().name("shared-store".to_owned()).spawn(move || keeper.run())?;
-    Ok(Sharing { board, thread: Some(thread) })
+    let (ends, ended) = mpsc::channel();
+    let run = move || {
+        let _ends: Sender<()> = ends;
+        keeper.run();
+    };
+    let thread = std::thread::Builder::new().name("shared-store".to_owned()).spawn(run)?;
+    Ok(Sharing { board, thread: Some(thread), ended })
 }
 
 impl Sharing {
@@ -98,9 +106,15 @@ impl Drop for Sharing {
     fn drop(&mut self) {
         self.board.stop.store(true, Release);
         self.board.ring();
-        let _ = self.thread.take().map(JoinHandle::join);
+        // Looking up the store's name and connecting to it cannot be called off: who stops does not wait for that.
+        if !matches!(self.ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Timeout)) {
+            let _ = self.thread.take().map(JoinHandle::join);
+        }
     }
 }
+
+/// How long a program that stops waits for the thread, which tells what is left to tell and then ends.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl SharingView {
     /// How the store stands; none, if nothing is shared.
@@ -138,5 +152,27 @@ impl Board {
 impl fmt::Debug for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Board").field("standing", &self.standing).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stops_does_not_wait_for_a_store_that_cannot_be_reached() {
+        let bell = eventfd(0, EventfdFlags::NONBLOCK).unwrap();
+        let (stop, reload) = (AtomicBool::new(false), AtomicBool::new(false));
+        let board = Arc::new(Board { bell, stop, reload, standing: Mutex::new(None) });
+        let (answers, answer) = mpsc::channel::<()>();
+        let (ends, ended) = mpsc::channel();
+        // As long as a look-up or a connection takes.
+        let thread = std::thread::spawn(move || {
+            let _ = answer.recv();
+            drop(ends);
+        });
+        drop(Sharing { board: board.clone(), thread: Some(thread), ended });
+        assert!(board.stops());
+        drop(answers);
     }
 }
