@@ -33,7 +33,7 @@ mod registry;
 mod report;
 mod source;
 
-pub use layer::{Difference, Layer, Place, Unsaved};
+pub use layer::{Difference, Layer, NOT_SHOWN, Place, Unsaved};
 pub use load::{Layered, Loaded, check, check_file, check_layered, load, parse, text};
 pub use model::{
     AccessLog, Admin, Arms, CertificateFiles, ClientAuth, ClientTls, Config, Domain, Facility, Flavour,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use sekisho_api::settings::{Node, Table, Value as Written};
-use sekisho_config::{Layer, Place, Report, Severity};
+use sekisho_config::{Layer, NOT_SHOWN, Place, Report, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -83,13 +83,14 @@ pub(super) fn shown(now: &InForce) -> Shown {
     }
 }
 
-/// Where the runtime layer says something else than the file that was loaded.
+/// Where the runtime layer says something else than the file that was loaded, without its secrets.
 pub(super) fn differences(now: &InForce) -> Diff {
-    let differences = now.layer.differences(&now.text).into_iter().map(|difference| DifferenceLine {
-        at: difference.at.keys().into_iter().map(str::to_owned).collect(),
-        file: difference.file,
-        layer: difference.layer,
-    });
+    let differences =
+        now.layer.differences(&now.text, is_secret).into_iter().map(|difference| DifferenceLine {
+            at: difference.at.keys().into_iter().map(str::to_owned).collect(),
+            file: difference.file,
+            layer: difference.layer,
+        });
     Diff { file: now.file.display().to_string(), differences: differences.collect() }
 }
 
@@ -265,7 +266,7 @@ fn object(table: &Table) -> Map<String, Value> {
 /// A value as JSON; one that is a secret by its key's name is not told.
 fn plain(key: &str, node: &Node) -> Value {
     if is_secret(key) && !matches!(node.value, Written::Table(_)) {
-        return json!(REDACTED);
+        return json!(NOT_SHOWN);
     }
     match &node.value {
         Written::Text(text) => json!(text),
@@ -284,7 +285,7 @@ fn redacted(key: &str, value: &Value) -> Value {
         Value::Object(entries) => {
             entries.iter().map(|(key, value)| (key.clone(), redacted(key, value))).collect()
         }
-        _ if is_secret(key) => json!(REDACTED),
+        _ if is_secret(key) => json!(NOT_SHOWN),
         Value::Array(items) => items.iter().map(|item| redacted("", item)).collect(),
         other => other.clone(),
     }
@@ -293,21 +294,13 @@ fn redacted(key: &str, value: &Value) -> Value {
 /// Keys whose values may let somebody in: a login of a probe, what it sends, headers that requests get, a store's URL.
 fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    SECRETS.contains(&key.as_str()) || key.ends_with("password") || key.ends_with("secret")
+    SECRETS.contains(&key.as_str()) || SECRET_ENDS.iter().any(|end| key.ends_with(end))
 }
 
-const SECRETS: [&str; 9] = [
-    "password",
-    "secret",
-    "send",
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "x-api-key",
-    "token",
-    "redis",
-];
-const REDACTED: &str = "(not shown)";
+const SECRETS: [&str; 2] = ["send", "redis"];
+/// Also of fields that sites have made up: `x-auth-token`, `x-api-key`. A file is named by `…-file` and `tokens`.
+const SECRET_ENDS: [&str; 8] =
+    ["password", "secret", "token", "authorization", "cookie", "-key", "-auth", "credentials"];
 /// Deeper than any table of the configuration.
 const DEPTH: usize = 16;
 /// As the report for people.
@@ -325,6 +318,18 @@ mod tests {
         let shown = redacted("", &value).to_string();
         assert!(shown.contains("\"user\":\"probe\"") && !shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("\"Authorization\":\"(not shown)\""), "{shown}");
+    }
+
+    #[test]
+    fn secrets_of_the_runtime_layer_are_not_among_its_differences() {
+        let fields =
+            |secret: &str| json!({ "http": { "rules": [{ "set-headers": { "x-auth-token": secret } }] } });
+        let mut layer = Layer::default();
+        layer.set(Place::Vip("web".into()), toml_of(&fields("hunter2"), 0).unwrap_or_else(|_| panic!()));
+        let text = "[[vip.web.http.rules]]\nset-headers = { x-auth-token = 'hunter1' }";
+        let now = InForce { text: text.into(), layer, ..InForce::default() };
+        let shown = serde_json::to_string(&differences(&now)).unwrap();
+        assert!(shown.contains("x-auth-token") && !shown.contains("hunter"), "{shown}");
     }
 
     #[test]

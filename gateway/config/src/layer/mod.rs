@@ -35,7 +35,7 @@ use crate::{defaults, source};
 
 pub(crate) use overlay::overlay;
 pub use save::Unsaved;
-pub use written::Difference;
+pub use written::{Difference, NOT_SHOWN};
 
 /// What an operator has set or removed at run time, in the order in which it was done. Each place stands once.
 #[derive(Clone, Debug, Default, PartialEq)]

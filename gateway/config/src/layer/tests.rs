@@ -95,7 +95,7 @@ fn saved_file_keeps_its_comments_and_says_what_was_in_force() {
         format!("{:?}", before.loaded.config.pools[0].spec)
     );
     assert_eq!(after.config.vips.len(), 2);
-    assert!(layer.differences(&saved).is_empty(), "{:?}", layer.differences(&saved));
+    assert!(layer.differences(&saved, |_| false).is_empty(), "{:?}", layer.differences(&saved, |_| false));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn difference_is_told_for_each_place_with_both_sides() {
     let mut layer = Layer::default();
     layer.remove(server("www1"));
     layer.set(server("www2"), value("'10.0.0.22:80'"));
-    let differences = layer.differences(FILE);
+    let differences = layer.differences(FILE, |_| false);
     assert_eq!(differences.len(), 1, "what is set as the file has it is no difference: {differences:?}");
     assert_eq!(differences[0].file.as_deref(), Some("\"10.0.0.21:80\""));
     assert_eq!(differences[0].layer, None);

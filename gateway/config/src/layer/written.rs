@@ -35,17 +35,43 @@ impl Layer {
         text
     }
 
-    /// Where it says something else than the file, in its own order. A file that cannot be read has nothing.
-    pub fn differences(&self, file: &str) -> Vec<Difference> {
+    /// Where it says something else than the file, in its own order. A file that cannot be read has nothing. Values of
+    /// keys that are `secret` are not told.
+    pub fn differences(&self, file: &str, secret: impl Fn(&str) -> bool) -> Vec<Difference> {
+        let told = |node: &Toml| inline(&hidden(node, &secret));
         let file: toml::Table = toml::from_str(file).unwrap_or_default();
         let differences = self.changes.iter().map(|Change { at, set }| {
             let here =
                 at.keys().into_iter().try_fold(Toml::Table(file.clone()), |node, key| node.get(key).cloned());
-            Difference { at: at.clone(), file: here.as_ref().map(inline), layer: set.as_ref().map(inline) }
+            (here != *set).then(|| Difference {
+                at: at.clone(),
+                file: here.as_ref().map(told),
+                layer: set.as_ref().map(told),
+            })
         });
-        differences.filter(|difference| difference.file != difference.layer).collect()
+        differences.flatten().collect()
     }
 }
+
+/// The value without what stands under keys that are secret.
+fn hidden(value: &Toml, secret: &impl Fn(&str) -> bool) -> Toml {
+    let under = |(key, value): (&String, &Toml)| {
+        let told = match value {
+            Toml::Table(_) => hidden(value, secret),
+            _ if secret(key) => NOT_SHOWN.into(),
+            _ => hidden(value, secret),
+        };
+        (key.clone(), told)
+    };
+    match value {
+        Toml::Table(table) => Toml::Table(table.iter().map(under).collect()),
+        Toml::Array(items) => Toml::Array(items.iter().map(|item| hidden(item, secret)).collect()),
+        other => other.clone(),
+    }
+}
+
+/// In place of a secret.
+pub const NOT_SHOWN: &str = "(not shown)";
 
 /// A value on one line.
 pub(super) fn inline(value: &Toml) -> String {
