@@ -8,12 +8,16 @@ pub(crate) struct Answer {
     pub(crate) body: String,
     /// Whether only its head is wanted.
     pub(crate) head_only: bool,
+    /// What else its head says; [`GUARDS`] for everything but the page.
+    pub(crate) fields: &'static str,
 }
 
 /// The status of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Ok,
+    /// Whoever asks has it already.
+    NotModified,
     BadRequest,
     Unauthorized,
     Forbidden,
@@ -40,6 +44,7 @@ impl Status {
     fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",
+            Self::NotModified => "304 Not Modified",
             Self::BadRequest => "400 Bad Request",
             Self::Unauthorized => "401 Unauthorized",
             Self::Forbidden => "403 Forbidden",
@@ -66,10 +71,11 @@ impl Answer {
             _ => String::new(),
         };
         let mut text = format!(
-            "HTTP/1.1 {}\r\n{more}Content-Type: {}\r\nContent-Length: {}\r\n{GUARDS}Connection: {}\r\n\r\n",
+            "HTTP/1.1 {}\r\n{more}Content-Type: {}\r\nContent-Length: {}\r\n{}Connection: {}\r\n\r\n",
             self.status.line(),
             self.kind,
             self.body.len(),
+            self.fields,
             if stays { "keep-alive" } else { "close" },
         );
         if !self.head_only {
@@ -89,8 +95,13 @@ mod tests {
 
     #[test]
     fn answer_is_as_long_as_it_says_and_head_has_no_text() {
-        let answer =
-            Answer { status: Status::Ok, kind: "text/plain", body: "line\n".to_owned(), head_only: false };
+        let answer = Answer {
+            status: Status::Ok,
+            kind: "text/plain",
+            body: "line\n".to_owned(),
+            head_only: false,
+            fields: GUARDS,
+        };
         let (head, body) =
             answer.text(false).split_once("\r\n\r\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         assert!(
@@ -107,8 +118,13 @@ mod tests {
 
     #[test]
     fn refused_method_says_which_are_allowed() {
-        let answer =
-            Answer { status: Status::Method("GET"), kind: "a/b", body: String::new(), head_only: false };
+        let answer = Answer {
+            status: Status::Method("GET"),
+            kind: "a/b",
+            body: String::new(),
+            head_only: false,
+            fields: GUARDS,
+        };
         assert!(answer.text(false).starts_with("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n"));
         assert_eq!(answer.status.code(), 405);
     }

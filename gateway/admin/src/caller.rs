@@ -56,8 +56,10 @@ impl Policy {
     /// Who sends this.
     pub(crate) fn caller(&self, peer: &Peer, sender: &Sender) -> Result<Caller, Stranger> {
         let (address, tls) = match peer {
-            // The file's mode has let in its owner alone, and a browser cannot come here.
+            // The file's mode has let in its owner alone; their browser may come here through a forwarded port.
             Peer::Socket(uid) => {
+                own_page(sender)?;
+                nameless(sender)?;
                 let who = uid.map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
                 return Ok(Caller { who, from: "socket".to_owned(), scope: Scope::Configure });
             }
@@ -99,6 +101,11 @@ fn guarded(settings: &Settings, sender: &Sender) -> Result<(), Stranger> {
     if !known {
         return Err(Stranger::OtherHost);
     }
+    own_page(sender)
+}
+
+/// No page of another site asks.
+fn own_page(sender: &Sender) -> Result<(), Stranger> {
     let page = sender.origin.as_deref().map(|origin| {
         let host = origin.split_once("://").map(|(_, host)| name_of(host));
         host.is_none_or(|name| !name.eq_ignore_ascii_case(host_of(sender)))
@@ -107,6 +114,15 @@ fn guarded(settings: &Settings, sender: &Sender) -> Result<(), Stranger> {
         return Err(Stranger::ForeignPage);
     }
     Ok(())
+}
+
+/// The socket has no name: what stands for one is an address or a single word, which nobody has in the DNS.
+fn nameless(sender: &Sender) -> Result<(), Stranger> {
+    let host = host_of(sender);
+    match host.parse::<IpAddr>().is_ok() || !host.contains('.') {
+        true => Ok(()),
+        false => Err(Stranger::OtherHost),
+    }
 }
 
 fn host_of(sender: &Sender) -> &str {
@@ -184,5 +200,25 @@ mod tests {
             let sender = Sender { host: Some(host.into()), origin: Some(origin.into()), ..token() };
             assert!(policy.caller(&at(None), &sender).is_ok(), "{host}");
         }
+    }
+
+    #[test]
+    fn forwarded_socket_is_for_its_owners_scripts_and_own_page_alone() {
+        let policy = policy();
+        let asked = |host: &str, origin: Option<&str>, foreign| {
+            let sender = Sender {
+                host: Some(host.into()),
+                origin: origin.map(str::to_owned),
+                foreign,
+                ..Sender::default()
+            };
+            policy.caller(&Peer::Socket(Some(0)), &sender).map(|caller| caller.scope)
+        };
+        assert_eq!(asked("gateway", None, false), Ok(Scope::Configure));
+        assert_eq!(asked("localhost", Some("http://localhost:9102"), false), Ok(Scope::Configure));
+        assert_eq!(asked("127.0.0.1", Some("https://evil.example"), false), Err(Stranger::ForeignPage));
+        assert_eq!(asked("localhost", None, true), Err(Stranger::ForeignPage));
+        let rebound = Some("http://evil.example:9102");
+        assert_eq!(asked("evil.example", rebound, false), Err(Stranger::OtherHost));
     }
 }

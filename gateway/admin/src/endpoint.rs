@@ -17,6 +17,7 @@ use crate::answer::Answer;
 use crate::api::{self, Api, Reply};
 use crate::caller::Peer;
 use crate::metrics::{Source, serve};
+use crate::page;
 use crate::request::{HEAD_MAX, Head, Unread};
 use crate::secured::Secured;
 
@@ -174,19 +175,24 @@ async fn converse(comer: Comer, content: &Content, mut peer: Peer) -> io::Result
         let stays = left > 0 && head.stays;
         let answer = match content {
             Content::Metrics(source) => serve::answer(source, &head),
-            Content::Api(api) => match api.admit(&head, &peer) {
-                Err(refused) => return end(&mut stream, &refused).await,
-                Ok(admitted) => {
-                    let body = timeout(DEADLINE, body(&mut stream, &mut bytes, &head, admitted.body_max()));
-                    let body = match body.await?? {
-                        Ok(body) => body,
-                        Err(why) => return end(&mut stream, &content.refuse(why)).await,
-                    };
-                    match api.answer(&admitted, &head, &body).await {
-                        Reply::Answer(answer) => answer,
-                        Reply::Follow(follow) => return follow.run(&mut stream).await,
+            Content::Api(api) => match page::part(&head) {
+                // There is nothing in it that strangers may not see.
+                Some(part) => part,
+                None => match api.admit(&head, &peer) {
+                    Err(refused) => return end(&mut stream, &refused).await,
+                    Ok(admitted) => {
+                        let most = admitted.body_max();
+                        let body =
+                            match timeout(DEADLINE, body(&mut stream, &mut bytes, &head, most)).await?? {
+                                Ok(body) => body,
+                                Err(why) => return end(&mut stream, &content.refuse(why)).await,
+                            };
+                        match api.answer(&admitted, &head, &body).await {
+                            Reply::Answer(answer) => answer,
+                            Reply::Follow(follow) => return follow.run(&mut stream).await,
+                        }
                     }
-                }
+                },
             },
         };
         if !stays {

@@ -18,6 +18,7 @@
 //! steering          the way to whoever can load a configuration
 //! nodes             what nodes have in common (addresses, a store), as whoever knows tells of it
 //! api/              what the operator asks, and does
+//! page/             the same to look at and click on, in a browser
 //! ```
 
 mod admin;
@@ -30,6 +31,7 @@ mod endpoint;
 mod metrics;
 mod moment;
 mod nodes;
+mod page;
 mod request;
 mod secured;
 mod socket;

@@ -23,6 +23,8 @@ pub(crate) struct Head {
     pub(crate) size: usize,
     /// Whether the connection is to stay after the answer.
     pub(crate) stays: bool,
+    /// The versions that whoever sends it has already, as `If-None-Match` lists them.
+    pub(crate) has: Option<String>,
     /// What it says about whoever sends it.
     pub(crate) sender: Sender,
 }
@@ -99,6 +101,7 @@ impl Head {
             length: length(request.headers),
             size,
             stays: request.version == Some(1) && !has_word(request.headers, "connection", "close"),
+            has: only(request.headers, "if-none-match").map(str::to_owned),
             sender: sender(request.headers),
         }))
     }

@@ -15,6 +15,7 @@ use super::look::{identity, seconds};
 use super::query::Query;
 use super::refused::Refused;
 use super::site;
+use crate::caller::Caller;
 use crate::moment;
 use crate::steering::InForce;
 
@@ -69,6 +70,18 @@ fn domain_line(table: &Table) -> DomainLine {
         hits: counts.hits,
         misses: counts.misses,
     }
+}
+
+#[derive(Serialize)]
+pub(super) struct CallerLine<'c> {
+    who: &'c str,
+    from: &'c str,
+    scope: &'static str,
+}
+
+/// Who asks: a page shows nobody what they may not do.
+pub(super) fn caller(caller: &Caller) -> CallerLine<'_> {
+    CallerLine { who: &caller.who, from: &caller.from, scope: caller.scope.name() }
 }
 
 #[derive(Serialize)]

@@ -36,7 +36,7 @@ use sekisho_runtime::View;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Answer, Status};
+use crate::answer::{Answer, GUARDS, Status};
 use crate::audit::Audit;
 use crate::caller::{Caller, Peer, Policy};
 use crate::nodes::Nodes;
@@ -168,6 +168,7 @@ impl Api {
         match route.action {
             Action::Status => text(&inside::status(&status, self.started, &self.steering.in_force())),
             Action::OpenApi => text(&openapi::document()),
+            Action::Caller => text(&inside::caller(caller)),
             Action::Vips => text(&look::vips(&status)),
             Action::Pools => text(&look::pools(&status)),
             Action::Vrrp => text(&vrrp::tables(self.nodes.tables())),
@@ -266,7 +267,7 @@ fn text(answer: &impl Serialize) -> Result<String, Refused> {
 
 fn json(status: Status, mut body: String, head_only: bool) -> Answer {
     body.push('\n');
-    Answer { status, kind: "application/json", body, head_only }
+    Answer { status, kind: "application/json", body, head_only, fields: GUARDS }
 }
 
 /// The scopes' names, for whoever lacks one.

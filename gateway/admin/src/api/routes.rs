@@ -46,6 +46,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Status,
+    Caller,
     Vips,
     SetVip,
     RemoveVip,
@@ -121,6 +122,7 @@ use Scope::{Configure, Operate};
 #[rustfmt::skip]
 pub(crate) static ROUTES: &[Route] = &[
     look(A::Status, "/v1/status", "Status", "The process: version, uptime, which configuration is in force, how many connections."),
+    look(A::Caller, "/v1/caller", "Caller", "Who asks, and what they may do."),
     look(A::OpenApi, "/v1/openapi.json", "Object", "This description."),
     look(A::Vips, "/v1/vips", "Vips", "The VIPs, and what each has served."),
     Route { body: Some("Definition"), ..route(A::SetVip, Put, "/v1/vips/{vip}", Configure, "Adds a VIP, or replaces it, in the runtime layer.") },

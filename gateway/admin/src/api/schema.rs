@@ -127,6 +127,10 @@ fn answers() -> Vec<(&'static str, Value)> {
                 ("domains", list(&reference("Domain"))),
             ]),
         ),
+        ("Caller", {
+            let scope = words(&["read", "operate", "configure"]);
+            object(&[("who", text()), ("from", text()), ("scope", scope)])
+        }),
         ("Vips", rows("vips", "Vip")),
         ("Pools", rows("pools", "Pool")),
         ("Users", more("users", "UserEntry")),
@@ -168,10 +172,7 @@ fn common() -> Vec<(&'static str, Value)> {
     let health = words(&["up", "suspect", "down"]);
     vec![
         ("Object", json!({ "type": "object" })),
-        (
-            "Domain",
-            object(&[("name", text()), ("entries", count()), ("hits", count()), ("misses", count())]),
-        ),
+        ("Domain", object(&[("name", text()), ("entries", count()), ("hits", count()), ("misses", count())])),
         (
             "Vip",
             object(&[

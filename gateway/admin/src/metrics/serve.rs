@@ -1,7 +1,7 @@
 //! What is answered at the address of metrics: one page, which can be read and nothing else.
 
 use super::{Form, Source, render};
-use crate::answer::{Answer, Status};
+use crate::answer::{Answer, GUARDS, Status};
 use crate::request::{Head, Method, Unread};
 
 /// The answer to a request, whose body nobody reads.
@@ -16,6 +16,7 @@ fn page(head: &Head, metrics: impl FnOnce(Form) -> String) -> Answer {
             kind: head.form.content_type(),
             body: metrics(head.form),
             head_only: method == Method::Head,
+            fields: GUARDS,
         },
         ("/metrics", _) => text(Status::Method("GET, HEAD"), "Metrics can be read and nothing else.\n"),
         _ => text(Status::NotFound, "There is only /metrics here.\n"),
@@ -34,7 +35,13 @@ pub(crate) fn refuse(why: Unread) -> Answer {
 }
 
 fn text(status: Status, says: &str) -> Answer {
-    Answer { status, kind: "text/plain; charset=utf-8", body: says.to_owned(), head_only: false }
+    Answer {
+        status,
+        kind: "text/plain; charset=utf-8",
+        body: says.to_owned(),
+        head_only: false,
+        fields: GUARDS,
+    }
 }
 
 #[cfg(test)]

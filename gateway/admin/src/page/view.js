@@ -1,0 +1,124 @@
+// The summary, the VIPs, and what happens.
+
+import { at, el, say } from "./dom.js";
+import { line } from "./chart.js";
+import { STATES, bytes, clock, count, rate, share, span } from "./words.js";
+
+/// What happened before these is in the log.
+const KEPT = 50;
+
+export class View {
+  #model;
+  #vips = new Map();
+  #tiles = null;
+
+  constructor(model) {
+    this.#model = model;
+  }
+
+  build() {
+    const { vips } = this.#model;
+    for (const row of this.#vips.values()) row.element.remove();
+    this.#vips.clear();
+    const names = ["VIP", "Listens at", "Pools", "Connections", "New a second", "In", "Out", "Remembered"];
+    const head = el("div", { class: "row head", role: "row" }, ...names.map(name => el("span", { role: "columnheader" }, name)));
+    at("vips").replaceChildren(head);
+    for (const vip of vips.values()) {
+      const row = vipRow(vip);
+      this.#vips.set(vip.name, row);
+      at("vips").append(row.element);
+    }
+    this.draw();
+  }
+
+  draw() {
+    this.#tiles ??= tiles();
+    const { vips, total, process } = this.#model;
+    for (const row of this.#vips.values()) drawVip(row, this.#model);
+    const sum = name => [...vips.values()].reduce((all, vip) => (vip[name] == null ? null : all + vip[name]), 0);
+    const states = counted(this.#model.servers());
+    const tile = this.#tiles;
+    say(tile.connections.number, count(this.#model.connections));
+    tile.connections.chart.draw(total.connections.latest());
+    say(tile.rate.number, rate(total.now));
+    tile.rate.chart.draw(total.rate.latest());
+    say(tile.traffic.number, bytes(sum("in")));
+    say(tile.traffic.more, `in; ${bytes(sum("out"))} out`);
+    say(tile.servers.number, `${count(states.get("up") ?? 0)} of ${count([...states.values()].reduce((a, b) => a + b, 0))}`);
+    const others = [...states].filter(([state]) => state !== "up");
+    say(tile.servers.more, others.map(([state, many]) => `${STATES[state]?.shape ?? "?"} ${count(many)} ${state}`).join("  ") || "all up");
+    say(tile.found.number, total.found ? share(total.found.hits, total.found.asked) : "–");
+    say(tile.found.more, total.found ? `found; ${count(total.found.entries)} remembered` : "");
+    if (process) {
+      const layer = process.changes > 0 ? `, ${count(process.changes)} changed beside the file` : "";
+      say(at("process"), `${process.version}, up ${span(process.uptime_seconds)}, configuration ${process.epoch}${layer}`);
+    }
+  }
+}
+
+function counted(servers) {
+  const states = new Map();
+  for (const { state } of servers) states.set(state, (states.get(state) ?? 0) + 1);
+  return states;
+}
+
+function tiles() {
+  const tile = (name, label) => {
+    const [number, more, chart] = [el("strong"), el("span", { class: "dim" }), label && line(160, 34, label)];
+    const element = el("div", { class: "tile", id: `tile-${name[0]}` }, el("h2", {}, name[1]), number, chart ? chart.element : more);
+    at("summary").append(element);
+    return { number, more, chart };
+  };
+  return {
+    connections: tile(["connections", "Connections"], "Connections of the last two minutes"),
+    rate: tile(["rate", "New a second"], "New connections and requests a second, of the last two minutes"),
+    traffic: tile(["traffic", "Traffic"]),
+    servers: tile(["servers", "Servers up"]),
+    found: tile(["found", "Persistence"]),
+  };
+}
+
+function vipRow(vip) {
+  const cell = (name, label, ...children) => el("span", { role: "cell", class: name, "data-name": label }, ...children);
+  const [active, fresh, into, out, held] = Array.from({ length: 5 }, () => el("span"));
+  const pools = vip.pools.flatMap((pool, index) => [index > 0 ? ", " : "", el("a", { href: `#pool-${pool}` }, pool)]);
+  const element = el(
+    "div",
+    { class: "row vip", role: "row", "data-vip": vip.name },
+    cell("name", null, el("a", { href: `#vip/${vip.name}` }, vip.name), " ", el("small", { class: "dim" }, vip.protocol)),
+    cell("where", null, vip.listen.join(", ")),
+    cell("pools", "to", ...pools),
+    cell("active", "connections", active),
+    cell("rate", "new/s", fresh),
+    cell("in", "in", into),
+    cell("out", "out", out),
+    cell("held", "remembered", held),
+  );
+  return { vip: vip.name, element, active, fresh, into, out, held };
+}
+
+function drawVip(row, model) {
+  const vip = model.vips.get(row.vip);
+  if (!vip) return;
+  say(row.active, count(vip.connections));
+  say(row.fresh, rate(vip.rate));
+  say(row.into, bytes(vip.in));
+  say(row.out, bytes(vip.out));
+  const domain = vip.persist.length > 0 ? model.domain(vip.domain) : null;
+  const asked = domain ? domain.hits + domain.misses : 0;
+  say(row.held, domain ? `${count(domain.entries)}${asked > 0 ? `, found ${share(domain.hits, asked)}` : ""}` : "nothing");
+}
+
+/// Tells of an event, the latest first.
+export function tell(name, data) {
+  const { at: when, pool, server, from, to, why, who, action, target, epoch } = data;
+  const texts = {
+    health: () => [el("a", { href: `#server/${pool}/${server}` }, `${pool}/${server}`), `: ${from} → `, el("b", { class: "state", "data-state": to }, `${STATES[to]?.shape ?? ""} ${to}`), ` – ${why}`],
+    operator: () => [`${who}: ${action} ${target}`],
+    reload: () => [`Configuration ${epoch} is in force`],
+  };
+  if (!texts[name]) return;
+  at("nothing").hidden = true;
+  at("happened").prepend(el("li", {}, el("time", { class: "dim" }, clock(when)), " ", ...texts[name]()));
+  while (at("happened").children.length > KEPT) at("happened").lastChild.remove();
+}
