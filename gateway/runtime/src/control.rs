@@ -9,7 +9,7 @@ use sekisho_config::Config;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use crate::access::AccessLogs;
+use crate::access::{self, AccessLogs};
 use crate::events::Happening;
 use crate::gateway::{Board, Options, ReloadSummary, StartError};
 use crate::handover::{Handed, Inherited, Memory, TableNews};
@@ -271,6 +271,9 @@ impl Control {
         if config.gateway.workers.unwrap_or_else(cores).max(1) != self.workers.len() {
             tracing::warn!("`workers` takes effect at the next start");
         }
+        for key in access::fixed(&before.config.gateway, &config.gateway) {
+            tracing::warn!("`{key}` takes effect at the next start");
+        }
         if config.gateway.max_connections != before.config.gateway.max_connections {
             descriptors::announce(config.gateway.max_connections);
         }
@@ -311,7 +314,7 @@ fn spawn(
     index: usize,
     (live, loads): (Arc<Live>, Arc<Loads>),
     (addresses, sockets): (Arc<Addresses>, Vec<NewSocket>),
-    access: crate::access::AccessWriter,
+    access: access::AccessWriter,
     end: mpsc::Sender<()>,
 ) -> Result<Running, StartError> {
     let (orders, received) = mpsc::unbounded_channel();

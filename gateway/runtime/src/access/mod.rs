@@ -161,6 +161,21 @@ impl Watched {
     }
 }
 
+/// The settings of logs that differ between two configurations: a reload changes none of them.
+pub(crate) fn fixed(
+    before: &sekisho_config::Gateway,
+    after: &sekisho_config::Gateway,
+) -> impl Iterator<Item = &'static str> {
+    let keys = [
+        ("log", before.log != after.log),
+        ("log-format", before.log_format != after.log_format),
+        ("log-to", before.log_to != after.log_to),
+        ("access-log", before.access_logs != after.access_logs),
+        ("traces", before.traces != after.traces),
+    ];
+    keys.into_iter().filter_map(|(key, differs)| differs.then_some(key))
+}
+
 /// Text from the network, cut: a request line may be longer than a log should be.
 fn cut(text: &str) -> &[u8] {
     let text = text.as_bytes();

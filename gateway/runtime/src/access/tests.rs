@@ -352,3 +352,21 @@ fn span_is_what_collectors_read_and_has_no_query() {
     assert!(line.ends_with("}}],\"status\":{\"code\":2}}\n"), "{line}");
     assert_eq!(formatted(Form::Span, true, Some(REQUEST)), "");
 }
+
+#[test]
+fn every_setting_of_logs_that_a_reload_leaves_as_it_is_is_named() {
+    let gateway = |text: &str| {
+        let text = format!("[gateway]\n{text}\n");
+        let registry = sekisho_config::Registry::new();
+        sekisho_config::parse(&text, "a.toml", std::path::Path::new("/"), &registry).unwrap().gateway
+    };
+    for (text, expected) in [
+        ("", &[][..]),
+        ("drain-timeout = '1s'", &[]),
+        ("log = 'debug'\nlog-format = 'json'\nlog-to = 'b'", &["log", "log-format", "log-to"]),
+        ("access-log = { path = '-', max-rate = 7 }", &["access-log"]),
+        ("traces = 'http://127.0.0.1:4318'", &["traces"]),
+    ] {
+        assert_eq!(fixed(&gateway(""), &gateway(text)).collect::<Vec<_>>(), expected, "{text}");
+    }
+}
