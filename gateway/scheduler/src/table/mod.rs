@@ -252,9 +252,26 @@ impl Table {
     /// The stamp of a change that happens now.
     fn version(&self, now: Moment) -> u64 {
         let floor = self.clock.millis(now).map_or(0, |millis| Stamp::at(millis).get());
-        let next = |last: u64| last.saturating_add(1).max(floor);
+        let latest = self.latest(now);
+        // A clock that was years ahead and was set back: what it said then is not gone on with.
+        let next = |last| match credible(last, latest) == last {
+            true => last.saturating_add(1).max(floor),
+            false => latest,
+        };
         self.versions.fetch_update(Relaxed, Relaxed, |last| Some(next(last))).map_or(floor, next)
     }
+
+    /// The latest stamp of a clock that is not too far ahead of this one.
+    fn latest(&self, now: Moment) -> u64 {
+        let latest = |millis: u64| Stamp::at(millis.saturating_add(AHEAD)).get();
+        self.clock.millis(now).map_or(u64::MAX, latest)
+    }
+}
+
+/// A stamp of this node as it counts: one that its clock cannot have said, even if it goes back a little now and then,
+/// is older than any.
+fn credible(version: u64, latest: u64) -> u64 {
+    if version > latest.saturating_add(Stamp::at(SLACK).get()) { 0 } else { version }
 }
 
 impl fmt::Debug for Table {
@@ -283,5 +300,9 @@ impl BuildHasher for SeededSip {
     }
 }
 
+/// How far ahead of ours another node's clock may be, in milliseconds: a day.
+const AHEAD: u64 = 86_400_000;
+/// By how much a clock is corrected without being thought wrong before, in milliseconds.
+const SLACK: u64 = 60_000;
 /// Shards of a large table: workers seldom meet in one.
 const SHARDS: usize = 16;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::{Change, RENEWALS};
 use crate::clock::Moment;
-use crate::table::Table;
 use crate::table::feed::{Bell, Feed};
 use crate::table::shard::Shard;
 use crate::table::slab::{Node, Which};
 use crate::table::stamp::Stamp;
+use crate::table::{Table, credible};
 
 /// Somebody who follows a table's changes and tells it of others. As long as there is none, a table remembers nothing
 /// for them.
@@ -94,8 +94,9 @@ impl Follower {
         self.bell.answer();
         let now = self.table.clock.moment(now);
         let mut told = 0;
-        let cleared = self.table.cleared_at.load(Relaxed);
-        if cleared > self.cleared && limit > 0 {
+        let latest = self.table.latest(now);
+        let cleared = credible(self.table.cleared_at.load(Relaxed), latest);
+        if cleared != self.cleared && cleared > 0 && limit > 0 {
             self.cleared = cleared;
             told += 1;
             each(Change::Cleared { stamp: Stamp::from_raw(cleared) });
@@ -105,7 +106,7 @@ impl Follower {
             let (Some(cursor), Some(home)) = (self.cursors.get_mut(i), self.table.shards.get(i)) else {
                 continue;
             };
-            told += cursor.read(&home.shard.lock(), self.id, limit - told, now, &mut each);
+            told += cursor.read(&home.shard.lock(), (self.id, latest), limit - told, now, &mut each);
             if told >= limit {
                 self.turn = i;
                 return told;
@@ -140,7 +141,7 @@ impl Cursor {
     fn read(
         &mut self,
         shard: &Shard,
-        id: u32,
+        (id, latest): (u32, u64),
         limit: usize,
         now: Moment,
         each: &mut impl FnMut(Change<'_>),
@@ -153,7 +154,7 @@ impl Cursor {
             }
             self.graves = grave.number;
             told += 1;
-            let (entry, stamp) = (&grave.entry, Stamp::from_raw(grave.version));
+            let (entry, stamp) = (&grave.entry, Stamp::from_raw(credible(grave.version, latest)));
             each(Change::Removed { key: &entry.key, scope: entry.scope.as_ref(), stamp });
         }
         for (number, slot) in feed.entered_after(self.entered) {
@@ -172,7 +173,7 @@ impl Cursor {
                 scope: node.entry.scope.as_ref(),
                 server: &node.server,
                 idle: if node.open > 0 { Duration::ZERO } else { now.since(node.last) },
-                stamp: Stamp::from_raw(node.version),
+                stamp: Stamp::from_raw(credible(node.version, latest)),
             });
         }
         told

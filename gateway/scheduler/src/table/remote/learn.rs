@@ -8,10 +8,10 @@ use sekisho_api::Key;
 
 use super::{Follower, Learned, Lesson, RENEWALS};
 use crate::clock::Moment;
-use crate::table::Table;
 use crate::table::entry::Entry;
 use crate::table::shard::Shard;
 use crate::table::stamp::Stamp;
+use crate::table::{Table, credible};
 
 impl Follower {
     /// Takes in what somebody else has.
@@ -28,7 +28,8 @@ impl Follower {
         let mut shard = home.shard.lock();
         let used = || self.table.clock.millis(last).map_or(0, |millis| Stamp::at(millis).get());
         let buried = shard.feed.as_ref().and_then(|feed| feed.buried(hash)).unwrap_or(0);
-        let gone = buried.max(self.table.cleared_at.load(Relaxed));
+        let latest = self.table.latest(now);
+        let gone = credible(buried, latest).max(credible(self.table.cleared_at.load(Relaxed), latest));
         if gone > 0 && told.unwrap_or_else(used) <= gone {
             return Learned::Older;
         }
@@ -51,7 +52,7 @@ impl Follower {
         }
         let ours_used = if node.open > 0 { now } else { node.last };
         let wins = match told {
-            Some(version) => (version, lesson.server) > (node.version, &*node.server),
+            Some(version) => (version, lesson.server) > (credible(node.version, latest), &*node.server),
             None => last >= ours_used,
         };
         if !wins {
@@ -67,15 +68,18 @@ impl Follower {
 
     /// Takes an entry out because somebody elsewhere wanted it gone; false if there is none, or a later one.
     pub fn forget(&self, key: &Key, scope: Option<&Arc<str>>, stamp: Stamp, now: Instant) -> bool {
-        let version = self.table.meet(stamp, self.table.clock.read(now));
+        let now = self.table.clock.read(now);
+        let (version, latest) = (self.table.meet(stamp, now), self.table.latest(now));
+        let known = |known| credible(known, latest);
         let hash = self.table.hasher.hash(key, scope);
         let home = self.table.home(hash);
         let mut shard = home.shard.lock();
-        if shard.feed.as_ref().and_then(|feed| feed.buried(hash)).is_some_and(|known| known >= version) {
+        if shard.feed.as_ref().and_then(|feed| feed.buried(hash)).is_some_and(|stamp| known(stamp) >= version)
+        {
             return false;
         }
         match shard.peek(hash, key, scope) {
-            Some(slot) if shard.slab.get(slot).is_some_and(|node| node.version > version) => false,
+            Some(slot) if shard.slab.get(slot).is_some_and(|node| known(node.version) > version) => false,
             Some(slot) => shard.remove(slot, version),
             None => {
                 // It may yet come from somebody who has not heard.
@@ -86,18 +90,21 @@ impl Follower {
     }
 
     /// Takes all entries out that are not later than the moment at which somebody elsewhere wanted them gone; says how
-    /// many those were.
+    /// many those were. None, if that clock is too far ahead: its word would be news whenever it is repeated.
     pub fn clear(&self, stamp: Stamp, now: Instant) -> usize {
-        let version = self.table.meet(stamp, self.table.clock.read(now));
-        if self.table.cleared_at.fetch_max(version, Relaxed) >= version {
+        let now = self.table.clock.read(now);
+        let (version, latest) = (stamp.get(), self.table.latest(now));
+        let news = |known| (credible(known, latest) < version).then_some(version);
+        if version > latest || self.table.cleared_at.fetch_update(Relaxed, Relaxed, news).is_err() {
             return 0;
         }
+        self.table.meet(stamp, now);
         let _whole = self.table.whole.lock();
         let mut count = 0;
         for home in &self.table.shards {
             let mut shard = home.shard.lock();
             for slot in 0..shard.slab.places() {
-                if shard.slab.get(slot).is_some_and(|node| node.version <= version) {
+                if shard.slab.get(slot).is_some_and(|node| credible(node.version, latest) <= version) {
                     count += usize::from(shard.take(slot).is_some());
                 }
             }
@@ -109,8 +116,7 @@ impl Follower {
 impl Table {
     /// The stamp that counts of one from elsewhere: no clock may run so far ahead that nobody could follow.
     fn meet(&self, stamp: Stamp, now: Moment) -> u64 {
-        let latest = self.clock.millis(now).map_or(u64::MAX, |millis| Stamp::at(millis + AHEAD).get());
-        let version = stamp.get().min(latest);
+        let version = stamp.get().min(self.latest(now));
         self.versions.fetch_max(version, Relaxed);
         version
     }
@@ -143,5 +149,3 @@ impl Shard {
 
 /// The longest server name that is learned, in bytes.
 const LONGEST_NAME: usize = 255;
-/// How far ahead of ours another node's clock may be, in milliseconds: a day.
-const AHEAD: u64 = 86_400_000;

@@ -149,6 +149,50 @@ fn a_change_made_in_the_knowledge_of_another_comes_after_it_whatever_the_clocks_
 }
 
 #[test]
+fn a_clock_that_was_years_ahead_and_is_set_back_is_as_any_other() {
+    let mut nodes = Nodes::new(3, &table_spec());
+    let years = Duration::from_secs(3 * 365 * 86_400);
+    nodes.benches[0].1.set_day(nodes.wall + years, nodes.now);
+    for name in ["alice", "bob"] {
+        drop(nodes.bind(0, name, "a"));
+    }
+    nodes.settle();
+    nodes.pass(Duration::from_secs(1));
+    nodes.benches[0].1.set_day(nodes.wall, nodes.now);
+    // Whoever knows of it moves them, from there and from here.
+    assert!(nodes.benches[1].0.assign(&key("alice"), None, &"b".into(), nodes.now));
+    assert!(nodes.benches[0].0.assign(&key("bob"), None, &"c".into(), nodes.now));
+    nodes.settle();
+    for node in 0..3 {
+        assert_eq!(nodes.server(node, "alice").as_deref(), Some("b"), "{node}");
+        assert_eq!(nodes.server(node, "bob").as_deref(), Some("c"), "{node}");
+    }
+    assert!(nodes.benches[1].0.remove(&key("alice"), None));
+    nodes.settle();
+    assert_eq!(nodes.digests().iter().map(|digest| digest.entries).collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+#[test]
+fn a_table_that_was_cleared_in_the_far_future_is_cleared_once_and_learns_again() {
+    let mut nodes = Nodes::new(2, &table_spec());
+    let years = Duration::from_secs(3 * 365 * 86_400);
+    nodes.benches[0].1.set_day(nodes.wall + years, nodes.now);
+    nodes.benches[0].1.read(nodes.now + Duration::from_secs(1));
+    nodes.benches[0].0.clear();
+    nodes.settle();
+    drop(nodes.bind(1, "alice", "a"));
+    let (_, _, follower) = nodes.links.iter_mut().find(|(from, ..)| *from == 0).unwrap();
+    follower.rewind();
+    nodes.settle();
+    assert_eq!(nodes.server(1, "alice").as_deref(), Some("a"), "an old word is no news at a new connection");
+    nodes.pass(Duration::from_secs(2));
+    nodes.benches[0].1.set_day(nodes.wall, nodes.now);
+    nodes.links.iter_mut().for_each(|(.., follower)| follower.rewind());
+    nodes.settle();
+    assert_eq!(nodes.server(0, "alice").as_deref(), Some("a"));
+}
+
+#[test]
 fn of_two_changes_with_one_stamp_all_nodes_take_the_same() {
     let mut nodes = Nodes::new(3, &table_spec());
     drop(nodes.bind(0, "alice", "a"));
