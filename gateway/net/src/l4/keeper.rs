@@ -36,18 +36,33 @@ enum Stop {
 
 impl L4 {
     /// Puts in the rules of the gateway behind `view`, and begins to keep them. Those that a gateway which was killed has
-    /// left serve on until this one's first probes are answered. What [`check`](super::check) finds is to be known before.
+    /// left serve on until this one's first probes are answered, and go where this one serves their addresses itself. What
+    /// [`check`](super::check) finds is to be known before.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says. [`NetworkError::OthersRules`]: the rules are of a gateway that lives.
     pub fn start(view: View) -> Result<Self, NetworkError> {
+        Self::begin(view, false)
+    }
+
+    /// As [`start`](Self::start), after a process that [leaves](Self::leave) its rules to this one, perhaps in a moment.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn taken_over(view: View) -> Result<Self, NetworkError> {
+        Self::begin(view, true)
+    }
+
+    fn begin(view: View, taken_over: bool) -> Result<Self, NetworkError> {
         let (config, scheduler) = view.in_force();
         for address in needs::strange(&config) {
             warn!(%address, "Of no interface: unless a router sends its packets here, nobody reaches it");
         }
-        let mut keeper = Keeper { view, claim: None, installed: None, read: HashMap::new() };
         let services = service::services(&config);
-        let left = !services.is_empty() && nft(&["list", "table", "inet", text::TABLE], "").is_ok();
+        let left = nft(&["list", "table", "inet", text::TABLE], "")
+            .is_ok_and(|rules| !services.is_empty() || needs::in_the_way(&rules, &config));
+        let claim = (left && !taken_over).then(claim).transpose()?;
+        let mut keeper = Keeper { view, claim, left, installed: None, read: HashMap::new() };
         if !left {
             keeper.install(&config, &scheduler, services)?;
         }
@@ -80,6 +95,8 @@ struct Keeper {
     view: View,
     /// While there are rules of this process.
     claim: Option<UnixListener>,
+    /// Whether rules of a gateway before this one are in, which are to become this one's.
+    left: bool,
     installed: Option<Installed>,
     /// The counters as they were last read.
     read: HashMap<String, Count>,
@@ -179,12 +196,13 @@ impl Keeper {
         scheduler: &Scheduler,
         services: Vec<Service>,
     ) -> Result<(), NetworkError> {
-        if !services.is_empty() && self.claim.is_none() {
+        if (self.left || !services.is_empty()) && self.claim.is_none() {
             self.claim = Some(claim()?);
         }
         let choices = choose(services.iter().map(|service| (service, [].as_slice())), scheduler);
         let services: Vec<_> = services.into_iter().zip(choices).collect();
-        let had = self.installed.as_ref().is_some_and(|installed| !installed.services.is_empty());
+        let had =
+            self.left || self.installed.as_ref().is_some_and(|installed| !installed.services.is_empty());
         match (had, services.is_empty()) {
             (_, false) => {
                 nft(&["-f", "-"], &text::all(&served(&services)))?;
@@ -192,6 +210,7 @@ impl Keeper {
             }
             (true, true) => {
                 nft(&["-f", "-"], &text::none())?;
+                info!(nft = text::TABLE, "The kernel serves no VIPs any more");
                 self.claim = None;
             }
             // Another gateway of this machine may have such rules.
@@ -200,6 +219,7 @@ impl Keeper {
         for (service, choices) in &services {
             choices.iter().for_each(|choice| forget(service, choice, None, scheduler));
         }
+        self.left = false;
         self.read.clear();
         self.installed = Some(Installed { config: config.clone(), services });
         Ok(())

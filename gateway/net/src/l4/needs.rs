@@ -1,6 +1,6 @@
 //! What the machine must have for VIPs that the kernel serves.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use sekisho_config::{Config, Vip};
 
@@ -54,13 +54,29 @@ fn held_back(config: &Config) -> impl Iterator<Item = (&str, &'static str)> {
 /// Addresses that packets are not sent to this machine for: they are of no interface, and none that moves.
 pub(super) fn strange(config: &Config) -> Vec<IpAddr> {
     let mut found = Vec::new();
-    for address in serves(config).flat_map(|vip| &vip.listen).map(std::net::SocketAddr::ip) {
+    for address in serves(config).flat_map(|vip| &vip.listen).map(SocketAddr::ip) {
         let strange = !config.moves(address) && UdpSocket::bind((address, 0)).is_err();
         if strange && !found.contains(&address) {
             found.push(address);
         }
     }
     found
+}
+
+/// Whether rules, as `nft` lists them, take the clients of a VIP that the gateway itself serves: the kernel rewrites packets
+/// before it looks for a socket.
+pub(super) fn in_the_way(rules: &str, config: &Config) -> bool {
+    let own = config.vips.iter().filter(|vip| !vip.mode.is_l4());
+    let taken = |protocol: &str, address: &SocketAddr| {
+        let map = format!("vips/{protocol}/");
+        let element = format!(" {} . {} : goto ", address.ip().to_canonical(), address.port());
+        rules.split("map ").any(|part| part.starts_with(&map) && part.contains(&element))
+    };
+    own.flat_map(|vip| vip.listen.iter().map(move |address| (vip.transport, address))).any(
+        |(transport, address)| {
+            transport.tcp() && taken("tcp", address) || transport.udp() && taken("udp", address)
+        },
+    )
 }
 
 /// What the doctor says of them.

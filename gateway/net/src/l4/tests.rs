@@ -81,6 +81,33 @@ fn version_of_ip_whose_servers_are_all_down_is_refused_and_the_other_is_served()
 }
 
 #[test]
+fn rules_are_in_the_way_of_a_vip_with_their_address_and_protocol_alone() {
+    let rules = "table inet sekisho_l4 {\n\tmap vips/tcp/4 {\n\t\ttype ipv4_addr . inet_service : verdict\n\
+         \t\telements = { 203.0.113.10 . 80 : goto vip/web/4,\n\t\t\t     203.0.113.10 . 8080 : goto vip/web/4 }\n\t}\n\n\
+         \tmap received/tcp/4 {\n\t\telements = { 203.0.113.10 . 80 . 10.0.0.1 . 81 : received/web/a }\n\t}\n\
+         \tmap vips/tcp/6 {\n\t\telements = { 2001:db8::10 . 80 : goto vip/web/6 }\n\t}\n}\n";
+    let registry = Registry::new().with(sekisho_tcp::Tcp).with(sekisho_udp::Udp);
+    for (listen, protocol, expected) in [
+        ("203.0.113.10:80", "tcp", true),
+        ("203.0.113.10:8080", "tcp", true),
+        ("[2001:db8::10]:80", "tcp", true),
+        ("203.0.113.10:80", "udp", false),
+        ("203.0.113.1:80", "tcp", false),
+        ("203.0.113.10:8", "tcp", false),
+        ("10.0.0.1:81", "tcp", false),
+        ("0.0.0.0:80", "tcp", false),
+    ] {
+        let text = format!(
+            "[vip.own]\nlisten = '{listen}'\nprotocol = '{protocol}'\npool = 'own'\n\
+             [pool.own]\nservers = {{ a = '127.0.0.1:9' }}\n"
+        );
+        let config = sekisho_config::parse(&text, "own.toml", Path::new(""), &registry);
+        let config = config.unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(super::needs::in_the_way(rules, &config), expected, "{listen} {protocol}");
+    }
+}
+
+#[test]
 fn nodes_with_the_same_file_choose_alike() {
     let (config, scheduler) = example();
     let (again, other) = example();

@@ -179,6 +179,9 @@ fn gateway_that_lives_keeps_its_rules_from_others() {
     let site = alone("l4-claim", &vips("", "source = 'client'", [1, 1, 1]));
     let (content, said) = site.nodes[0].says(&["net", "clean"]);
     assert!(!content && said.contains("another gateway of this machine has VIPs with mode"), "{said}");
+    // Nor does another begin that would say that it serves, and serve nobody.
+    let said = site.nodes[0].second(&vips("", "", [1, 1, 1]).replace(":80'", ":90'"));
+    assert!(said.contains("another gateway of this machine has VIPs with mode"), "{said}");
     assert!(site.who(Family::V4.vip(80)).is_ok());
 }
 
@@ -269,6 +272,29 @@ fn rules_stay_after_a_stop_where_the_file_says_so_until_they_are_taken_out() {
     download.completes();
     assert!(site.nodes[0].says(&["net", "clean"]).0);
     assert_eq!(site.nodes[0].rules(), "");
+}
+
+#[test]
+fn gateway_that_serves_itself_what_the_kernel_served_for_one_that_is_gone_takes_its_rules_out() {
+    let mut site = alone("l4-given-up", &vips("", "", [1, 1, 1]));
+    site.nodes[0].end(Signal::KILL);
+    let own = |port| {
+        format!(
+            "[vip.own]\nlisten = '{}'\nprotocol = 'tcp'\npool = 'own'\n[pool.own]\nservers = {{ c = '{}' }}\n",
+            Family::V4.vip(port),
+            Family::V4.server(3)
+        )
+    };
+    // Of another port the rules say nothing: they serve on.
+    site.nodes[0].configure(&own(81));
+    site.nodes[0].start();
+    assert_eq!(site.spread(3, || site.who(Family::V4.vip(81))), counts(&[("c", 3)]));
+    assert_eq!(site.spread(6, || site.who(Family::V6.vip(80))).len(), 3);
+    site.nodes[0].end(Signal::TERM);
+    site.nodes[0].configure(&own(80));
+    site.nodes[0].start();
+    until("the rules are out", || site.nodes[0].rules().is_empty().then_some(()));
+    assert_eq!(site.spread(6, || site.who(Family::V4.vip(80))), counts(&[("c", 6)]));
 }
 
 #[test]

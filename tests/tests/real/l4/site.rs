@@ -339,6 +339,16 @@ impl Node {
         (output.status.success(), said)
     }
 
+    /// What a second gateway of its machine says that cannot start.
+    pub(super) fn second(&self, text: &str) -> String {
+        let file = self.folder.write("second.toml", text);
+        let binary = sekisho();
+        let words = ["run", file.to_str().unwrap()];
+        let output = self.machine.inside(|| run(binary.to_str().unwrap(), &words));
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// The rules in its kernel; empty if there are none.
     pub(super) fn rules(&self) -> String {
         let output = self.machine.inside(|| run("nft", &["list", "table", "inet", "sekisho_l4"]));
