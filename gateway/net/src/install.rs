@@ -72,7 +72,7 @@ pub struct Installed {
 }
 
 /// How a claim is come by.
-type Claiming = fn(&ReturnPath) -> io::Result<Claim>;
+type Claiming<'a> = &'a dyn Fn(&ReturnPath) -> io::Result<Claim>;
 
 impl Installed {
     /// Puts in what this configuration needs, and takes out what gateways have left that are gone.
@@ -92,10 +92,10 @@ impl Installed {
     /// # Errors
     /// What could not be put in. What was in before is in again, as far as the kernel lets it.
     pub fn change(&mut self, config: &Config) -> Result<(), NetworkError> {
-        self.change_by(config, claim)
+        self.change_by(config, &claim)
     }
 
-    fn change_by(&mut self, config: &Config, claim: Claiming) -> Result<(), NetworkError> {
+    fn change_by(&mut self, config: &Config, claim: Claiming<'_>) -> Result<(), NetworkError> {
         let path = config.network;
         let wanted = plan::way_back(config);
         if !path.manage {
@@ -146,10 +146,11 @@ impl Installed {
     /// # Errors
     /// As [`change`](Self::change).
     pub fn taken_over(before: Option<ReturnPath>, config: &Config) -> Result<Self, NetworkError> {
-        let path = before.filter(|path| verify(path).is_ok());
-        let mut this = Self { path, claim: path.as_ref().and_then(|path| claim_after(path).ok()) };
         // The process before this one lets go only when this one serves.
-        this.change_by(config, claim_after).inspect_err(|_| this.leave())?;
+        let claim = |path: &ReturnPath| claim_after(before.as_ref(), path);
+        let path = before.filter(|path| verify(path).is_ok());
+        let mut this = Self { path, claim: path.as_ref().and_then(|path| claim(path).ok()) };
+        this.change_by(config, &claim).inspect_err(|_| this.leave())?;
         Ok(this)
     }
 
@@ -174,7 +175,7 @@ impl Installed {
         }
     }
 
-    fn own(&mut self, path: &ReturnPath, claim: Claiming) -> Result<(), NetworkError> {
+    fn own(&mut self, path: &ReturnPath, claim: Claiming<'_>) -> Result<(), NetworkError> {
         let ReturnPath { priority, table, .. } = *path;
         self.claim = Some(claim(path).map_err(|_| NetworkError::Taken { priority, table })?);
         Ok(())

@@ -31,11 +31,18 @@ pub(crate) fn claim(path: &ReturnPath) -> io::Result<Claim> {
     Ok(Claim(Arc::new(Mutex::new(Some(both(path)?)))))
 }
 
-/// Claims a way back that a process has which lets go of it: as soon as it does, for as long as the claim is held.
+/// Claims a way back after a process that has `before` and lets go of it: what that one has as soon as it does, for as long
+/// as the claim is held.
 ///
 /// # Errors
-/// No thread can be had to wait for it.
-pub(crate) fn claim_after(path: &ReturnPath) -> io::Result<Claim> {
+/// `AddrInUse`: yet another process has it. No thread can be had to wait for it.
+pub(crate) fn claim_after(before: Option<&ReturnPath>, path: &ReturnPath) -> io::Result<Claim> {
+    if before.is_none_or(|before| before.priority != path.priority) {
+        drop(hold("priority", path.priority)?);
+    }
+    if before.is_none_or(|before| before.table != path.table) {
+        drop(hold("table", path.table)?);
+    }
     let claim = Claim(Arc::new(Mutex::new(both(path).ok())));
     if claim.0.lock().is_none() {
         let (path, waiting) = (*path, Arc::downgrade(&claim.0));
@@ -87,7 +94,7 @@ mod tests {
     fn successor_has_the_claim_once_its_predecessor_lets_go() {
         let path = ReturnPath { manage: true, mark: 1, table: 3_000_000_003, priority: 3_000_000_003 };
         let predecessor = claim(&path).unwrap();
-        let successor = claim_after(&path).unwrap();
+        let successor = claim_after(Some(&path), &path).unwrap();
         assert!(successor.0.lock().is_none());
         drop(predecessor);
         while successor.0.lock().is_none() {
@@ -96,5 +103,18 @@ mod tests {
         assert_eq!(claim(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(successor);
         assert!(claim(&path).is_ok());
+    }
+    #[test]
+    fn successor_waits_for_nobody_but_its_predecessor() {
+        let path = ReturnPath { manage: true, mark: 1, table: 3_000_000_004, priority: 3_000_000_004 };
+        let _other = claim(&path).unwrap();
+        let before = ReturnPath { table: 3_000_000_005, priority: 3_000_000_005, ..path };
+        let [table, priority] =
+            [ReturnPath { priority: 3_000_000_005, ..path }, ReturnPath { table: 3_000_000_005, ..path }];
+        for wanted in [&path, &table, &priority] {
+            for before in [None, Some(&before)] {
+                assert_eq!(claim_after(before, wanted).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            }
+        }
     }
 }
