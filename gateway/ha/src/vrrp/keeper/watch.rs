@@ -226,7 +226,8 @@ impl Watch {
     /// Says so when this node has seen no server for a while that the active one sees. With one arm that is what a missing
     /// rule on the servers looks like, and it shows in nothing else before the active node dies.
     fn doubt(&mut self, now: Instant) {
-        let doubtful = doubts(&self.board.tables.lock()).map(str::to_owned);
+        let fitness = self.fitness.as_deref().unwrap_or_default();
+        let doubtful = doubts(&self.board.tables.lock(), fitness).map(str::to_owned);
         let Some(vrrp) = doubtful else {
             self.doubt = None;
             return;
@@ -322,9 +323,13 @@ impl Watch {
 }
 
 /// A table that another node is active for which is fit, while this one lacks servers.
-fn doubts(tables: &[TableStatus]) -> Option<&str> {
+fn doubts<'t>(tables: &'t [TableStatus], fitness: &[(String, Fitness)]) -> Option<&'t str> {
     let fit = |table: &TableStatus| table.peers.iter().any(|peer| peer.priority > 1 && peer.ago < FRESH);
-    let lacks = |table: &TableStatus| table.priority == Some(1) && !table.unfit.is_empty();
+    // Not whatever it is unfit for: only servers are lost on the way.
+    let lacks = |table: &TableStatus| {
+        let of = fitness.iter().find(|(group, _)| Some(group) == table.group.as_ref());
+        table.priority == Some(1) && of.is_some_and(|(_, fitness)| !fitness.reasons.is_empty())
+    };
     let found = tables.iter().find(|table| table.state == State::Backup && lacks(table) && fit(table));
     found.map(|table| &*table.name)
 }
@@ -355,7 +360,7 @@ mod tests {
 
     #[test]
     fn standby_that_alone_sees_no_server_is_doubted() {
-        let table = |state: State, priority: u8, unfit: &str, partner: u8, seconds: u64| TableStatus {
+        let table = |state: State, priority: u8, partner: u8, seconds: u64| TableStatus {
             name: "web".to_owned(),
             group: Some("web".to_owned()),
             state,
@@ -363,7 +368,7 @@ mod tests {
             lasted: Duration::ZERO,
             priority: Some(priority),
             interfaces_down: Vec::new(),
-            unfit: Some(unfit.to_owned()).into_iter().filter(|unfit| !unfit.is_empty()).collect(),
+            unfit: vec!["its addresses cannot be added".to_owned()],
             peers: vec![PeerStatus {
                 address: "192.0.2.1".parse().unwrap(),
                 priority: partner,
@@ -375,15 +380,21 @@ mod tests {
             invalid: 0,
             differs: false,
         };
-        let lack = "pool `web` has no usable server";
-        assert_eq!(doubts(&[table(State::Backup, 1, lack, 200, 0)]), Some("web"));
+        let fitness = |reasons: &[&str]| {
+            let reasons = reasons.iter().map(|&reason| reason.to_owned()).collect();
+            [("web".to_owned(), Fitness { lost: 0, reasons })]
+        };
+        let lacks = fitness(&["pool `web` has no usable server"]);
+        let alone = table(State::Backup, 1, 200, 0);
+        assert_eq!(doubts(std::slice::from_ref(&alone), &lacks), Some("web"));
+        assert_eq!(doubts(&[alone], &fitness(&[])), None, "what it lacks are not servers");
         for other in [
-            table(State::Backup, 1, lack, 1, 0),
-            table(State::Backup, 1, lack, 200, 60),
-            table(State::Backup, 100, "", 200, 0),
-            table(State::Active, 1, lack, 200, 0),
+            table(State::Backup, 1, 1, 0),
+            table(State::Backup, 1, 200, 60),
+            table(State::Backup, 100, 200, 0),
+            table(State::Active, 1, 200, 0),
         ] {
-            assert_eq!(doubts(std::slice::from_ref(&other)), None, "{other:?}");
+            assert_eq!(doubts(std::slice::from_ref(&other), &lacks), None, "{other:?}");
         }
     }
 }
