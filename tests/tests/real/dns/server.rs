@@ -84,10 +84,13 @@ impl Server {
         let log = std::fs::File::create(here.join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         // A group of its own: NSD has several processes.
-        self.running = Some(command.process_group(0).spawn().unwrap());
+        let running = self.running.insert(command.process_group(0).spawn().unwrap());
         let (host, port) = (format!("@{}", self.address.ip()), self.address.port().to_string());
         let question = format!("up.whoami.{ZONE}");
         until(&format!("{} answers: {}", self.name, self.folder.read("log")), || {
+            // One of a test that was killed may still be there, and answer in its place.
+            let ended = running.try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?}: {}", self.folder.read("log"));
             let answer = run("dig", &[&host, "-p", &port, "+short", "+time=1", "+tries=1", &question, "TXT"]);
             String::from_utf8_lossy(&answer.stdout).contains(self.name).then_some(())
         });
