@@ -55,6 +55,11 @@ impl Context {
         let mode = section.word("trace-context", &words).flatten();
         let sampled = sample(section).unwrap_or(u64::MAX);
         let spans = section.flag("trace-spans", false);
+        if spans && mode.is_none() {
+            let place = section.place("trace-spans");
+            let problem = Problem::new(place, "`trace-spans` needs `trace-context`", "a span of no trace");
+            section.problem(problem.help("add `trace-context = \"start\"` or \"pass\""));
+        }
         Some(Self { mode: mode?, sampled, spans })
     }
 
@@ -188,6 +193,8 @@ const LONGEST_STATE: usize = 2048;
 
 #[cfg(test)]
 mod tests {
+    use sekisho_api::settings::{Node, Problems, Table, Value};
+
     use super::*;
 
     const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -325,5 +332,20 @@ mod tests {
         assert_eq!(unrecorded.span(), None);
         let off = Context { spans: false, ..spans }.of(&HeaderMap::new(), false, &ids).unwrap();
         assert_eq!(off.span(), None);
+    }
+
+    #[test]
+    fn span_without_a_trace_is_a_mistake() {
+        for (trace, expected) in [(None, &["`trace-spans` needs `trace-context`"][..]), (Some("pass"), &[])] {
+            let node = |value| Node { span: 0..0, value };
+            let spans = ("trace-spans".to_owned(), 0..0, node(Value::Flag(true)));
+            let trace = trace
+                .map(|word: &str| ("trace-context".to_owned(), 0..0, node(Value::Text(word.to_owned()))));
+            let table = Table { entries: trace.into_iter().chain([spans]).collect() };
+            let problems = Problems::new();
+            Context::read(&mut Section::new(&table, 0..0, &problems));
+            let messages: Vec<_> = problems.into_vec().into_iter().map(|problem| problem.message).collect();
+            assert_eq!(messages, expected);
+        }
     }
 }
