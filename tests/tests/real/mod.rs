@@ -26,6 +26,7 @@ mod resilience;
 mod shared_store;
 mod smuggling;
 mod soak;
+mod terminal;
 mod tls;
 mod topology;
 mod upgrade;
