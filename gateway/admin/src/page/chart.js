@@ -25,12 +25,8 @@ export class Series {
 export function line(width, height, label) {
   const path = svg("path", { class: "line" });
   const dot = svg("circle", { class: "dot", r: 1.8 });
-  const element = svg(
-    "svg",
-    { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, preserveAspectRatio: "none" },
-    path,
-    dot,
-  );
+  const shape = { class: "chart", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" };
+  const element = svg("svg", { ...shape, role: "img", "aria-label": label }, path, dot);
   return { element, draw: values => draw(path, dot, values, width, height) };
 }
 
@@ -69,5 +65,6 @@ export function probes(list) {
   });
   const failed = list.filter(probe => !probe.ok).length;
   const label = `The latest ${list.length} probes; ${failed} failed`;
-  return svg("svg", { class: "probes", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...bars);
+  const shape = { class: "probes", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "xMaxYMid" };
+  return svg("svg", { ...shape, role: "img", "aria-label": label }, ...bars);
 }

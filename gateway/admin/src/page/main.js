@@ -15,6 +15,7 @@ const model = new Model();
 const view = new View(model);
 const table = new Table(model, (server, state) => steer(server, state, () => changed(server)));
 let stop = () => {};
+let again = null;
 
 function changed(server) {
   table.touch(server);
@@ -30,6 +31,7 @@ function draw() {
 /// Asks who asks: without a token too, since the socket, a certificate or `anonymous` may do without.
 async function enter() {
   stop();
+  clearTimeout(again);
   try {
     model.caller = await look("/v1/caller");
   } catch (error) {
@@ -65,14 +67,15 @@ function turnedAway(error) {
     stand("refused", `${error.message}: ${error.help}`);
   } else {
     stand("again", "the gateway does not answer");
-    setTimeout(enter, EACH);
+    again = setTimeout(enter, EACH);
   }
 }
 
 /// Asks what there is; `build` makes rows of it.
 async function structure(build = () => table.build()) {
   try {
-    const [{ vips }, { pools }, process] = await Promise.all([look("/v1/vips"), look("/v1/pools"), look("/v1/status")]);
+    const paths = ["/v1/vips", "/v1/pools", "/v1/status"];
+    const [{ vips }, { pools }, process] = await Promise.all(paths.map(path => look(path)));
     model.structure(vips, pools);
     model.status(process);
     view.build();

@@ -9,9 +9,9 @@
 //! api.js       asks, changes, follows
 //! model.js     what is known: rates and history from numbers
 //! view.js      the summary, the VIPs, what happens; table.js: the servers
-//! detail.js    what a server has been through, and why clients go where they do
+//! detail.js    one server or VIP: server.js: what it has been through; decisions.js: why clients go where they do
 //! steer.js     changes, confirmed
-//! chart.js     lines; words.js: numbers as they are read; dom.js: elements
+//! chart.js     lines; badge.js: states; words.js: numbers as they are read; dom.js: elements
 //! ```
 
 use std::sync::LazyLock;
@@ -45,6 +45,9 @@ static PARTS: &[Part] = &[
     script("/view.js", include_str!("view.js")),
     script("/table.js", include_str!("table.js")),
     script("/detail.js", include_str!("detail.js")),
+    script("/server.js", include_str!("server.js")),
+    script("/decisions.js", include_str!("decisions.js")),
+    script("/badge.js", include_str!("badge.js")),
     script("/steer.js", include_str!("steer.js")),
     script("/chart.js", include_str!("chart.js")),
     script("/words.js", include_str!("words.js")),
@@ -126,14 +129,13 @@ mod tests {
 
     #[test]
     fn page_names_its_own_parts_and_nothing_elsewhere() {
-        let names = PARTS.iter().flat_map(|part| {
-            let marks = ["src=\"", "href=\"", "from \"./"];
-            marks.into_iter().flat_map(|mark| part.text.split(mark).skip(1)).map(|rest| {
-                format!("/{}", rest.split('"').next().unwrap_or_default().trim_start_matches(['.', '/']))
-            })
-        });
-        for name in names {
-            assert!(PARTS.iter().any(|part| part.path == name), "{name}");
+        let marks = ["src=\"", "href=\"", "from \"./"];
+        for part in PARTS {
+            let named = marks.into_iter().flat_map(|mark| part.text.split(mark).skip(1));
+            for name in named.map(|rest| rest.split('"').next().unwrap_or_default()) {
+                let own = |part: &Part| part.path.trim_start_matches('/') == name;
+                assert!(name.starts_with('#') || PARTS.iter().any(own), "{}: {name}", part.path);
+            }
         }
         for part in PARTS {
             let inline =

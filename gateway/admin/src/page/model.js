@@ -58,6 +58,8 @@ export class Model {
     for (const row of vips) this.#take(this.vips.get(row.name), row, passed);
     for (const row of servers) this.#take(this.server(row.pool, row.name), row, passed);
     for (const server of this.servers()) {
+      // What a server that answers nothing is taken for is no time that it took.
+      if (server.state === "down") server.response_seconds = null;
       server.latency.push(server.response_seconds);
       server.open.push(server.active);
     }

@@ -6,20 +6,41 @@ import { some } from "./words.js";
 
 /// What is asked before something is done.
 const ASKED = {
-  drain: server => [`Drain ${server.name}?`, `It keeps the clients that it has: ${some(server.active, "connection", "connections")} now, and those whom persistence brings back. Nobody else gets there.`, "Drain"],
-  maintenance: server => [`Take ${server.name} out for maintenance?`, `It gets nobody and is not probed. ${some(server.active, "connection stays until its client leaves", "connections stay until their clients leave")}.`, "Take it out"],
-  ready: server => [`Make ${server.name} ready?`, "It serves again as far as its probes allow.", "Make it ready"],
+  drain: ({ name, active }) => ({
+    title: `Drain ${name}?`,
+    says:
+      `It keeps the clients that it has: ${some(active, "connection", "connections")} now, and those whom ` +
+      "persistence brings back. Nobody else gets there.",
+    word: "Drain",
+  }),
+  maintenance: ({ name, active }) => ({
+    title: `Take ${name} out for maintenance?`,
+    says:
+      "It gets nobody and is not probed. " +
+      some(active, "connection stays until its client leaves.", "connections stay until their clients leave."),
+    word: "Take it out",
+  }),
+  ready: ({ name }) => ({
+    title: `Make ${name} ready?`,
+    says: "It serves again as far as its probes allow.",
+    word: "Make it ready",
+  }),
 };
 
 /// Sets a server's state once that is confirmed.
-export async function steer(server, state, done = () => {}) {
-  if (await confirmed(server, ...ASKED[state](server))) await send(server, { state }, done);
+export async function steer(server, state, done) {
+  if (await confirmed(server, ASKED[state](server))) await send(server, { state }, done);
 }
 
 /// Sets a server's weight once that is confirmed.
-export async function weigh(server, weight, done = () => {}) {
-  const says = `Its share of those who are new. It is ${server.weight} now${weight === 0 ? "; with 0 only those come back whom persistence knows" : ""}.`;
-  if (await confirmed(server, `Give ${server.name} the weight ${weight}?`, says, "Set it")) await send(server, { weight }, done);
+export async function weigh(server, weight, done) {
+  const zero = weight === 0 ? " With 0 only those come back whom persistence knows." : "";
+  const asked = {
+    title: `Give ${server.name} the weight ${weight}?`,
+    says: `Its share of those who are new. It is ${server.weight} now.${zero}`,
+    word: "Set it",
+  };
+  if (await confirmed(server, asked)) await send(server, { weight }, done);
 }
 
 async function send(server, body, done) {
@@ -29,11 +50,13 @@ async function send(server, body, done) {
     announce(`${server.pool}/${server.name} is ${now.state}, weight ${now.weight}`);
     done();
   } catch (error) {
-    announce(error instanceof Refused ? `Not done: ${error.message}. ${error.help}` : "Not done: the gateway does not answer", true);
+    const refused = error instanceof Refused;
+    const why = refused ? `${error.message}; ${error.help}` : "the gateway does not answer";
+    announce(`Not done: ${why}`, true);
   }
 }
 
-function confirmed(server, title, says, word) {
+function confirmed(server, { title, says, word }) {
   const dialog = at("confirm");
   return new Promise(answer => {
     dialog.replaceChildren(
@@ -59,9 +82,11 @@ let leaving = null;
 /// Says something to whoever looks, and to whoever listens.
 export function announce(text, bad = false) {
   const place = at("said");
-  say(place, text);
   place.classList.toggle("bad", bad);
-  place.classList.add("shown");
+  // Shown anew, so that it is above whatever dialog is open.
+  place.hidePopover();
+  place.showPopover();
+  say(place.firstElementChild, text);
   clearTimeout(leaving);
-  leaving = setTimeout(() => place.classList.remove("shown"), bad ? 10_000 : 4000);
+  leaving = setTimeout(() => place.hidePopover(), bad ? 10_000 : 4000);
 }

@@ -3,11 +3,12 @@
 
 import { at, el, mark, say } from "./dom.js";
 import { line } from "./chart.js";
-import { STATES, count, rate, some, took } from "./words.js";
+import { badge } from "./badge.js";
+import { count, rate, some, took } from "./words.js";
 
 /// How many seconds a row's line shows.
 const LINE = 60;
-const COLUMNS = ["State", "Server", "Connections", "New a second", "Response", "Weight", "Failures", ""];
+const COLUMNS = ["State", "Server", "Connections", "Served/s", "Response", "Weight", "Failures", ""];
 
 export class Table {
   #model;
@@ -79,9 +80,9 @@ export class Table {
   #section(pool) {
     const id = `pool-${pool.name}`;
     const facts = el("p", { class: "dim" });
-    const head = el("div", { class: "row head", role: "row" }, ...COLUMNS.map(name => el("span", { role: "columnheader" }, name)));
-    const rows = el("div", { class: "rows", role: "table", "aria-labelledby": id }, head);
-    const element = el("section", { class: "pool" }, el("div", { class: "title" }, el("h3", { id }, pool.name), facts), rows);
+    const rows = el("div", { class: "rows", role: "table", "aria-labelledby": id }, headed(COLUMNS));
+    const title = el("div", { class: "title" }, el("h3", { id }, pool.name), facts);
+    const element = el("section", { class: "pool" }, title, rows);
     at("pools").append(element);
     const section = { element, rows, facts };
     this.#pools.set(pool.name, section);
@@ -114,25 +115,14 @@ export class Table {
   }
 }
 
-/// A state as shape and word.
-export function badge() {
-  const shape = el("span", { "aria-hidden": "true" });
-  const word = el("span");
-  const element = el("span", { class: "state" }, shape, " ", word);
-  return {
-    element,
-    draw(state) {
-      if (element.dataset.state === state) return;
-      element.dataset.state = state;
-      element.title = STATES[state]?.says ?? "";
-      say(shape, STATES[state]?.shape ?? "?");
-      say(word, state);
-    },
-  };
+/// The names of columns, as a row.
+export function headed(names) {
+  return el("div", { class: "row head", role: "row" }, ...names.map(name => el("span", { role: "columnheader" }, name)));
 }
 
 function makeRow(server, steer) {
-  const cell = (name, ...children) => el("span", { role: "cell", class: name, "data-name": LABELS[name] ?? null }, ...children);
+  const cell = (name, ...children) =>
+    el("span", { role: "cell", class: name, "data-name": LABELS[name] ?? null }, ...children);
   const state = badge();
   const [active, most, rate, response, weight, failures] = Array.from({ length: 6 }, () => el("span"));
   const spark = line(90, 22, "Response time of the last minute");
@@ -155,7 +145,13 @@ function makeRow(server, steer) {
 }
 
 /// What columns are called where there is no room for a head.
-const LABELS = { active: "connections", rate: "new/s", response: "response", weight: "weight", failures: "failures" };
+const LABELS = {
+  active: "connections",
+  rate: "served/s",
+  response: "response",
+  weight: "weight",
+  failures: "failures",
+};
 /// What a row's button does.
 const NEXT = { draining: "ready", maintenance: "ready" };
 
@@ -186,6 +182,7 @@ function summarise(pool, section) {
   const servers = [...pool.servers.values()];
   const up = servers.filter(server => server.state === "up").length;
   const active = servers.reduce((all, server) => all + server.active, 0);
-  const queued = pool.queued > 0 ? `, ${count(pool.queued)} waiting` : "";
-  say(section.facts, `${pool.method}, ${count(up)} of ${some(servers.length, "server", "servers")} up, ${some(active, "connection", "connections")}${queued}`);
+  const open = some(active, "connection", "connections");
+  const all = some(servers.length, "server", "servers");
+  say(section.facts, `${pool.method}, ${count(up)} of ${all} up, ${open}`);
 }

@@ -1,8 +1,10 @@
 // The summary, the VIPs, and what happens.
 
 import { at, el, say } from "./dom.js";
+import { named } from "./badge.js";
 import { line } from "./chart.js";
-import { STATES, bytes, clock, count, rate, share, span } from "./words.js";
+import { headed } from "./table.js";
+import { STATES, bytes, clock, count, rate, share, some, span } from "./words.js";
 
 /// What happened before these is in the log.
 const KEPT = 50;
@@ -20,9 +22,8 @@ export class View {
     const { vips } = this.#model;
     for (const row of this.#vips.values()) row.element.remove();
     this.#vips.clear();
-    const names = ["VIP", "Listens at", "Pools", "Connections", "New a second", "In", "Out", "Remembered"];
-    const head = el("div", { class: "row head", role: "row" }, ...names.map(name => el("span", { role: "columnheader" }, name)));
-    at("vips").replaceChildren(head);
+    const names = ["VIP", "Listens at", "Pools", "Connections", "Served/s", "In", "Out", "Remembered"];
+    at("vips").replaceChildren(headed(names));
     for (const vip of vips.values()) {
       const row = vipRow(vip);
       this.#vips.set(vip.name, row);
@@ -44,9 +45,11 @@ export class View {
     tile.rate.chart.draw(total.rate.latest());
     say(tile.traffic.number, bytes(sum("in")));
     say(tile.traffic.more, `in; ${bytes(sum("out"))} out`);
-    say(tile.servers.number, `${count(states.get("up") ?? 0)} of ${count([...states.values()].reduce((a, b) => a + b, 0))}`);
+    const all = [...states.values()].reduce((a, b) => a + b, 0);
+    say(tile.servers.number, `${count(states.get("up") ?? 0)} of ${count(all)}`);
     const others = [...states].filter(([state]) => state !== "up");
-    say(tile.servers.more, others.map(([state, many]) => `${STATES[state]?.shape ?? "?"} ${count(many)} ${state}`).join("  ") || "all up");
+    const other = ([state, many]) => `${STATES[state]?.shape ?? "?"} ${count(many)} ${state}`;
+    say(tile.servers.more, others.map(other).join("  ") || "all up");
     say(tile.found.number, total.found ? share(total.found.hits, total.found.asked) : "–");
     say(tile.found.more, total.found ? `found; ${count(total.found.entries)} remembered` : "");
     if (process) {
@@ -65,13 +68,13 @@ function counted(servers) {
 function tiles() {
   const tile = (name, label) => {
     const [number, more, chart] = [el("strong"), el("span", { class: "dim" }), label && line(160, 34, label)];
-    const element = el("div", { class: "tile", id: `tile-${name[0]}` }, el("h2", {}, name[1]), number, chart ? chart.element : more);
-    at("summary").append(element);
+    const [id, title] = [`tile-${name[0]}`, el("h2", {}, name[1])];
+    at("summary").append(el("div", { class: "tile", id }, title, number, chart ? chart.element : more));
     return { number, more, chart };
   };
   return {
     connections: tile(["connections", "Connections"], "Connections of the last two minutes"),
-    rate: tile(["rate", "New a second"], "New connections and requests a second, of the last two minutes"),
+    rate: tile(["rate", "Served a second"], "Connections and requests served a second, of the last two minutes"),
     traffic: tile(["traffic", "Traffic"]),
     servers: tile(["servers", "Servers up"]),
     found: tile(["found", "Persistence"]),
@@ -79,9 +82,11 @@ function tiles() {
 }
 
 function vipRow(vip) {
-  const cell = (name, label, ...children) => el("span", { role: "cell", class: name, "data-name": label }, ...children);
+  const cell = (name, label, ...children) =>
+    el("span", { role: "cell", class: name, "data-name": label }, ...children);
   const [active, fresh, into, out, held] = Array.from({ length: 5 }, () => el("span"));
-  const pools = vip.pools.flatMap((pool, index) => [index > 0 ? ", " : "", el("a", { href: `#pool-${pool}` }, pool)]);
+  const link = pool => el("a", { href: `#pool-${pool}` }, pool);
+  const pools = vip.pools.flatMap((pool, index) => (index > 0 ? [", ", link(pool)] : [link(pool)]));
   const element = el(
     "div",
     { class: "row vip", role: "row", "data-vip": vip.name },
@@ -89,10 +94,10 @@ function vipRow(vip) {
     cell("where", null, vip.listen.join(", ")),
     cell("pools", "to", ...pools),
     cell("active", "connections", active),
-    cell("rate", "new/s", fresh),
+    cell("rate", "served/s", fresh),
     cell("in", "in", into),
     cell("out", "out", out),
-    cell("held", "remembered", held),
+    cell("held", null, held),
   );
   return { vip: vip.name, element, active, fresh, into, out, held };
 }
@@ -106,14 +111,20 @@ function drawVip(row, model) {
   say(row.out, bytes(vip.out));
   const domain = vip.persist.length > 0 ? model.domain(vip.domain) : null;
   const asked = domain ? domain.hits + domain.misses : 0;
-  say(row.held, domain ? `${count(domain.entries)}${asked > 0 ? `, found ${share(domain.hits, asked)}` : ""}` : "nothing");
+  const found = asked > 0 ? `, ${share(domain.hits, asked)} found` : "";
+  say(row.held, domain ? some(domain.entries, "client", "clients") + found : "nobody");
 }
 
 /// Tells of an event, the latest first.
 export function tell(name, data) {
   const { at: when, pool, server, from, to, why, who, action, target, epoch } = data;
   const texts = {
-    health: () => [el("a", { href: `#server/${pool}/${server}` }, `${pool}/${server}`), `: ${from} → `, el("b", { class: "state", "data-state": to }, `${STATES[to]?.shape ?? ""} ${to}`), ` – ${why}`],
+    health: () => [
+      el("a", { href: `#server/${pool}/${server}` }, `${pool}/${server}`),
+      `: ${from} → `,
+      named("b", to),
+      ` – ${why}`,
+    ],
     operator: () => [`${who}: ${action} ${target}`],
     reload: () => [`Configuration ${epoch} is in force`],
   };
