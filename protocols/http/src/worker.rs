@@ -237,7 +237,8 @@ fn refused(conn: &Conn, end: End) {
 pub(crate) fn book(worker: &HttpWorker, facts: &Facts, end: End) {
     let core = &worker.core;
     if !core.records() {
-        return core.count(0, 0, end);
+        core.count(0, 0, end);
+        return core.measure(None, Duration::ZERO, 0);
     }
     let now = core.now();
     core.record(&Record {

@@ -2,7 +2,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use sekisho_runtime::Totals;
-use sekisho_tests::{HttpServer, LineServer, Rig, until};
+use sekisho_tests::{HttpServer, LineServer, Rig, dns_query, loopback, until};
 
 use super::{connect_from, echo, greeting, https, lines, request};
 
@@ -53,7 +53,35 @@ fn requests_are_counted_one_by_one_whether_they_are_logged_or_not() {
         until_totals(&rig, vip, Totals { served: 4, received: 12, sent: 9 });
         let ends = rig.gateway().ends(vip).into_iter().filter(|(_, count)| *count > 0);
         assert_eq!(ends.collect::<Vec<_>>(), [("done", 3), ("client-fault", 1)], "{vip}");
+        assert_eq!(measured(&rig, vip), 4, "{vip}");
     }
+}
+
+#[test]
+fn own_answers_over_udp_are_measured_whether_they_are_logged_or_not() {
+    let rig = Rig::start(&format!(
+        "[vip.logged]\nlisten = '127.0.0.1:0'\nprotocol = 'dns'\npool = 'names'\n\
+         [vip.quiet]\nlisten = '127.0.0.1:0'\nprotocol = 'dns'\npool = 'names'\naccess-log = false\n\
+         [pool.names]\nservers = {{ one = '{}' }}\n",
+        loopback()
+    ));
+    for vip in ["logged", "quiet"] {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut query = dns_query(7, "a.example", 1);
+        // A question that is announced and not there, which no server is asked.
+        query.truncate(12);
+        client.send_to(&query, rig.address(vip)).unwrap();
+        client.recv(&mut [0; 512]).unwrap();
+        until("counted", || (rig.gateway().totals(vip).served == 1).then_some(()));
+        assert_eq!(measured(&rig, vip), 1, "{vip}");
+    }
+}
+
+/// How many things the histogram of a VIP's durations has.
+fn measured(rig: &Rig, vip: &str) -> u64 {
+    let vips = rig.gateway().view().status().vips;
+    vips.into_iter().find(|status| &*status.name == vip).unwrap().latencies.total.count()
 }
 
 #[test]
