@@ -156,7 +156,8 @@ impl Admin {
         Ok(Change { metrics, admin, api, settings: doors.api.clone(), tls })
     }
 
-    /// Carries a change out. A door before it, if there was another, is closed.
+    /// Carries a change out. A door before it, if there was another, is closed; who is in is answered, since the one
+    /// who wished for the change is perhaps among them.
     ///
     /// # Errors
     /// [`AdminError::Thread`]; the doors that could not be opened are where they were.
@@ -165,15 +166,20 @@ impl Admin {
         self.policy.set(change.settings);
         self.secured.set(change.tls);
         if let Some(bound) = change.api {
-            self.api = None;
             let (api, secured) = (self.api(), &self.secured);
-            self.api = bound.map(|bound| Address::start(bound, api, secured)).transpose()?;
+            let opened = bound.map(|bound| Address::start(bound, api, secured)).transpose()?;
+            let before = std::mem::replace(&mut self.api, opened);
+            before.into_iter().for_each(|before| before.thread.leave());
         }
         if let Some(bound) = change.metrics {
-            self.metrics = bound.map(|bound| Metrics::start(bound, &self.source)).transpose()?;
+            let opened = bound.map(|bound| Metrics::start(bound, &self.source)).transpose()?;
+            let before = std::mem::replace(&mut self.metrics, opened);
+            before.into_iter().for_each(|before| before.thread.leave());
         }
         if let Some(bound) = change.admin {
-            self.admin = bound.map(|bound| Operator::start(bound, self.api())).transpose()?;
+            let opened = bound.map(|bound| Operator::start(bound, self.api())).transpose()?;
+            let before = std::mem::replace(&mut self.admin, opened);
+            before.into_iter().for_each(|before| before.thread.leave());
         }
         Ok(())
     }
@@ -291,6 +297,12 @@ impl Thread {
     /// Lets nobody in any more, and goes on until who is in is answered.
     fn finish(&mut self) {
         let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+
+    /// The same, and nobody waits for its end.
+    fn leave(mut self) {
+        self.finish();
+        self.thread = None;
     }
 }
 
