@@ -101,7 +101,7 @@ impl Api {
 
     /// Whether a request may be carried out: by its head alone, so that strangers send nothing that is kept.
     pub(crate) fn admit(&self, head: &Head, peer: &Peer) -> Result<Admitted, Answer> {
-        self.admitted(head, peer).map_err(|refused| refused.answer())
+        self.admitted(head, peer).map_err(|refused| not_done(&refused, head))
     }
 
     fn admitted(&self, head: &Head, peer: &Peer) -> Result<Admitted, Refused> {
@@ -134,7 +134,7 @@ impl Api {
             return match self.follow(&head.query, head.sender.last_event) {
                 Ok(follow) if head.method == Method::Get => Reply::Follow(Box::new(follow)),
                 Ok(_) => Reply::Answer(json(Status::Ok, String::new(), true)),
-                Err(refused) => Reply::Answer(refused.answer()),
+                Err(refused) => Reply::Answer(not_done(&refused, head)),
             };
         }
         Reply::Answer(match self.done(admitted, &head.query, body).await {
@@ -144,7 +144,7 @@ impl Api {
                     let (code, why) = refused.told();
                     self.audit.refused(caller, route.path, &names.join("/"), code, why);
                 }
-                refused.answer()
+                not_done(&refused, head)
             }
         })
     }
@@ -263,6 +263,12 @@ fn text(answer: &impl Serialize) -> Result<String, Refused> {
     // Fails only for maps whose keys are no text, and there are none.
     serde_json::to_string(answer)
         .map_err(|error| Refused::new(Status::Unavailable, error.to_string(), "report it"))
+}
+
+/// The answer to `head` that says why; without a body where the next answer would begin in its place (RFC 9110, section
+/// 9.3.2).
+fn not_done(refused: &Refused, head: &Head) -> Answer {
+    Answer { head_only: head.method == Method::Head, ..refused.answer() }
 }
 
 fn json(status: Status, mut body: String, head_only: bool) -> Answer {
