@@ -1,5 +1,6 @@
 //! Who asks, and what they may do.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -29,6 +30,33 @@ pub(crate) enum Peer {
     Address { address: IpAddr, tls: Option<Arc<TlsFacts>> },
 }
 
+/// Somebody who was let in for longer than a request, as long as that holds.
+pub(crate) struct Stay {
+    policy: Arc<Policy>,
+    /// By which rules they were let in.
+    settings: Arc<Settings>,
+    peer: Peer,
+    sender: Sender,
+}
+
+impl Stay {
+    /// Whether they would be let in now. Nothing is compared while nothing has changed.
+    pub(crate) fn holds(&mut self) -> bool {
+        let now = self.policy.get();
+        if !Arc::ptr_eq(&now, &self.settings) {
+            self.settings = now;
+            return self.policy.caller(&self.peer, &self.sender).is_ok();
+        }
+        true
+    }
+}
+
+impl fmt::Debug for Stay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stay")
+    }
+}
+
 /// Why somebody is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stranger {
@@ -51,6 +79,13 @@ impl Policy {
 
     pub(crate) fn get(&self) -> Arc<Settings> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Somebody who is to stay. They are looked at once more: the rules may have changed since they came in.
+    pub(crate) fn stay(self: &Arc<Self>, peer: &Peer, sender: &Sender) -> Result<Stay, Stranger> {
+        let settings = self.get();
+        self.caller(peer, sender)?;
+        Ok(Stay { policy: self.clone(), settings, peer: peer.clone(), sender: sender.clone() })
     }
 
     /// Who sends this.
@@ -169,6 +204,18 @@ mod tests {
         let subject = TlsFacts { client_subject: Some("CN=ops,O=x".into()), ..TlsFacts::default() };
         assert_eq!(policy.caller(&at(Some(subject)), &sender()), Err(Stranger::Unknown));
         assert_eq!(policy.caller(&at(None), &sender()), Err(Stranger::Unknown));
+    }
+
+    #[test]
+    fn whoever_stays_leaves_once_the_token_is_good_for_nothing() {
+        let policy = Arc::new(policy());
+        let token = Sender { token: Some("secret-of-grafana".into()), ..sender() };
+        let mut stay = policy.stay(&at(None), &token).unwrap();
+        assert!(stay.holds());
+        policy.set(Settings { names: vec!["other.example.org".into()], ..(*policy.get()).clone() });
+        assert!(stay.holds(), "something else has changed");
+        policy.set(Settings::default());
+        assert!(!stay.holds());
     }
 
     #[test]

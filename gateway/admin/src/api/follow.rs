@@ -14,6 +14,7 @@ use super::query::Query;
 use super::refused::Refused;
 use super::{inside, look};
 use crate::answer::{GUARDS, Status};
+use crate::caller::Stay;
 use crate::endpoint::Stream;
 use crate::moment;
 
@@ -32,6 +33,8 @@ pub(crate) struct Follow {
     latest: watch::Receiver<u64>,
     /// What was told of each row of numbers.
     rows: HashMap<String, Value>,
+    /// Whoever follows, as long as they may.
+    stay: Stay,
     _place: OwnedSemaphorePermit,
 }
 
@@ -57,6 +60,7 @@ impl Follow {
         view: View,
         query: &Query,
         last: Option<u64>,
+        stay: Stay,
         place: OwnedSemaphorePermit,
     ) -> Result<Self, Refused> {
         let topics = match query.get("topics") {
@@ -77,7 +81,7 @@ impl Follow {
         let now = *latest.borrow();
         // Numbers of another process, which had told of more, mean nothing here.
         let told = query.number("after")?.or(last).filter(|after| *after <= now).unwrap_or(now);
-        Ok(Self { view, topics, vip, told, decided: 0, latest, rows: HashMap::new(), _place: place })
+        Ok(Self { view, topics, vip, told, decided: 0, latest, rows: HashMap::new(), stay, _place: place })
     }
 
     /// Tells until the other side leaves, or takes too long to listen.
@@ -103,6 +107,9 @@ impl Follow {
                     _ => continue,
                 },
             };
+            if !self.stay.holds() {
+                return chunk(stream, "").await;
+            }
             let mut text = self.happened();
             if ticked {
                 self.counted(&mut text);

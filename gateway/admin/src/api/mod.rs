@@ -75,6 +75,7 @@ pub(crate) struct Admitted {
     route: &'static Route,
     names: Vec<String>,
     caller: Caller,
+    peer: Peer,
 }
 
 /// What comes of a request.
@@ -124,14 +125,14 @@ impl Api {
                 "send Content-Type: application/json",
             ));
         }
-        Ok(Admitted { route, names, caller })
+        Ok(Admitted { route, names, caller, peer: peer.clone() })
     }
 
     /// Does what is asked, or says why not.
     pub(crate) async fn answer(&self, admitted: &Admitted, head: &Head, body: &[u8]) -> Reply {
-        let Admitted { route, names, caller } = admitted;
+        let Admitted { route, names, caller, peer } = admitted;
         if route.action == Action::Events {
-            return match self.follow(&head.query, head.sender.last_event) {
+            return match self.follow(head, peer) {
                 Ok(follow) if head.method == Method::Get => Reply::Follow(Box::new(follow)),
                 Ok(_) => Reply::Answer(json(Status::Ok, String::new(), true)),
                 Err(refused) => Reply::Answer(not_done(&refused, head)),
@@ -149,17 +150,19 @@ impl Api {
         })
     }
 
-    fn follow(&self, query: &str, last: Option<u64>) -> Result<Follow, Refused> {
+    fn follow(&self, head: &Head, peer: &Peer) -> Result<Follow, Refused> {
+        let stay = self.policy.stay(peer, &head.sender)?;
         let place = self.followers.clone().try_acquire_owned();
         let place = place.map_err(|_| {
             Refused::new(Status::Unavailable, "too many follow already", "close another stream first")
         })?;
         let known: Vec<&str> = vec!["topics", "vip", "after"];
-        Follow::new(self.view.clone(), &Query::read(query, &known)?, last, place)
+        let query = Query::read(&head.query, &known)?;
+        Follow::new(self.view.clone(), &query, head.sender.last_event, stay, place)
     }
 
     async fn done(&self, admitted: &Admitted, query: &str, body: &[u8]) -> Result<String, Refused> {
-        let Admitted { route, names, caller } = admitted;
+        let Admitted { route, names, caller, .. } = admitted;
         let status = self.view.status();
         let query = Query::read(query, &route.known())?;
         let by = By { caller, audit: &self.audit };

@@ -186,8 +186,18 @@ fn token_that_was_struck_out_is_good_for_nothing_after_a_reload() {
     let kept = site.sekisho.folder.read("tokens");
     let without: String =
         kept.lines().filter(|line| !line.starts_with("read ")).map(|l| format!("{l}\n")).collect();
+    let stream = site.sekisho.folder.path().join("events");
+    let (shown, url) =
+        (format!("Authorization: Bearer {}", site.tokens[0]), format!("{}/v1/events", site.api));
+    let mut curl = Command::new(program("curl"));
+    curl.args(["--silent", "--no-buffer", "--header", &shown, "--output"]).arg(&stream).arg(&url);
+    let mut following = super::Running(curl.spawn().unwrap());
+    until("the first numbers", || {
+        std::fs::read_to_string(&stream).unwrap_or_default().contains("event: numbers").then_some(())
+    });
     site.sekisho.folder.write("tokens", &without);
     site.command(&["reload"]);
+    until("the end of the stream", || following.0.try_wait().unwrap());
     assert_eq!(site.with(0, &[], "/v1/status").0, 401);
     assert_eq!(site.with(1, &[], "/v1/status").0, 200);
 }
