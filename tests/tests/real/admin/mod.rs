@@ -217,3 +217,17 @@ fn reload_that_moves_the_operators_doors_is_answered_where_it_was_asked_for_and_
     ]);
     assert_eq!(site.with(0, &[], "/v1/status").0, 200);
 }
+
+#[test]
+fn upgrade_that_would_forget_what_was_changed_at_run_time_is_refused() {
+    let site = Site::start("admin-upgrade", "127.0.9.16");
+    let file = site.sekisho.folder.read("gateway.toml");
+    site.sekisho.folder.write("gateway.toml", &file.replace("state-directory = 'state'\n", ""));
+    assert_eq!(site.with(2, &["--json", "{}"], "/v1/config/reload").0, 200);
+    let server = ["-X", "PUT", "--json", r#"{"address": "127.0.9.16:7504"}"#];
+    assert_eq!(site.with(2, &server, "/v1/servers/web/b").0, 200);
+    let (status, why) = site.with(2, &["--json", "{}"], "/v1/upgrade");
+    assert!(status == 409 && why.to_string().contains("runtime layer"), "{status} {why}");
+    let pools = site.with(0, &[], "/v1/pools").1;
+    assert_eq!(pools["pools"][0]["servers"].as_array().map(Vec::len), Some(2), "{pools}");
+}

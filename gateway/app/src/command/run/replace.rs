@@ -29,6 +29,9 @@ impl Running<'_> {
         let refused = match (serves, &self.replacing) {
             (false, _) => Some("the gateway is stopping"),
             (true, Some(_)) => Some("an upgrade is under way already"),
+            (true, None) if self.would_forget() => Some(
+                "without `state-directory` the other process would not know the runtime layer: save it first",
+            ),
             (true, None) => None,
         };
         if let Some(why) = refused {
@@ -41,6 +44,12 @@ impl Running<'_> {
         if let Err(error) = self.begin() {
             self.failed(&error);
         }
+    }
+
+    /// Whether something that was changed at run time is kept in no file.
+    fn would_forget(&self) -> bool {
+        let keeps = self.gateway.view().in_force().0.gateway.state_directory.is_some();
+        !keeps && !self.steering.in_force().layer.is_empty()
     }
 
     fn begin(&self) -> Result<(), Broken> {
