@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use sekisho_config::{Admin as Settings, Registry};
 use sekisho_runtime::{DoorTls, View};
@@ -45,6 +46,8 @@ pub struct Admin {
     steering: Steering,
     policy: Arc<Policy>,
     secured: Arc<Secured>,
+    /// When the process began, whichever door is asked.
+    started: Instant,
 }
 
 #[derive(Debug)]
@@ -122,6 +125,7 @@ impl Admin {
             steering,
             policy: Arc::default(),
             secured: Arc::default(),
+            started: Instant::now(),
         };
         let Bound { metrics, admin, api, settings, tls } = bound;
         this.change(Change { metrics: Some(metrics), admin: Some(admin), api: Some(api), settings, tls })?;
@@ -191,6 +195,7 @@ impl Admin {
             self.upgrade.clone(),
             self.steering.clone(),
             self.policy.clone(),
+            self.started,
         )
     }
 

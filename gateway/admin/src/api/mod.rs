@@ -93,9 +93,9 @@ impl Api {
         upgrade: Upgrade,
         steering: Steering,
         policy: Arc<Policy>,
+        started: std::time::Instant,
     ) -> Self {
         let audit = Audit::new(view.clone(), policy.clone());
-        let started = std::time::Instant::now();
         let followers = Arc::new(tokio::sync::Semaphore::new(follow::FOLLOWERS));
         Self { view, nodes, upgrade, steering, policy, audit, started, followers }
     }

@@ -204,17 +204,22 @@ fn token_that_was_struck_out_is_good_for_nothing_after_a_reload() {
 
 #[test]
 fn reload_that_moves_the_operators_doors_is_answered_where_it_was_asked_for_and_written_down() {
-    let site = Site::start("admin-doors", "127.0.9.15");
+    let mut site = Site::start("admin-doors", "127.0.9.15");
+    let uptime = |site: &Site| site.with(0, &[], "/v1/status").1["uptime_seconds"].as_f64().unwrap();
+    let before = uptime(&site);
     let file = site.sekisho.folder.read("gateway.toml");
     site.sekisho.folder.write("gateway.toml", &file.replace("127.0.9.15:7502", "127.0.9.15:7503"));
     assert_eq!(site.with(2, &["--json", "{}"], "/v1/config/reload").0, 200);
+    site.api = "http://127.0.9.15:7503".to_owned();
+    assert!(uptime(&site) > before, "it is the process' own, and not the door's");
     site.sekisho.folder.write("gateway.toml", &file.replace("admin.sock", "other.sock"));
     site.command(&["reload"]);
+    site.api = "http://127.0.9.15:7502".to_owned();
     let reloads = site.audit().into_iter().filter(|line| line["action"] == "reload");
-    assert_eq!(reloads.map(|line| line["who"].clone()).collect::<Vec<_>>(), [
-        json!("token configure"),
-        json!(format!("uid {}", rustix::process::getuid().as_raw())),
-    ]);
+    assert_eq!(
+        reloads.map(|line| line["who"].clone()).collect::<Vec<_>>(),
+        [json!("token configure"), json!(format!("uid {}", rustix::process::getuid().as_raw())),]
+    );
     assert_eq!(site.with(0, &[], "/v1/status").0, 200);
 }
 
