@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::Child;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use sekisho_runtime::{Memory, TableNews};
@@ -18,6 +19,10 @@ const PREPARE: Duration = Duration::from_secs(30);
 const SERVE: Duration = Duration::from_secs(20);
 /// How long it has to take what is said to it afterwards.
 const TAKE: Duration = Duration::from_secs(5);
+/// How long it has to end once it has nothing to say any more.
+const END: Duration = Duration::from_secs(2);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A process that is to take this one's place. Dropped before it serves, it is ended.
 #[derive(Debug)]
@@ -97,15 +102,17 @@ impl Heir {
         }
     }
 
-    /// How it ended, where it has.
+    /// How it ended, where it has. One that has closed its end and goes on is not waited for.
     fn explain(&mut self, error: Broken) -> Broken {
-        match error {
-            Broken::Gone(_) => match self.child.wait() {
-                Ok(status) => Broken::Gone(status.to_string()),
-                Err(_) => error,
-            },
-            other => other,
+        let by = Instant::now() + END;
+        while matches!(error, Broken::Gone(_)) && Instant::now() < by {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Broken::Gone(status.to_string()),
+                Ok(None) => thread::sleep(LOOK),
+                Err(_) => break,
+            }
         }
+        error
     }
 }
 

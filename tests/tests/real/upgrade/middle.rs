@@ -34,6 +34,8 @@ fn program_that_is_something_else_changes_nothing() {
     for (script, said) in [
         ("#!/bin/sh\nexit 3\n", "exit status: 3"),
         ("#!/bin/sh\nkill -9 $$\n", "signal: 9"),
+        // It hears nothing and says nothing any more, and does not end.
+        ("#!/bin/sh\nexec sleep 600 <&-\n", "has gone"),
         ("no program at all", "os error"),
     ] {
         site.install_script(script);
