@@ -5,6 +5,7 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -26,8 +27,9 @@ impl Manager {
         };
         let reached = address.and_then(|address| {
             let socket = UnixDatagram::unbound()?;
-            // A manager that does not read keeps nobody from serving.
-            socket.set_nonblocking(true)?;
+            // What it is not told it never learns, such as who is the main process: a moment is waited for room. One that
+            // does not read keeps nobody from serving.
+            socket.set_write_timeout(Some(PATIENCE))?;
             Ok((socket, address))
         });
         Self(reached.inspect_err(complain).ok())
@@ -69,6 +71,9 @@ impl Manager {
     }
 }
 
+/// How long it may take to read.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 fn complain(error: &io::Error) {
     tracing::warn!(%error, "The service manager cannot be told");
 }
@@ -93,6 +98,24 @@ mod tests {
         let length = here.recv(&mut text).unwrap();
         std::fs::remove_file(path).unwrap();
         assert_eq!(&text[..length], b"MAINPID=77\nREADY=1");
+    }
+
+    #[test]
+    fn manager_that_is_behind_hears_all_the_same() {
+        let name = format!("sekisho-notify-full-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let here = UnixDatagram::bind_addr(&address).unwrap();
+        here.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let others = UnixDatagram::unbound().unwrap();
+        others.set_nonblocking(true).unwrap();
+        let full = std::iter::from_fn(|| others.send_to_addr(b"x", &address).ok()).count();
+        assert!(full > 0);
+        let telling = std::thread::spawn(move || Manager::at(Some(format!("@{name}").into())).replaced(77));
+        std::thread::sleep(Duration::from_millis(50));
+        let mut text = [0; 100];
+        let heard = (0..=full).map(|_| here.recv(&mut text).unwrap()).last();
+        assert_eq!(heard, Some("MAINPID=77\nREADY=1".len()));
+        telling.join().unwrap();
     }
 
     #[test]
