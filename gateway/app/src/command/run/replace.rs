@@ -1,8 +1,9 @@
 //! Another process in this one's place.
 
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use sekisho_admin::Upgraded;
@@ -11,7 +12,7 @@ use sekisho_net::L4;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::running::{Asked, Running};
+use super::running::{Asked, LOOK, Running};
 use crate::upgrade::{Broken, Estate, Heir};
 
 /// While another process gets ready to take this one's place.
@@ -83,7 +84,7 @@ impl Running<'_> {
 
     fn leave_to(&mut self, mut heir: Box<Heir>) -> Result<(), Broken> {
         let memory = self.gateway.remember().map_err(|_| Broken::Stopped)?;
-        let taken = match heir.serve(&memory) {
+        let taken = match self.alive_until(|| heir.serve(&memory)) {
             Ok(taken) => taken,
             Err(error) => {
                 drop(heir);
@@ -127,6 +128,24 @@ impl Running<'_> {
         };
         self.news = thread::Builder::new().name("news".to_owned()).spawn(tell).ok();
         Ok(())
+    }
+
+    /// Does something that takes a while, and has the service manager told meanwhile that this process lives.
+    fn alive_until<T>(&mut self, what: impl FnOnce() -> T) -> T {
+        let (manager, watchdog, gateway) = (&self.manager, &mut self.watchdog, &self.gateway);
+        thread::scope(|scope| {
+            let (done, watched) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                while watched.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                    if watchdog.is_due(Instant::now(), || gateway.rounds()) {
+                        manager.alive();
+                    }
+                }
+            });
+            let outcome = what();
+            drop(done);
+            outcome
+        })
     }
 
     /// All is as it was.

@@ -24,7 +24,7 @@ use crate::upgrade::{Broken, Heir, Program};
 use crate::written;
 
 /// How often the main thread looks whether the gateway has ended by itself.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// What the main thread is asked for.
 pub(super) enum Asked {
