@@ -10,7 +10,7 @@ use std::time::Instant;
 use sekisho_admin::{Admin, Doors, Steering, Upgrade};
 use sekisho_config::{Config, Loaded, LogFormat, Registry, Report};
 use sekisho_net::{Installed, L4};
-use sekisho_runtime::{Handed, Memory, Options, Prepared};
+use sekisho_runtime::{Handed, HandedSocket, Memory, Options, Prepared};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -26,6 +26,8 @@ use running::{Asked, Running};
 
 /// Serves what the file describes, perhaps in place of the process that started this one.
 pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode, Failure> {
+    // First of all: a number that the service manager has given to nobody may be a descriptor of this process later.
+    let passed = service::passed();
     let program = Program::of_this_process().map_err(Failure::Program)?;
     let mut before = Predecessor::of_this_process()?;
     let Begun { loaded: Loaded { config, warnings }, written, left_out } =
@@ -48,7 +50,7 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     let spawn = process::spawn(options, &config);
     let pid_file = options.pid_file.as_deref().map(PidFile::prepare).transpose();
     let pid_file = pid_file.map_err(|error| told(before.as_ref(), Failure::PidFile(error)))?;
-    let ready = match Ready::new(config, before.as_mut()) {
+    let ready = match Ready::new(config, before.as_mut(), passed) {
         Ok(ready) => ready,
         Err(failure) => return Err(told(before.as_ref(), failure)),
     };
@@ -138,12 +140,16 @@ struct Ready {
 }
 
 impl Ready {
-    fn new(config: Config, before: Option<&mut Predecessor>) -> Result<Self, Failure> {
+    fn new(
+        config: Config,
+        before: Option<&mut Predecessor>,
+        passed: Vec<HandedSocket>,
+    ) -> Result<Self, Failure> {
         sekisho_ha::check_rights(&config)?;
         sekisho_net::check_l4(&config)?;
         let wanted = Doors::of(&config.gateway).with(&config.admin);
         let Some(before) = before else {
-            let handed = Handed { sockets: service::passed(), secret: None };
+            let handed = Handed { sockets: passed, secret: None };
             let doors = sekisho_admin::bind(&wanted)?;
             // Before the first connection whose answers come back by it.
             let network = Installed::new(&config)?;

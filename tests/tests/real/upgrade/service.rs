@@ -75,6 +75,26 @@ fn service_manager_opens_the_socket_and_hears_of_every_change() {
 }
 
 #[test]
+fn descriptors_that_the_service_manager_claims_and_has_not_opened_stay_the_gateways_own() {
+    let site = Site::new("claimed");
+    site.configure("", "");
+    let [own, file] = ["sekisho", "gateway.toml"].map(|name| site.path(name));
+    let script = format!(
+        "export LISTEN_PID=$$ LISTEN_FDS=60; exec {} run {} 3</dev/null",
+        own.display(),
+        file.display()
+    );
+    let mut running = site.machine.run_beside(&site.path("log"), &["sh", "-c", &script]);
+    until("the gateway serves", || site.log().contains("Serving").then_some(()));
+    site.who(WEB);
+    running.signal(rustix::process::Signal::HUP);
+    until("a signal arrives", || site.log().contains("Reloaded").then_some(()));
+    running.signal(rustix::process::Signal::TERM);
+    let ended = until("the gateway ends", || running.ended());
+    assert!(ended.success(), "{ended}\n{}", site.log());
+}
+
+#[test]
 fn units_are_what_systemd_takes() {
     let folder = Folder::new("units");
     let binary = sekisho();
