@@ -146,6 +146,7 @@ impl Ready {
         passed: Vec<HandedSocket>,
     ) -> Result<Self, Failure> {
         sekisho_ha::check_rights(&config)?;
+        sekisho_ha::check_peers(&config)?;
         sekisho_net::check_l4(&config)?;
         let wanted = Doors::of(&config.gateway).with(&config.admin);
         let Some(before) = before else {

@@ -15,5 +15,7 @@ mod session;
 mod terms;
 mod wire;
 
-pub use node::{NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, start_peers};
+pub use node::{
+    NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, check_peers, start_peers,
+};
 pub use oracle::peer_messages;

@@ -18,6 +18,9 @@ fn new_process_with_a_broken_configuration_changes_nothing() {
     site.configure("", "[vip.more]\nlisten = '127.0.9.11:80'\nprotocol = 'tcp'\npool = 'web'");
     let said = site.upgrade_fails();
     assert!(said.contains("127.0.9.11:80"), "{said}");
+    site.configure("", "[peers]\nname = 'a'\nlisten = '127.0.9.11:80'\nnodes = { b = '127.0.9.99:7' }");
+    let said = site.upgrade_fails();
+    assert!(said.contains("peers cannot listen on 127.0.9.11:80"), "{said}");
     assert_eq!(site.process(), process);
     assert!(["one", "two"].contains(&site.who(WEB).as_str()));
     // What is wrong can be put right, and then it works.

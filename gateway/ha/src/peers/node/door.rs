@@ -19,6 +19,14 @@ pub(super) struct Door {
 
 /// A socket for other nodes.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bind(address)?;
+    socket.listen(64)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The same before anybody can connect to it.
+pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -27,9 +35,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // A process that takes over from this one listens before this one has stopped.
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
-    socket.listen(64)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 impl Door {

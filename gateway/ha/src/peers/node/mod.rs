@@ -29,6 +29,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
+use sekisho_config::Config;
 use sekisho_runtime::View;
 
 use keeper::Keeper;
@@ -71,10 +72,7 @@ struct Board {
 /// # Errors
 /// [`PeersError`]; nothing has begun then.
 pub fn start_peers(view: View) -> Result<Peers, PeersError> {
-    let (config, _) = view.in_force();
-    let addresses = config.peers.iter().flat_map(|peers| &peers.listen);
-    let listen = |address| door::listen(address).map_err(|error| PeersError::Listen(address, error));
-    let sockets = addresses.map(|address| listen(*address)).collect::<Result<_, _>>()?;
+    let sockets = each(&view.in_force().0, door::listen)?;
     let board = Arc::new(Board {
         bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?,
         stop: AtomicBool::new(false),
@@ -84,6 +82,20 @@ pub fn start_peers(view: View) -> Result<Peers, PeersError> {
     let keeper = Keeper::new(view, board.clone(), sockets);
     let thread = std::thread::Builder::new().name("peers".to_owned()).spawn(move || keeper.run())?;
     Ok(Peers { board, thread: Some(thread) })
+}
+
+/// Whether the process can listen where a configuration has it listen for other nodes. Nobody is let in.
+///
+/// # Errors
+/// [`PeersError::Listen`].
+pub fn check_peers(config: &Config) -> Result<(), PeersError> {
+    each(config, door::bind).map(drop)
+}
+
+fn each<T>(config: &Config, open: fn(SocketAddr) -> io::Result<T>) -> Result<Vec<T>, PeersError> {
+    let addresses = config.peers.iter().flat_map(|peers| &peers.listen);
+    let open = |address| open(address).map_err(|error| PeersError::Listen(address, error));
+    addresses.copied().map(open).collect()
 }
 
 impl Peers {
