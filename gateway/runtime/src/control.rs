@@ -1,5 +1,6 @@
 //! The control thread: reloads, probes, certificates, the journal, and stopping. No client waits for it.
 
+use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -23,6 +24,9 @@ use crate::{descriptors, health};
 /// How often the journal is written, and certificate files are looked at.
 const CHORES: Duration = Duration::from_secs(1);
 
+/// How long a worker may take to answer: it does nothing that takes long.
+const PROMPT: Duration = Duration::from_secs(2);
+
 /// How long connections go on unasked once another process accepts: time for a first request over a long way.
 const UNASKED: Duration = Duration::from_secs(5);
 
@@ -31,7 +35,7 @@ const UNASKED: Duration = Duration::from_secs(5);
 pub(crate) enum Command {
     Reload(Box<Config>, oneshot::Sender<Result<ReloadSummary, StartError>>),
     ReopenLogs,
-    Hand(oneshot::Sender<Handed>),
+    Hand(oneshot::Sender<Result<Handed, StartError>>),
     Remember(oneshot::Sender<Memory>),
     GoOn,
     Leave(std::sync::mpsc::Sender<TableNews>),
@@ -225,16 +229,21 @@ impl Control {
         patience
     }
 
-    /// Duplicates of all sockets, in the order in which they were bound.
-    async fn hand(&self) -> Handed {
+    /// Duplicates of all sockets, in the order in which they were bound. None may be missing: whoever waits at it would
+    /// be lost.
+    async fn hand(&self) -> Result<Handed, StartError> {
         let mut duplicates = Vec::new();
         for worker in &self.workers {
             let (answer, answered) = oneshot::channel();
             let _ = worker.orders.send(Order::Hand(answer));
+            let answer = tokio::time::timeout(PROMPT, answered).await;
+            let answer = answer.map_err(|_| StartError::Hand(io::Error::other("a worker hangs")))?;
             // A worker that is gone has none.
-            duplicates.extend(answered.await.unwrap_or_default());
+            let sockets = answer.ok().transpose().map_err(StartError::Hand)?;
+            duplicates.extend(sockets.unwrap_or_default());
         }
-        Handed { sockets: self.board.addresses.load().handed(duplicates), secret: self.store.unkept() }
+        let sockets = self.board.addresses.load().handed(duplicates);
+        Ok(Handed { sockets, secret: self.store.unkept() })
     }
 
     /// What another process has to know. What this one wrote so far is whole, and it writes no more.

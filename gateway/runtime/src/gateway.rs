@@ -67,6 +67,9 @@ pub enum StartError {
     /// The access log cannot be opened.
     #[error("the access log: {0}")]
     AccessLog(std::io::Error),
+    /// The sockets cannot be handed to another process: there is no room for more descriptors, or a worker hangs.
+    #[error("the sockets cannot be handed over: {0}")]
+    Hand(std::io::Error),
     /// A thread or its event loop cannot be had.
     #[error("no thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -215,9 +218,9 @@ impl Gateway {
     /// this one's place.
     ///
     /// # Errors
-    /// [`StartError::Stopped`].
+    /// [`StartError::Hand`] and [`StartError::Stopped`].
     pub fn hand(&self) -> Result<Handed, StartError> {
-        self.ask(Command::Hand)
+        self.ask(Command::Hand)?
     }
 
     /// What that process has to know once it is ready. From here on this one writes nothing into the state directory:

@@ -148,15 +148,15 @@ impl Slot {
         }
     }
 
-    /// A second descriptor of its socket; none, if it listens no more or the process has no room.
-    pub(crate) fn duplicate(&self) -> Option<Duplicate> {
+    /// A second descriptor of its socket; none, if it listens no more.
+    pub(crate) fn duplicate(&self) -> Option<io::Result<Duplicate>> {
         let listener = self.listener.borrow().upgrade();
         let socket: io::Result<OwnedFd> = match (listener, self.port.borrow().upgrade()) {
             (Some(listener), _) => listener.get_ref().try_clone().map(Into::into),
             (None, Some(port)) => port.duplicate().map(Into::into),
             (None, None) => return None,
         };
-        socket.ok().map(|socket| Duplicate { kind: self.kind, bound: self.bound, place: self.place, socket })
+        Some(socket.map(|socket| Duplicate { kind: self.kind, bound: self.bound, place: self.place, socket }))
     }
 
     /// The name of the VIP that it belongs to now, for the log.

@@ -29,7 +29,7 @@ pub(crate) enum Order {
     /// Tell an operator about the clients, or end some.
     Visit(Visit),
     /// Duplicate the sockets that are listened on.
-    Hand(oneshot::Sender<Vec<Duplicate>>),
+    Hand(oneshot::Sender<std::io::Result<Vec<Duplicate>>>),
     /// Close the listeners and ask every conversation to end.
     Drain,
     /// Leave the listeners to another process, and ask every conversation to end after so long: whoever was accepted a

@@ -50,6 +50,9 @@ pub(crate) enum Broken {
     /// The system refuses.
     #[error("{0}")]
     System(#[from] std::io::Error),
+    /// This process cannot hand over what it has.
+    #[error("{0}")]
+    Kept(#[from] sekisho_runtime::StartError),
     /// The gateway has stopped meanwhile.
     #[error("the gateway has stopped")]
     Stopped,

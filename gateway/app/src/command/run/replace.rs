@@ -54,7 +54,7 @@ impl Running<'_> {
     }
 
     fn begin(&self) -> Result<(), Broken> {
-        let handed = self.gateway.hand().map_err(|_| Broken::Stopped)?;
+        let handed = self.gateway.hand()?;
         let estate = Estate { handed, doors: self.admin.hand()?, way: self.network.path() };
         let (program, asked) = (self.program.clone(), self.asked.clone());
         let prepare = move || {
