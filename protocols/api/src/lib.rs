@@ -138,5 +138,6 @@ pub use rewound::Rewound;
 pub use route::{Prefer, Route};
 pub use server::{Failure, Hold, Lease, Observation, Server, TOKEN_LEN, Why};
 pub use service::{
-    BoxStream, Core, Local, Marks, Note, Outlook, Record, Reply, RequestLine, Service, Sketch, SpanMark, Stream, Worker,
+    BoxStream, Core, Local, Marks, Note, Outlook, Record, Reply, RequestLine, Service, Sketch, SpanMark,
+    Stream, Worker,
 };

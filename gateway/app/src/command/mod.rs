@@ -1,8 +1,8 @@
 //! The commands, one file each.
 
 pub(crate) mod check;
-pub(crate) mod explain;
 pub(crate) mod documents;
+pub(crate) mod explain;
 mod find;
 pub(crate) mod net;
 pub(crate) mod new_protocol;

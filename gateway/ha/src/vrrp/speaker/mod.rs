@@ -46,7 +46,8 @@ pub fn speak(channel: UnixStream) -> io::Result<()> {
 /// A service manager tells all processes of a service to stop: the gateway stops, and then there is nothing to speak
 /// for. Only from its thread; it has no other.
 fn shield() {
-    let meant_for_the_gateway = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+    let meant_for_the_gateway =
+        [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
     let blocked = SigSet::from_iter(meant_for_the_gateway).thread_block();
     if let Err(error) = blocked {
         tracing::warn!(%error, "Signals for the gateway end this process as well");
