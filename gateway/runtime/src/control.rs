@@ -151,7 +151,8 @@ impl Control {
             }
         }
         let live = self.board.live.load();
-        self.store.tick(&live.scheduler);
+        // However busy the disk is: what the operator has set in the last moment is nowhere else.
+        self.store.rest(&live.scheduler);
         tell(self.told.as_ref(), &live);
         self.access.close();
     }
