@@ -6,6 +6,7 @@ mod calls;
 mod compression;
 mod cookie;
 mod crowd;
+mod dashboard;
 mod dns;
 mod http2;
 mod http2_servers;
