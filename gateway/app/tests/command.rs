@@ -125,6 +125,13 @@ fn explain_names_the_server_and_avoids_one_that_is_down() {
     assert!(text(&first.stdout).contains("www1"), "{}", text(&first.stdout));
     let all = ["explain", name(&file), "--vip", "web", "--down", "www1", "--down", "www2"];
     assert_eq!(output(&all).status.code(), Some(1));
+    let object = output(&[&all[..], &["--json"]].concat());
+    assert_eq!(object.status.code(), Some(1));
+    let object: serde_json::Value = serde_json::from_slice(&object.stdout).unwrap();
+    assert_eq!(
+        (&object["server"], &object["candidates"][0]["state"]),
+        (&serde_json::Value::Null, &"down".into())
+    );
     let unknown = output(&["explain", name(&file), "--vip", "wbe"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("the file has web"), "{}", text(&unknown.stderr));

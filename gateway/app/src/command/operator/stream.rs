@@ -16,6 +16,8 @@ const HEAD_MAX: u64 = 64 * 1024;
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Event {
+    /// Its number in its process; none of those that are not numbered.
+    pub(crate) id: Option<u64>,
     /// What kind of thing.
     pub(crate) name: String,
     /// What of it.
@@ -71,18 +73,19 @@ impl<R: BufRead> Events<R> {
 
     /// The next event; none if the gateway has ended the stream.
     pub(crate) fn next(&mut self) -> io::Result<Option<Event>> {
-        let (mut name, mut data) = (String::new(), Value::Null);
+        let (mut id, mut name, mut data) = (None, String::new(), Value::Null);
         loop {
             let mut line = String::new();
             if (&mut self.lines).take(LINE_MAX).read_line(&mut line)? == 0 {
                 return Ok(None);
             }
             match line.trim_end_matches(['\r', '\n']).split_once(": ") {
+                Some(("id", number)) => id = number.parse().ok(),
                 Some(("event", word)) => word.clone_into(&mut name),
                 Some(("data", text)) => data = serde_json::from_str(text)?,
                 // An empty line ends an event; one with a colon alone says that somebody is there.
                 None if line.trim_end().is_empty() && !name.is_empty() => {
-                    return Ok(Some(Event { name, data }));
+                    return Ok(Some(Event { id, name, data }));
                 }
                 _ => {}
             }
@@ -152,9 +155,10 @@ mod tests {
             let parts: Vec<&str> = [one, two].into_iter().filter(|part| !part.is_empty()).collect();
             let text = chunked(&parts);
             let mut events = Events::new(text.as_bytes());
-            let expected = [("health", json!({ "to": "down" })), ("reload", json!({ "epoch": 2 }))];
-            for (name, data) in expected {
-                assert_eq!(events.next().unwrap(), Some(Event { name: name.to_owned(), data }), "{at}");
+            let expected =
+                [(None, "health", json!({ "to": "down" })), (Some(7), "reload", json!({ "epoch": 2 }))];
+            for (id, name, data) in expected {
+                assert_eq!(events.next().unwrap(), Some(Event { id, name: name.to_owned(), data }), "{at}");
             }
             assert_eq!(events.next().unwrap(), None, "{at}");
         }

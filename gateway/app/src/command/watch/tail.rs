@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use sekisho_config::Registry;
 
 use super::look;
-use super::seen::{Vip, Vips};
+use super::seen::{Status, Vip, Vips};
 use crate::cli::TailOptions;
-use crate::command::operator::{Client, Event, Events, Question, socket};
+use crate::command::operator::{Client, Event, Events, Question, socket, word};
 use crate::failure::Failure;
 use filter::Filter;
 
@@ -45,12 +45,10 @@ pub(crate) fn run(
     let mut filter = Filter::new(options, &vips, client.clone());
     let (teller, told) = channel();
     if !filter.only_decisions() {
-        let question = Question::get("/v1/events").and("topics", Some("health,operator,reload"));
-        listen(&client, None, question, &teller)?;
+        listen(&client, None, &teller)?;
     }
     for vip in followed {
-        let question = Question::get("/v1/events").and("topics", Some("decisions")).and("vip", Some(&vip));
-        listen(&client, Some(vip), question, &teller)?;
+        listen(&client, Some(vip), &teller)?;
     }
     drop(teller);
     let mut left = options.count;
@@ -93,25 +91,37 @@ fn followed(options: &TailOptions, vips: &[Vip]) -> Result<Vec<String>, Failure>
     }
 }
 
-/// Follows one stream on a thread of its own. Refusals are known before this returns.
-fn listen(
-    client: &Client,
+/// One of the streams, and where it stands.
+struct Source {
+    client: Client,
+    /// The VIP whose decisions it tells; none: everything else.
     vip: Option<String>,
-    question: Question,
-    teller: &Sender<Told>,
-) -> Result<(), Failure> {
-    let mut events = client.follow(question.clone())?;
-    let (client, teller) = (client.clone(), teller.clone());
+    /// The process that it comes from, and the number of the event that was told last.
+    process: u32,
+    told: Option<u64>,
+}
+
+/// Follows one stream on a thread of its own. Refusals are known before this returns.
+fn listen(client: &Client, vip: Option<String>, teller: &Sender<Told>) -> Result<(), Failure> {
+    let Status { pid: process, .. } = look(client, "/v1/status")?;
+    let mut source = Source { client: client.clone(), vip, process, told: None };
+    let (mut events, teller) = (source.follow()?, teller.clone());
     let work = move || {
         loop {
             while let Ok(Some(event)) = events.next() {
-                if teller.send(Told::Event(vip.clone(), event)).is_err() {
+                source.told = event.id.or(source.told);
+                // The process of before says no more than what happens to itself.
+                let last = event.name == "operator" && word(&event.data, "action") == "upgrade";
+                let wanted = source.vip.is_none() || event.name == "decision";
+                if wanted && teller.send(Told::Event(source.vip.clone(), event)).is_err() {
                     return;
                 }
+                if last {
+                    break;
+                }
             }
-            match again(&client, &question) {
+            match source.again() {
                 Ok(other) => events = other,
-                // Whoever would hear of it is gone as well.
                 Err(failure) => {
                     _ = teller.send(Told::Ended(failure));
                     return;
@@ -123,14 +133,32 @@ fn listen(
     Ok(())
 }
 
-/// The stream again, if another process has taken the gateway's place.
-fn again(client: &Client, question: &Question) -> Result<Events<BufReader<UnixStream>>, Failure> {
-    let begun = Instant::now();
-    loop {
-        thread::sleep(PAUSE);
-        match client.follow(question.clone()) {
-            Err(Failure::NoGateway { .. }) if begun.elapsed() < PATIENCE => {}
-            outcome => return outcome,
+impl Source {
+    fn follow(&self) -> Result<Events<BufReader<UnixStream>>, Failure> {
+        // Operators' requests are told on each, so that each knows of another process.
+        let topics = if self.vip.is_some() { "decisions,operator" } else { "health,operator,reload" };
+        let question = Question::get("/v1/events").and("topics", Some(topics));
+        let question = question.and("vip", self.vip.as_deref());
+        let after = self.told.map(|told| told.to_string());
+        self.client.follow(question.and("after", after.as_deref()))
+    }
+
+    /// The stream again, behind what was told; of another process that has taken the gateway's place, from its
+    /// beginning.
+    fn again(&mut self) -> Result<Events<BufReader<UnixStream>>, Failure> {
+        let begun = Instant::now();
+        loop {
+            thread::sleep(PAUSE);
+            let events = look(&self.client, "/v1/status").and_then(|Status { pid, .. }| {
+                if pid != self.process {
+                    (self.process, self.told) = (pid, Some(0));
+                }
+                self.follow()
+            });
+            match events {
+                Err(Failure::NoGateway { .. }) if begun.elapsed() < PATIENCE => {}
+                outcome => return outcome,
+            }
         }
     }
 }

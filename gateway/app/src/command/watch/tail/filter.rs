@@ -49,7 +49,7 @@ impl Filter {
     }
 
     /// Whether this is wanted. `vip` is that of a decision.
-    pub(super) fn keeps(&mut self, vip: Option<&str>, Event { name, data }: &Event) -> bool {
+    pub(super) fn keeps(&mut self, vip: Option<&str>, Event { name, data, .. }: &Event) -> bool {
         match (vip, name.as_str()) {
             (Some(_), "decision") => self.decision(data),
             (None, "health") => {
@@ -119,11 +119,11 @@ mod tests {
 
     fn decision(client: &str, server: &str) -> Event {
         let data = json!({ "client": client, "pool": "web", "server": server, "id": 1 });
-        Event { name: "decision".to_owned(), data }
+        Event { id: None, name: "decision".to_owned(), data }
     }
 
     fn health(pool: &str) -> Event {
-        Event { name: "health".to_owned(), data: json!({ "pool": pool, "server": "www1" }) }
+        Event { id: None, name: "health".to_owned(), data: json!({ "pool": pool, "server": "www1" }) }
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
             let mut filter = Filter { server: Some(wanted.to_owned()), ..filter() };
             assert_eq!(filter.keeps(Some("web"), &decision("192.0.2.1:5", "www1")), kept, "{wanted}");
             assert_eq!(filter.keeps(None, &health("web")), kept, "{wanted}");
-            let reload = Event { name: "reload".to_owned(), data: json!({}) };
+            let reload = Event { id: None, name: "reload".to_owned(), data: json!({}) };
             assert!(!filter.keeps(None, &reload));
         }
     }
@@ -149,7 +149,8 @@ mod tests {
     fn vip_keeps_what_becomes_of_its_servers() {
         let mut filter = Filter { pools: Some(HashSet::from(["web".to_owned()])), ..filter() };
         assert!(filter.keeps(None, &health("web")) && !filter.keeps(None, &health("mail")));
-        let drained = |target: &str| Event { name: "operator".to_owned(), data: json!({ "target": target }) };
+        let drained =
+            |target: &str| Event { id: None, name: "operator".to_owned(), data: json!({ "target": target }) };
         assert!(filter.keeps(None, &drained("server web/www1")));
         assert!(!filter.keeps(None, &drained("server mail/www1")));
         assert!(filter.keeps(None, &drained("configuration")));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::command::operator::{Event, number, rows, word};
 
 /// For people.
-pub(super) fn text(vip: Option<&str>, Event { name, data }: &Event) -> String {
+pub(super) fn text(vip: Option<&str>, Event { name, data, .. }: &Event) -> String {
     let at = data.get("at").and_then(Value::as_f64).unwrap_or(0.0);
     let what = match name.as_str() {
         "decision" => decision(vip.unwrap_or_default(), data),
@@ -28,7 +28,7 @@ pub(super) fn text(vip: Option<&str>, Event { name, data }: &Event) -> String {
 }
 
 /// For programs: what the gateway says, with its kind.
-pub(super) fn object(vip: Option<&str>, Event { name, data }: &Event) -> Value {
+pub(super) fn object(vip: Option<&str>, Event { name, data, .. }: &Event) -> Value {
     let mut object = json!({ "event": name });
     if let (Some(entries), Some(told)) = (object.as_object_mut(), data.as_object()) {
         entries.extend(vip.map(|vip| ("vip".to_owned(), vip.into())));
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn event(name: &str, data: Value) -> Event {
-        Event { name: name.to_owned(), data }
+        Event { id: None, name: name.to_owned(), data }
     }
 
     #[test]
