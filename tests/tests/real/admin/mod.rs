@@ -204,17 +204,17 @@ fn token_that_was_struck_out_is_good_for_nothing_after_a_reload() {
 
 #[test]
 fn reload_that_moves_the_operators_doors_is_answered_where_it_was_asked_for_and_written_down() {
-    let mut site = Site::start("admin-doors", "127.0.9.15");
+    let mut site = Site::start("admin-doors", "127.0.9.215");
     let uptime = |site: &Site| site.with(0, &[], "/v1/status").1["uptime_seconds"].as_f64().unwrap();
     let before = uptime(&site);
     let file = site.sekisho.folder.read("gateway.toml");
-    site.sekisho.folder.write("gateway.toml", &file.replace("127.0.9.15:7502", "127.0.9.15:7503"));
+    site.sekisho.folder.write("gateway.toml", &file.replace("127.0.9.215:7502", "127.0.9.215:7503"));
     assert_eq!(site.with(2, &["--json", "{}"], "/v1/config/reload").0, 200);
-    site.api = "http://127.0.9.15:7503".to_owned();
+    site.api = "http://127.0.9.215:7503".to_owned();
     assert!(uptime(&site) > before, "it is the process' own, and not the door's");
     site.sekisho.folder.write("gateway.toml", &file.replace("admin.sock", "other.sock"));
     site.command(&["reload"]);
-    site.api = "http://127.0.9.15:7502".to_owned();
+    site.api = "http://127.0.9.215:7502".to_owned();
     let reloads = site.audit().into_iter().filter(|line| line["action"] == "reload");
     assert_eq!(
         reloads.map(|line| line["who"].clone()).collect::<Vec<_>>(),
@@ -225,11 +225,11 @@ fn reload_that_moves_the_operators_doors_is_answered_where_it_was_asked_for_and_
 
 #[test]
 fn upgrade_that_would_forget_what_was_changed_at_run_time_is_refused() {
-    let site = Site::start("admin-upgrade", "127.0.9.16");
+    let site = Site::start("admin-upgrade", "127.0.9.216");
     let file = site.sekisho.folder.read("gateway.toml");
     site.sekisho.folder.write("gateway.toml", &file.replace("state-directory = 'state'\n", ""));
     assert_eq!(site.with(2, &["--json", "{}"], "/v1/config/reload").0, 200);
-    let server = ["-X", "PUT", "--json", r#"{"address": "127.0.9.16:7504"}"#];
+    let server = ["-X", "PUT", "--json", r#"{"address": "127.0.9.216:7504"}"#];
     assert_eq!(site.with(2, &server, "/v1/servers/web/b").0, 200);
     let (status, why) = site.with(2, &["--json", "{}"], "/v1/upgrade");
     assert!(status == 409 && why.to_string().contains("runtime layer"), "{status} {why}");
