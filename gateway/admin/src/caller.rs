@@ -94,7 +94,9 @@ impl Policy {
             // The file's mode has let in its owner alone; their browser may come here through a forwarded port.
             Peer::Socket(uid) => {
                 own_page(sender)?;
-                nameless(sender)?;
+                if !self.get().names.iter().any(|name| name == host_of(sender)) {
+                    nameless(sender)?;
+                }
                 let who = uid.map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
                 return Ok(Caller { who, from: "socket".to_owned(), scope: Scope::Configure });
             }
@@ -262,6 +264,7 @@ mod tests {
             policy.caller(&Peer::Socket(Some(0)), &sender).map(|caller| caller.scope)
         };
         assert_eq!(asked("gateway", None, false), Ok(Scope::Configure));
+        assert_eq!(asked("gateway.example.org", None, false), Ok(Scope::Configure));
         assert_eq!(asked("localhost", Some("http://localhost:9102"), false), Ok(Scope::Configure));
         assert_eq!(asked("127.0.0.1", Some("https://evil.example"), false), Err(Stranger::ForeignPage));
         assert_eq!(asked("localhost", None, true), Err(Stranger::ForeignPage));
