@@ -99,6 +99,16 @@ mod tests {
         bytes
     }
 
+    #[test]
+    fn laws_hold_for_what_fuzzing_begins_from() {
+        let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/fuzz/peers");
+        let files: Vec<_> = std::fs::read_dir(found).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty());
+        for file in files {
+            peer_messages(&std::fs::read(file).unwrap());
+        }
+    }
+
     proptest! {
         #[test]
         fn laws_hold_for_messages_with_changes(

@@ -84,6 +84,16 @@ fn what_is_not_whole_waits() {
     }
 }
 
+#[test]
+fn what_fuzzing_begins_from_comes_to_the_same_in_any_pieces() {
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/fuzz/resp");
+    let files: Vec<_> = std::fs::read_dir(found).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        resp_oracle(&std::fs::read(file).unwrap());
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_come_to_the_same_in_any_pieces(data in proptest::collection::vec(any::<u8>(), 0..200)) {
