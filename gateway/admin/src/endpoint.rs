@@ -1,7 +1,10 @@
 //! A door's thread: few connections, small requests, short deadlines.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +27,8 @@ use crate::secured::Secured;
 /// A few scrapers, and a few persons with a page open. Others wait in the kernel's backlog.
 const CONNECTIONS: usize = 8;
 const API_CONNECTIONS: usize = 64;
+/// Of them, those of one address: nobody takes all places by saying nothing.
+const CONNECTIONS_EACH: usize = 24;
 /// Requests on one connection.
 const REQUESTS: usize = 1000;
 /// Between two of them.
@@ -81,12 +86,15 @@ async fn accept(listener: Listener, content: Rc<Content>) {
         });
     }
     let places = Arc::new(Semaphore::new(content.places()));
+    let shares = Shares::default();
     // The semaphore is never closed.
     while let Ok(place) = places.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Some(share) = shares.take(&peer) else { continue };
                 let content = content.clone();
                 spawn_local(async move {
+                    let _share = share;
                     if let Err(error) = converse(stream, &content, peer).await {
                         tracing::debug!(%error, "Whoever asked left before the answer");
                     }
@@ -96,6 +104,40 @@ async fn accept(listener: Listener, content: Rc<Content>) {
             Err(error) => {
                 tracing::warn!(%error, "Nobody can be let in to operate the gateway now");
                 sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// How many connections each address has.
+#[derive(Clone, Debug, Default)]
+struct Shares(Rc<RefCell<HashMap<IpAddr, usize>>>);
+
+/// One of them, given back when dropped.
+#[derive(Debug)]
+struct Share(Option<(Shares, IpAddr)>);
+
+impl Shares {
+    /// One more; none if there are enough. Whoever comes in by the socket is not counted.
+    fn take(&self, peer: &Peer) -> Option<Share> {
+        let Peer::Address { address, .. } = peer else { return Some(Share(None)) };
+        let mut all = self.0.borrow_mut();
+        let has = all.entry(*address).or_default();
+        if *has >= CONNECTIONS_EACH {
+            return None;
+        }
+        *has += 1;
+        Some(Share(Some((self.clone(), *address))))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let Some((shares, address)) = &self.0 else { return };
+        if let Entry::Occupied(mut has) = shares.0.borrow_mut().entry(*address) {
+            *has.get_mut() -= 1;
+            if *has.get() == 0 {
+                has.remove();
             }
         }
     }
@@ -291,3 +333,23 @@ async fn end(stream: &mut dyn Stream, answer: &Answer) -> io::Result<()> {
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_never_has_all_places_and_gives_back_those_that_it_had() {
+        let shares = Shares::default();
+        let peer = |last| Peer::Address { address: [192, 0, 2, last].into(), tls: None };
+        let mut held: Vec<_> = std::iter::from_fn(|| shares.take(&peer(1))).collect();
+        assert_eq!(held.len(), CONNECTIONS_EACH);
+        const { assert!(CONNECTIONS_EACH < API_CONNECTIONS) };
+        assert!(shares.take(&peer(2)).is_some());
+        assert!(shares.take(&Peer::Socket(None)).is_some());
+        held.pop();
+        assert!(shares.take(&peer(1)).is_some());
+        drop(held);
+        assert!(shares.0.borrow().is_empty());
+    }
+}

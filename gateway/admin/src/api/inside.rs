@@ -1,9 +1,11 @@
 //! The process, its tables, certificates, choices, and what servers have been through.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key as Secret};
+use aws_lc_rs::rand::SystemRandom;
 use sekisho_api::{Key, KeyKind};
 use sekisho_runtime::{Decision, Status, View};
 use sekisho_scheduler::{Candidate, EntryView, KeyLine, LastProbe, Lookup, Table};
@@ -217,9 +219,13 @@ fn shown(key: &Key) -> Option<String> {
     }
 }
 
-/// What names an entry and does not give its key away.
+/// What names an entry, for as long as this process lives, and does not give its key away: not to whoever guesses keys
+/// either.
 fn id(entry: &EntryView) -> String {
-    let mut digest = Context::new(&SHA256);
+    static SECRET: LazyLock<Option<Secret>> =
+        LazyLock::new(|| Secret::generate(HMAC_SHA256, &SystemRandom::new()).ok());
+    let Some(secret) = &*SECRET else { return String::new() };
+    let mut digest = Context::with_key(secret);
     for part in [
         entry.key.kind().name().as_bytes(),
         entry.pool.as_deref().unwrap_or_default().as_bytes(),
@@ -228,7 +234,7 @@ fn id(entry: &EntryView) -> String {
         digest.update(part);
         digest.update(&[0]);
     }
-    digest.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.sign().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Forgets an entry by its id.
