@@ -212,8 +212,8 @@ impl Taken {
     }
 }
 
-/// How far ahead of ours another node's clock may be.
-const AHEAD: Duration = Duration::from_secs(3600);
+/// How far ahead of ours another node's clock may be: as far as for a table.
+const AHEAD: Duration = Duration::from_secs(86_400);
 /// A life that is longer by less than this part of the whole is as good as the same.
 const GRAINS: u32 = 32;
 const RENEWAL_MIN: Duration = Duration::from_millis(250);
