@@ -4,6 +4,8 @@
 //! gateway is noticed at once. What clients are known goes from one gateway to others: `peers` tells them by the peers
 //! protocol of HAProxy, `shared` over a Redis or Valkey.
 
+mod bell;
+mod link;
 mod peers;
 mod shared;
 mod vrrp;

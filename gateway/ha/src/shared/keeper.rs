@@ -15,11 +15,12 @@ use tracing::{info, warn};
 
 use super::Board;
 use super::breaker::Breaker;
+use super::connect::connect;
 use super::entry::Sealer;
-use super::link::{Link, LinkError};
 use super::session::{Counts, Session, SessionError, Terms};
 use super::status::Standing;
 use super::tables::{Clocks, Tables};
+use crate::link::{Link, LinkError};
 
 /// Why the store is not there.
 #[derive(Debug, thiserror::Error)]
@@ -158,19 +159,19 @@ impl Keeper {
             let mut ready = [PollFd::new(&self.board.bell, PollFlags::IN)];
             // An interrupted wait is a short one.
             let _ = poll(&mut ready, left.map(timespec).as_ref());
-            self.board.quieten();
+            self.board.bell.quieten();
         }
     }
 
     /// One connection, from its beginning to its end.
     fn visit(&mut self, shared: &mut Shared) -> Result<Left, Trouble> {
-        let mut link = Link::connect(&shared.store, shared.store.connect_timeout)?;
+        let mut link = connect(&shared.store, shared.store.connect_timeout)?;
         let terms = terms(&shared.store)?;
         let mut session = Session::new(terms, &mut shared.tables, Instant::now());
         let (mut was_up, mut had_loaded, mut more, mut stopping) = (false, false, false, None);
         loop {
             let told = session.tell(&mut shared.tables, Instant::now());
-            link.send(&mut session.out)?;
+            link.send_of(&mut session.out)?;
             let now = Instant::now();
             let idle = session.pending().0 == 0 && !told;
             if self.board.stops() {
@@ -217,7 +218,7 @@ impl Keeper {
             [PollFd::from_borrowed_fd(link.as_fd(), flags), PollFd::new(&self.board.bell, PollFlags::IN)];
         // Rounded up: a wait that is too short by a part of a millisecond would spin.
         let _ = poll(&mut ready, Some(&timespec(patience + Duration::from_millis(1))));
-        self.board.quieten();
+        self.board.bell.quieten();
     }
 
     /// Shows how things stand, and says when the store does not take entries any more, or does again.
@@ -275,7 +276,7 @@ impl Shared {
         let sealer = Sealer::new(secret.trim_ascii()).ok_or(Trouble::Secret)?;
         let follow = |table: &Arc<_>| {
             let board = board.clone();
-            sekisho_scheduler::Table::follow(table, move || board.ring())
+            sekisho_scheduler::Table::follow(table, move || board.bell.ring())
         };
         let followers = scheduler.tables().iter().map(follow).collect();
         let tables = Tables::new(sealer, &store.prefix, config.key_kinds(), followers).ignorant(ignorant);

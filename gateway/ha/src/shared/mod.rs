@@ -10,15 +10,15 @@
 //! message    what gateways say to each other in its channel
 //! tables     between tables and entries
 //! session    a connection from greeting to end, without the connection
-//! link       the connection: TCP, with TLS or without
+//! connect    the connection
 //! breaker    how long a store that failed is left alone
 //! keeper     the thread that does it all
 //! ```
 
 mod breaker;
+mod connect;
 mod entry;
 mod keeper;
-mod link;
 mod message;
 mod resp;
 mod script;
@@ -27,8 +27,6 @@ mod status;
 mod tables;
 
 use std::fmt;
-use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -36,9 +34,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rustix::event::{EventfdFlags, eventfd};
 use sekisho_runtime::View;
 
+use crate::bell::Bell;
 use crate::vrrp::RedundancyError;
 use keeper::Keeper;
 pub use resp::resp_oracle;
@@ -62,7 +60,7 @@ pub struct SharingView(Arc<Board>);
 /// What thread and program have in common.
 struct Board {
     /// Wakes the thread.
-    bell: OwnedFd,
+    bell: Bell,
     stop: AtomicBool,
     reload: AtomicBool,
     standing: Mutex<Option<Standing>>,
@@ -74,7 +72,7 @@ struct Board {
 /// [`RedundancyError::Thread`]: no thread can be had, or no descriptor to wake it.
 pub fn share(view: View) -> Result<Sharing, RedundancyError> {
     let board = Arc::new(Board {
-        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?,
+        bell: Bell::new()?,
         stop: AtomicBool::new(false),
         reload: AtomicBool::new(false),
         standing: Mutex::new(None),
@@ -93,7 +91,7 @@ impl Sharing {
     /// Another configuration is in force: it is looked up.
     pub fn reload(&self) {
         self.board.reload.store(true, Release);
-        self.board.ring();
+        self.board.bell.ring();
     }
 
     /// A look at it that other threads may keep.
@@ -105,7 +103,7 @@ impl Sharing {
 impl Drop for Sharing {
     fn drop(&mut self) {
         self.board.stop.store(true, Release);
-        self.board.ring();
+        self.board.bell.ring();
         // Looking up the store's name and connecting to it cannot be called off: who stops does not wait for that.
         if !matches!(self.ended.recv_timeout(PATIENCE), Err(RecvTimeoutError::Timeout)) {
             let _ = self.thread.take().map(JoinHandle::join);
@@ -137,16 +135,6 @@ impl Board {
     fn reloads_now(&self) -> bool {
         self.reload.swap(false, AcqRel)
     }
-
-    /// Wakes the thread. From any thread, also on the way of a client: it never blocks.
-    fn ring(&self) {
-        // It fails once 2^64 rings were not heard.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
-    }
-
-    fn quieten(&self) {
-        let _ = rustix::io::read(&self.bell, &mut [0_u8; 8]);
-    }
 }
 
 impl fmt::Debug for Board {
@@ -161,7 +149,7 @@ mod tests {
 
     #[test]
     fn who_stops_does_not_wait_for_a_store_that_cannot_be_reached() {
-        let bell = eventfd(0, EventfdFlags::NONBLOCK).unwrap();
+        let bell = Bell::new().unwrap();
         let (stop, reload) = (AtomicBool::new(false), AtomicBool::new(false));
         let board = Arc::new(Board { bell, stop, reload, standing: Mutex::new(None) });
         let (answers, answer) = mpsc::channel::<()>();

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::super::wire::{Hello, Status, Version, WireError};
-use super::link::{Link, LinkError};
+use crate::link::{Link, LinkError};
 
 /// A connection from another host.
 #[derive(Debug)]

@@ -18,8 +18,8 @@ use super::Board;
 use super::door::Door;
 use super::facts::facts;
 use super::guest::{Guest, Words};
-use super::link::Link;
 use super::neighbour::{Neighbour, Own};
+use crate::link::Link;
 
 /// What the thread has.
 pub(super) struct Keeper {
@@ -66,7 +66,7 @@ impl Keeper {
         while !self.board.stops() && !self.board.reloads() {
             let mut ready = [PollFd::new(&self.board.bell, PollFlags::IN)];
             let _ = poll(&mut ready, None);
-            self.board.quieten();
+            self.board.bell.quieten();
         }
     }
 
@@ -105,7 +105,7 @@ impl Keeper {
         // Rounded up: a wait that is too short by a part of a millisecond would spin.
         let left = if left.is_zero() { left } else { left + Duration::from_millis(1) };
         let _ = poll(&mut ready, Some(&Timespec::try_from(left).unwrap_or_default()));
-        self.board.quieten();
+        self.board.bell.quieten();
     }
 
     fn accept(&mut self, exchange: &mut Exchange, now: Instant) {
@@ -229,7 +229,7 @@ fn remember(tables: &[Arc<Table>]) -> Vec<Follower> {
 fn follow(tables: &[Arc<Table>], board: &Arc<Board>) -> Vec<Follower> {
     let follow = |table: &Arc<Table>| {
         let board = board.clone();
-        table.follow(move || board.ring())
+        table.follow(move || board.bell.ring())
     };
     tables.iter().map(follow).collect()
 }

@@ -5,33 +5,32 @@
 //! neighbour   another node: the way there, and the session with it
 //! door        the sockets at which others come in
 //! guest       who has connected and not said yet who it is
-//! link        a connection: TCP, with TLS or without
+//! dial        connecting to another node
 //! facts       what must agree between nodes
 //! status      how things stand
 //! ```
 
+mod dial;
 mod door;
 mod facts;
 mod guest;
 mod keeper;
-mod link;
 mod neighbour;
 mod status;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use rustix::event::{EventfdFlags, eventfd};
 use sekisho_config::Config;
 use sekisho_runtime::View;
 
+use crate::bell::Bell;
 use keeper::Keeper;
 pub use status::{NodeKind, NodeStatus, PeerCounts, TableDigest};
 
@@ -61,7 +60,7 @@ pub struct PeersView(Arc<Board>, View);
 /// What thread and program have in common.
 struct Board {
     /// Wakes the thread.
-    bell: OwnedFd,
+    bell: Bell,
     stop: AtomicBool,
     reload: AtomicBool,
     nodes: Mutex<Vec<NodeStatus>>,
@@ -74,7 +73,7 @@ struct Board {
 pub fn start_peers(view: View) -> Result<Peers, PeersError> {
     let sockets = each(&view.in_force().0, door::listen)?;
     let board = Arc::new(Board {
-        bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?,
+        bell: Bell::new()?,
         stop: AtomicBool::new(false),
         reload: AtomicBool::new(false),
         nodes: Mutex::new(Vec::new()),
@@ -102,7 +101,7 @@ impl Peers {
     /// Another configuration is in force: it is looked up.
     pub fn reload(&self) {
         self.board.reload.store(true, Release);
-        self.board.ring();
+        self.board.bell.ring();
     }
 
     /// A look at it that other threads may keep; `view` is that of the gateway.
@@ -114,7 +113,7 @@ impl Peers {
 impl Drop for Peers {
     fn drop(&mut self) {
         self.board.stop.store(true, Release);
-        self.board.ring();
+        self.board.bell.ring();
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
@@ -148,16 +147,6 @@ impl Board {
     /// Whether a configuration is to be looked at, which it is from now on.
     fn reloads(&self) -> bool {
         self.reload.swap(false, AcqRel)
-    }
-
-    /// Wakes the thread. From any thread, also on the way of a client: it never blocks.
-    fn ring(&self) {
-        // It fails once 2^64 rings were not heard.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
-    }
-
-    fn quieten(&self) {
-        let _ = rustix::io::read(&self.bell, &mut [0_u8; 8]);
     }
 }
 

@@ -13,8 +13,9 @@ use tracing::{error, info, warn};
 use super::super::session::{Counts, Partner, Session, SessionError};
 use super::super::terms::Terms;
 use super::super::wire::{Hello, Status, Version, WireError};
-use super::link::{Link, LinkError, dial};
+use super::dial::dial;
 use super::status::{NodeKind, NodeStatus};
+use crate::link::{Link, LinkError};
 
 /// Why another node is not there.
 #[derive(Debug, thiserror::Error)]
@@ -220,7 +221,7 @@ impl Neighbour {
                     return if now < *until { Ok(()) } else { Err(Trouble::Timeout) };
                 }
                 let stream = stream.try_clone().map_err(LinkError::from)?;
-                let mut link = Link::caller(stream, own.tls.as_ref(), address)?;
+                let mut link = Link::caller(stream, own.tls.as_ref(), &address.ip().to_string())?;
                 let hello = Hello { version: Version::V2_1, to: &self.node.name, from: &own.name };
                 hello.write(std::process::id(), &mut link.out);
                 link.send()?;

@@ -1,17 +1,16 @@
-//! A connection to another node: TCP, with TLS or without. It never blocks.
+//! A connection to whoever keeps what clients are known, too: TCP, with TLS or without. It never blocks.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustls::{ClientConnection, ServerConnection, StreamOwned};
 use sekisho_config::ServerTls;
 use sekisho_runtime::{ClientTlsError, client_tls, node_tls};
-use socket2::{Domain, Protocol, Socket, Type};
 
 /// Why there is no connection, or none any longer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LinkError {
+pub(crate) enum LinkError {
     /// The host does not answer, or the connection broke.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -25,10 +24,10 @@ pub(super) enum LinkError {
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     channel: Channel,
     /// What the kernel has not taken yet.
-    pub(super) out: Vec<u8>,
+    pub(crate) out: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -38,42 +37,22 @@ enum Channel {
     Called(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
 
-/// Begins to connect, from this address if there is one: that by which others know this node. It is decided once the
-/// descriptor can be written to.
-pub(super) fn dial(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    if let Some(from) = from {
-        socket.bind(&SocketAddr::new(from, 0).into())?;
-    }
-    match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
-            Err(error)
-        }
-        _ => Ok(socket.into()),
-    }
-}
-
 impl Link {
-    /// Over a connection that this node has made.
-    pub(super) fn caller(
-        stream: TcpStream,
-        tls: Option<&ServerTls>,
-        address: SocketAddr,
-    ) -> Result<Self, LinkError> {
+    /// Over a connection that this node has made to this host. TLS begins with the first bytes.
+    pub(crate) fn caller(stream: TcpStream, tls: Option<&ServerTls>, host: &str) -> Result<Self, LinkError> {
         if let Some(error) = stream.take_error()? {
             return Err(error.into());
         }
+        stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let host = address.ip().to_string();
         Ok(Self::over(match tls {
             None => Channel::Plain(stream),
-            Some(tls) => Channel::Caller(Box::new(StreamOwned::new(client_tls(tls, &host)?, stream))),
+            Some(tls) => Channel::Caller(Box::new(StreamOwned::new(client_tls(tls, host)?, stream))),
         }))
     }
 
     /// Over a connection that another node has made.
-    pub(super) fn called(stream: TcpStream, tls: Option<&ServerTls>) -> Result<Self, LinkError> {
+    pub(crate) fn called(stream: TcpStream, tls: Option<&ServerTls>) -> Result<Self, LinkError> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         Ok(Self::over(match tls {
@@ -87,7 +66,7 @@ impl Link {
     }
 
     /// Hands what has come to `take`, a piece at a time and at most [`PIECES`] of them. Whether there may be more.
-    pub(super) fn receive<E: From<LinkError>>(
+    pub(crate) fn receive<E: From<LinkError>>(
         &mut self,
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<bool, E> {
@@ -105,9 +84,17 @@ impl Link {
     }
 
     /// Sends what the kernel takes.
-    pub(super) fn send(&mut self) -> Result<(), LinkError> {
+    pub(crate) fn send(&mut self) -> Result<(), LinkError> {
+        let mut out = std::mem::take(&mut self.out);
+        let sent = self.send_of(&mut out);
+        self.out = out;
+        sent
+    }
+
+    /// Sends of `bytes` what the kernel takes, and removes it from them.
+    pub(crate) fn send_of(&mut self, bytes: &mut Vec<u8>) -> Result<(), LinkError> {
         let mut sent = 0;
-        while let Some(rest) = self.out.get(sent..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
             match self.channel.write(rest) {
                 Ok(0) => return Err(LinkError::Closed),
                 Ok(written) => sent += written,
@@ -116,15 +103,15 @@ impl Link {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.out.drain(..sent);
+        bytes.drain(..sent);
         match self.channel.flush() {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Whether something waits for the kernel.
-    pub(super) fn waits(&self) -> bool {
+    /// Whether something waits for the kernel, beside what [`Link::send_of`] has left.
+    pub(crate) fn waits(&self) -> bool {
         let handshake = match &self.channel {
             Channel::Plain(_) => false,
             Channel::Caller(stream) => stream.conn.wants_write(),
