@@ -548,7 +548,7 @@ fn running_gateway_is_operated_through_the_socket_that_its_file_names() {
         operated(&scratch, &["drain", "web/www1", "--kick"]),
         "web/www1 is draining and had 0 connections\n"
     );
-    running.hear("The operator changed a server's state");
+    running.hear("action=\"state\" target=\"server web/www1\"");
     assert_eq!(operated(&scratch, &["weight", "web/www1", "5"]), "web/www1 has weight 5\n");
     let moved = operated(&scratch, &["move-user", "CORP\\alice", "www2"]);
     assert_eq!(moved, "alice is on www2 from the next connection on\n");

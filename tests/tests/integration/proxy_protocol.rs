@@ -101,8 +101,9 @@ fn server_learns_of_the_tls_that_ends_at_the_gateway() {
     let (mut server, _) = listener.accept().unwrap();
     let (kind, told) = header(&mut server);
     assert_eq!(kind, [0x21, 0x11]);
-    let expected =
-        [&[2, 0, 15][..], b"www.example.org", &[0x20, 0, 15, 1, 0, 0, 0, 1, 0x21, 0, 7], b"TLSv1.3"].concat();
+    let cipher = b"TLS_AES_256_GCM_SHA384";
+    let tls = [&[1, 0, 0, 0, 1, 0x21, 0, 7][..], b"TLSv1.3", &[0x23, 0, 22], cipher].concat();
+    let expected = [&[2, 0, 15][..], b"www.example.org", &[0x20, 0, 40], &tls].concat();
     assert!(told.ends_with(&expected), "{told:02x?}");
     server.write_all(OK).unwrap();
     assert_eq!(answer(&mut client).1, "ok");
