@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use sekisho_tests::{program, sekisho, until};
 use serde_json::Value;
@@ -125,17 +127,21 @@ fn tail_tells_who_gets_where_and_what_changes_as_it_happens() {
     site.until_state("gone", "down");
     let mut tail = site.command(&["tail", "--json"]);
     let mut tail = Ended(tail.stdout(Stdio::piped()).spawn().unwrap());
-    let mut lines = BufReader::new(tail.0.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(tail.0.stdout.take().unwrap()).lines();
+    let (teller, told) = mpsc::channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| teller.send(line)));
     // Requests and changes until both are told: decisions are kept from when somebody watches.
     let (mut decided, mut drained) = (None, None);
     until("a decision and a change are told", || {
         site.request();
         site.ask(&["drain", "web/gone"]);
-        let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        match told["event"].as_str() {
-            Some("decision") => decided = Some(told),
-            Some("operator") => drained = Some(told),
-            _ => {}
+        for line in std::iter::from_fn(|| told.recv_timeout(Duration::from_millis(100)).ok()).take(100) {
+            let told: Value = serde_json::from_str(&line).unwrap();
+            match told["event"].as_str() {
+                Some("decision") => decided = Some(told),
+                Some("operator") => drained = Some(told),
+                _ => {}
+            }
         }
         (decided.is_some() && drained.is_some()).then_some(())
     });
