@@ -17,6 +17,7 @@
 //! upgrade           another process in this one's place
 //! steering          the way to whoever can load a configuration
 //! nodes             what nodes have in common (addresses, a store), as whoever knows tells of it
+//! explained         why a client got its server, for programs
 //! api/              what the operator asks, and does
 //! page/             the same to look at and click on, in a browser
 //! ```
@@ -28,6 +29,7 @@ mod audit;
 mod caller;
 mod doors;
 mod endpoint;
+pub mod explained;
 mod metrics;
 mod moment;
 mod nodes;

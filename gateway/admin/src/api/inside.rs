@@ -8,7 +8,7 @@ use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key as Secret};
 use aws_lc_rs::rand::SystemRandom;
 use sekisho_api::{Key, KeyKind};
 use sekisho_runtime::{Decision, Status, View};
-use sekisho_scheduler::{Candidate, EntryView, KeyLine, LastProbe, Lookup, Table};
+use sekisho_scheduler::{EntryView, LastProbe, Table};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use super::query::Query;
 use super::refused::Refused;
 use super::site;
 use crate::caller::Caller;
+use crate::explained;
 use crate::moment;
 use crate::steering::InForce;
 
@@ -303,31 +304,9 @@ pub(super) fn decision(decision: &Decision) -> DecisionLine {
         method: explanation.method,
         server,
         why,
-        keys: explanation.keys.iter().map(key).collect(),
-        candidates: explanation.candidates.iter().map(candidate).collect(),
+        keys: explanation.keys.iter().map(explained::key).collect(),
+        candidates: explanation.candidates.iter().map(explained::candidate).collect(),
     }
-}
-
-/// What persistence found under a kind of key; never the key.
-fn key(line: &KeyLine) -> Value {
-    let (found, server) = match &line.lookup {
-        Lookup::Absent => ("absent", None),
-        Lookup::Preferred(server) => ("preferred", Some(server)),
-        Lookup::Hit(server) => ("hit", Some(server)),
-        Lookup::Miss => ("miss", None),
-    };
-    json!({ "kind": line.kind.map(KeyKind::name), "found": found, "server": server.map(|server| &**server) })
-}
-
-fn candidate(candidate: &Candidate) -> Value {
-    json!({
-        "server": *candidate.name,
-        "state": candidate.state.name(),
-        "weight": candidate.weight,
-        "active": candidate.active,
-        "score": candidate.score.filter(|score| score.is_finite()),
-        "verdict": candidate.verdict.name(),
-    })
 }
 
 /// Seconds since 1970, of now.

@@ -1,8 +1,9 @@
 //! An explanation for programs, in the words that the operator's address has for a decision.
 
-use sekisho_api::{KeyKind, Outlook};
+use sekisho_admin::explained;
+use sekisho_api::Outlook;
 use sekisho_config::Vip;
-use sekisho_scheduler::{Candidate, Explanation, KeyLine, Lookup};
+use sekisho_scheduler::{Candidate, Explanation};
 use serde_json::{Value, json};
 
 use crate::cli::ExplainOptions;
@@ -37,31 +38,18 @@ fn chosen(explanation: &Explanation) -> impl Iterator<Item = (String, Value)> {
         ("method", json!(explanation.method)),
         ("server", json!(server)),
         ("why", json!(why)),
-        ("keys", explanation.keys.iter().map(key).collect()),
+        ("keys", explanation.keys.iter().map(explained::key).collect()),
         ("candidates", explanation.candidates.iter().map(candidate).collect()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
 }
 
-fn key(line: &KeyLine) -> Value {
-    let (found, server) = match &line.lookup {
-        Lookup::Absent => ("absent", None),
-        Lookup::Preferred(server) => ("preferred", Some(server)),
-        Lookup::Hit(server) => ("hit", Some(server)),
-        Lookup::Miss => ("miss", None),
-    };
-    json!({ "kind": line.kind.map(KeyKind::name), "found": found, "server": server.map(|server| &**server) })
-}
-
+/// As in a decision, and where the server is: nobody has asked the gateway for its list.
 fn candidate(candidate: &Candidate) -> Value {
-    json!({
-        "server": *candidate.name,
-        "address": candidate.address.to_string(),
-        "state": candidate.state.name(),
-        "weight": candidate.weight,
-        "active": candidate.active,
-        "score": candidate.score.filter(|score| score.is_finite()),
-        "verdict": candidate.verdict.name(),
-    })
+    let mut object = explained::candidate(candidate);
+    if let Some(entries) = object.as_object_mut() {
+        entries.insert("address".to_owned(), json!(candidate.address.to_string()));
+    }
+    object
 }
