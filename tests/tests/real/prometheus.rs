@@ -37,6 +37,12 @@ impl Prometheus {
             .stdout(log.try_clone().unwrap())
             .stderr(log);
         let running = Running::start(&mut command, address.parse().unwrap());
+        // It listens before it answers queries.
+        until("Prometheus is ready", || {
+            let url = format!("http://{address}/-/ready");
+            let arguments = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", &url];
+            (run("curl", &arguments).stdout == b"200").then_some(())
+        });
         Self { address, folder, _running: running }
     }
 
