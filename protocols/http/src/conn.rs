@@ -41,6 +41,8 @@ pub(crate) struct Conn {
     /// Only the connection's end tells the client that the answer is complete.
     close_delimited: Cell<bool>,
     half_closed: Cell<Option<Instant>>,
+    /// Something panicked over the request under way.
+    panicked: Cell<bool>,
     /// What else the request under way is held to; mostly nothing.
     limits: Cell<Option<Box<Limits>>>,
 }
@@ -127,6 +129,7 @@ impl Conn {
             asked: Cell::default(),
             close_delimited: Cell::default(),
             half_closed: Cell::default(),
+            panicked: Cell::default(),
             limits: Cell::default(),
         }
     }
@@ -227,6 +230,16 @@ impl Conn {
     /// A byte moved, on either side.
     pub(crate) fn touch(&self) {
         self.stirred.set(true);
+    }
+
+    /// Something panicked over the request under way: its account says so.
+    pub(crate) fn panicked(&self) {
+        self.panicked.set(true);
+    }
+
+    /// Whether something has panicked, or is about to have.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.panicked.get() || std::thread::panicking()
     }
 
     /// The deadline that passed while somebody waited.

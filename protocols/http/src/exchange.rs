@@ -288,6 +288,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let now = self.ended.unwrap_or_else(|| self.conn.now());
+        if self.end == End::ClientLeft && self.conn.has_panicked() {
+            self.end = End::Fault(Blame::Gateway, "panic");
+        }
         self.record(now);
         if let Some(lease) = self.lease.take() {
             lease.settle(now);

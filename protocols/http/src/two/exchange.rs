@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::ready;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{self, Context, Poll};
 use std::time::Instant;
@@ -69,14 +70,119 @@ struct Asking {
 type Ended = Option<Result<Response<Download>, Aborted>>;
 
 impl Exchange {
-    /// Begins with a request that came at `now`.
+    /// Begins with a request that came at `now`. `None`: it was over before it began.
     pub(super) fn new(
         worker: Rc<HttpWorker>,
         facts: Facts,
-        (request, respond): (Request<RecvStream>, SendResponse<Bytes>),
+        (request, mut respond): (Request<RecvStream>, SendResponse<Bytes>),
         running: Running,
         now: Instant,
-    ) -> Box<Self> {
+    ) -> Option<Box<Self>> {
+        let begun = catch_unwind(AssertUnwindSafe(|| Begun::new(worker, facts, request, running, now)));
+        match begun {
+            Ok(begun) => Some(begun.answered_over(respond)),
+            Err(_) => {
+                report();
+                respond.send_reset(Reason::INTERNAL_ERROR);
+                None
+            }
+        }
+    }
+
+    /// Does what can be done now. Ready when nothing is left to do.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.guarded(|exchange| exchange.go_on(cx))
+    }
+
+    /// Looks at the request's deadlines, and goes on.
+    pub(super) fn look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.guarded(|exchange| {
+            exchange.keep_time();
+            exchange.go_on(cx)
+        })
+    }
+
+    /// A panic over one request must not end the others of its connection: it is over, and its stream is reset.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> Poll<()>) -> Poll<()> {
+        match catch_unwind(AssertUnwindSafe(|| work(self))) {
+            Ok(polled) => polled,
+            Err(_) => {
+                report();
+                self.conn.panicked();
+                let mut step = mem::replace(&mut self.step, Step::Over);
+                match &mut step {
+                    Step::Asking(asking) => asking.respond.send_reset(Reason::INTERNAL_ERROR),
+                    Step::Answering(pump) => pump.reset(),
+                    // Dropping one resets it.
+                    Step::Relaying(_) | Step::Over => {}
+                }
+                if catch_unwind(AssertUnwindSafe(|| drop(step))).is_err() {
+                    report();
+                }
+                Poll::Ready(())
+            }
+        }
+    }
+
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut self.step {
+                Step::Asking(asking) => {
+                    let ended = task::ready!(asking.poll(&self.conn, cx));
+                    // It is in its place meanwhile, for the case that it panics.
+                    let answering =
+                        Answering { conn: &self.conn, running: &self.running, to_head: self.to_head };
+                    self.step = answering.asked(asking, ended);
+                }
+                Step::Answering(pump) => {
+                    task::ready!(pump.poll(&self.conn, &self.running, cx));
+                    self.step = Step::Over;
+                    self.running.ended(|| self.conn.now());
+                }
+                Step::Relaying(tunnel) => {
+                    task::ready!(tunnel.poll(cx));
+                    self.step = Step::Over;
+                    self.running.ended(|| self.conn.now());
+                }
+                Step::Over => return Poll::Ready(()),
+            }
+        }
+    }
+
+    fn keep_time(&mut self) {
+        // A client that has left resets its streams: nobody has to be looked after. A tunnel has deadlines of its own.
+        if !matches!(self.step, Step::Relaying(_))
+            && let Due::Abort(_) = self.conn.due(self.conn.now())
+        {
+            match &mut self.step {
+                Step::Asking(asking) => asking.respond.send_reset(Reason::INTERNAL_ERROR),
+                Step::Answering(pump) => pump.expire(),
+                Step::Relaying(_) | Step::Over => {}
+            }
+            self.step = Step::Over;
+        }
+    }
+}
+
+/// An exchange without the way back.
+struct Begun {
+    conn: Rc<Conn>,
+    running: Running,
+    to_head: bool,
+    served: Local<'static, Result<Response<Download>, Aborted>>,
+    invited: Option<Rc<Cell<bool>>>,
+    behind: Option<RecvStream>,
+    key: Option<Key>,
+}
+
+impl Begun {
+    fn new(
+        worker: Rc<HttpWorker>,
+        facts: Facts,
+        request: Request<RecvStream>,
+        running: Running,
+        now: Instant,
+    ) -> Self {
         let conn = Rc::new(Conn::begun(worker, Box::new(Nowhere), facts, now));
         conn.inbound.borrow_mut().keep_interim();
         conn.own.replace(Some(running.account().own.clone()));
@@ -107,55 +213,27 @@ impl Exchange {
             }
             Err(answer) => Box::pin(ready(Ok(proxy::refused(&conn, &head, answer)))),
         };
+        Self { conn, running, to_head, served, invited, behind, key }
+    }
+
+    fn answered_over(self, respond: SendResponse<Bytes>) -> Box<Exchange> {
+        let Self { conn, running, to_head, served, invited, behind, key } = self;
         let asking = Asking { served, respond, invited, behind, key, fresh: true };
-        Box::new(Self { conn, running, to_head, step: Step::Asking(asking) })
+        Box::new(Exchange { conn, running, to_head, step: Step::Asking(asking) })
     }
+}
 
-    /// Does what can be done now. Ready when nothing is left to do.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match &mut self.step {
-                Step::Asking(asking) => {
-                    let ended = task::ready!(asking.poll(&self.conn, cx));
-                    self.step = match mem::replace(&mut self.step, Step::Over) {
-                        Step::Asking(asking) => self.asked(asking, ended),
-                        other => other,
-                    };
-                }
-                Step::Answering(pump) => {
-                    task::ready!(pump.poll(&self.conn, &self.running, cx));
-                    self.step = Step::Over;
-                    self.running.ended(|| self.conn.now());
-                }
-                Step::Relaying(tunnel) => {
-                    task::ready!(tunnel.poll(cx));
-                    self.step = Step::Over;
-                    self.running.ended(|| self.conn.now());
-                }
-                Step::Over => return Poll::Ready(()),
-            }
-        }
-    }
+/// From an answer to its way to the client.
+struct Answering<'a> {
+    conn: &'a Conn,
+    running: &'a Running,
+    to_head: bool,
+}
 
-    /// Looks at the request's deadlines, and goes on.
-    pub(super) fn look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // A client that has left resets its streams: nobody has to be looked after. A tunnel has deadlines of its own.
-        if !matches!(self.step, Step::Relaying(_))
-            && let Due::Abort(_) = self.conn.due(self.conn.now())
-        {
-            match &mut self.step {
-                Step::Asking(asking) => asking.respond.send_reset(Reason::INTERNAL_ERROR),
-                Step::Answering(pump) => pump.expire(),
-                Step::Relaying(_) | Step::Over => {}
-            }
-            self.step = Step::Over;
-        }
-        self.poll(cx)
-    }
-
+impl Answering<'_> {
     /// What is done next when waiting for an answer has ended.
-    fn asked(&self, asking: Asking, ended: Ended) -> Step {
-        let Asking { mut respond, behind, key, .. } = asking;
+    fn asked(&self, asking: &mut Asking, ended: Ended) -> Step {
+        let Asking { respond, behind, key, .. } = asking;
         let response = match ended {
             Some(Ok(response)) => response,
             Some(Err(Aborted)) => {
@@ -170,9 +248,9 @@ impl Exchange {
         self.running.answered();
         let (head, body) = response.into_parts();
         let step = match body {
-            Download::Tunnel(tunnel) if key.is_none_or(|key| key.is_accepted(&head.headers)) => {
-                behind.and_then(|client| self.relay(respond, Response::from_parts(head, ()), tunnel, client))
-            }
+            Download::Tunnel(tunnel) if key.is_none_or(|key| key.is_accepted(&head.headers)) => behind
+                .take()
+                .and_then(|client| self.relay(respond, Response::from_parts(head, ()), tunnel, client)),
             // What the server speaks is no WebSocket (RFC 6455, section 4.1).
             Download::Tunnel(tunnel) => self.answer(respond, tunnel.refuse(Answer::MALFORMED)),
             body => self.answer(respond, Response::from_parts(head, body)),
@@ -186,7 +264,7 @@ impl Exchange {
     /// Tells the client that its tunnel is open, and makes it so.
     fn relay(
         &self,
-        mut respond: SendResponse<Bytes>,
+        respond: &mut SendResponse<Bytes>,
         mut head: Response<()>,
         mut tunnel: Box<Tunnel>,
         client: RecvStream,
@@ -209,7 +287,7 @@ impl Exchange {
 
     /// Sends an answer's head. Only a client that withdrew the request or left makes it fail, and the connection sees that
     /// itself.
-    fn answer(&self, mut respond: SendResponse<Bytes>, response: Response<Download>) -> Option<Step> {
+    fn answer(&self, respond: &mut SendResponse<Bytes>, response: Response<Download>) -> Option<Step> {
         let (mut head, body) = response.into_parts();
         head.version = Version::HTTP_2;
         head.headers.remove(CONNECTION);
@@ -261,6 +339,11 @@ fn checked(conn: &Conn, head: &mut request::Parts, bodiless: bool) -> Result<Beh
         true => Err(Answer::HEAD_TOO_LARGE),
         false => Ok(behind),
     }
+}
+
+/// The panic itself has been printed.
+fn report() {
+    tracing::error!("A request of HTTP/2 panicked");
 }
 
 /// Bytes that nobody can guess.

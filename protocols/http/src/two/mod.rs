@@ -156,7 +156,7 @@ impl Serving {
             match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok(request))) => {
                     let now = *now.get_or_insert_with(|| self.worker.core.now());
-                    crew.add(self.begin(request, now));
+                    self.begin(request, now).into_iter().for_each(|request| crew.add(request));
                 }
                 Poll::Ready(Some(Err(error))) => break Some(end(&error)),
                 Poll::Ready(None) => break Some(End::Done),
@@ -183,7 +183,7 @@ impl Serving {
     }
 
     /// Begins a request that came at `now`.
-    fn begin(&self, accepted: Accepted, now: Instant) -> Box<Exchange> {
+    fn begin(&self, accepted: Accepted, now: Instant) -> Option<Box<Exchange>> {
         let running = Running::new(&self.account);
         self.account.head(accepted.0.headers());
         Exchange::new(self.worker.clone(), self.facts.clone(), accepted, running, now)

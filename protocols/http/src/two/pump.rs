@@ -37,6 +37,11 @@ impl Pump {
         self.cut(StatusCode::GATEWAY_TIMEOUT, End::Expired(Deadline::Idle));
     }
 
+    /// Breaks off without a word.
+    pub(super) fn reset(&mut self) {
+        self.stream.send_reset(Reason::INTERNAL_ERROR);
+    }
+
     /// Sends what there is. Ready when nothing is left to do.
     pub(super) fn poll(&mut self, conn: &Conn, running: &Running, cx: &mut Context<'_>) -> Poll<()> {
         loop {

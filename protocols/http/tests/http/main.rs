@@ -21,6 +21,7 @@ mod interim;
 mod limits;
 mod methods;
 mod origin_faults;
+mod panics;
 mod persistence;
 mod rates;
 mod retries;

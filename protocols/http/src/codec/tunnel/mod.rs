@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use http::Response;
-use sekisho_api::{BoxStream, Deadline, End, Failure, Local};
+use sekisho_api::{Blame, BoxStream, Deadline, End, Failure, Local};
 
 use self::direction::{Direction, Failed};
 use super::client::Upstream;
@@ -140,7 +140,10 @@ impl Drop for Tunnel {
     /// What is dropped before its end is cut: by the end of draining, or with its worker.
     fn drop(&mut self) {
         self.report(1);
-        self.exchange.end(self.end.unwrap_or(End::Expired(Deadline::Drain)));
+        self.exchange.end(self.end.unwrap_or_else(|| match self.exchange.conn().has_panicked() {
+            true => End::Fault(Blame::Gateway, "panic"),
+            false => End::Expired(Deadline::Drain),
+        }));
     }
 }
 

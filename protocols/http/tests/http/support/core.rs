@@ -102,9 +102,18 @@ pub(crate) struct FakeCore {
     pub(crate) response: Option<Duration>,
     /// The ids of servers that agree on HTTP/2 in TLS.
     pub(crate) two: RefCell<Vec<u64>>,
+    /// Where something panics the next time.
+    pub(crate) panics: Cell<Option<&'static str>>,
 }
 
 impl FakeCore {
+    fn panic_in(&self, place: &'static str) {
+        if self.panics.get() == Some(place) {
+            self.panics.set(None);
+            panic!("as the test wants it, in {place}");
+        }
+    }
+
     fn lease(server: &Arc<FakeServer>, why: Why) -> Lease {
         server.active.fetch_add(1, Ordering::Relaxed);
         Lease::new(server.clone(), why, None)
@@ -141,6 +150,7 @@ impl Core for FakeCore {
     }
 
     fn choose(&self, route: &Route, _: &Facts) -> Result<Lease, Unavailable> {
+        self.panic_in("choose");
         if self.full.get() {
             return Err(Unavailable::Full);
         }
@@ -211,6 +221,7 @@ impl Core for FakeCore {
     }
 
     fn records(&self) -> bool {
+        self.panic_in("records");
         true
     }
 
