@@ -13,7 +13,7 @@
 //! | `rules`, `routing`, `outlook` | what becomes of a request by what it asks for, and how that is explained |
 //! | `user`, `jwt` | who asks |
 //! | `rates` | how often may be asked |
-//! | `trace`, `tls_fields` | what a server is told of a request beside its client's address |
+//! | `trace`, `tls_fields`, `reserved` | what a server is told of a request beside its client's address |
 //! | `target`, `methods`, `last_hop`, `hop`, `forward`, `present`, `cookie`, `keys` | what holds for heads, as pure functions |
 //! | `codec` | messages as bytes: the only modules that know them |
 //! | `encode` | answers in a coding that the client takes |
@@ -45,6 +45,7 @@ mod probe;
 mod protocol;
 mod proxy;
 mod rates;
+mod reserved;
 mod response;
 mod retry;
 mod routing;

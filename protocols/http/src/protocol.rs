@@ -60,7 +60,7 @@ impl Protocol for Http {
         let pages = Pages::read(options);
         let rates = Rates::read(options, vip, &self.kept);
         let tracing = Tracing::read(options);
-        let tls_fields = TlsFields::read(options);
+        let tls_fields = TlsFields::read(options, tracing.field());
         let (retry, deadlines) = (Retry::read(options), Deadlines::read(options));
         let options = Options::read(options, vip.trusted);
         let pools = PoolOptions::of(vip);

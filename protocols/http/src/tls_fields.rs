@@ -6,12 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::TRAILER;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sekisho_api::settings::{Problem, Section, Value};
+use sekisho_api::settings::{Found, Problem, Section, Value};
 use sekisho_api::{Facts, TlsFacts};
 use smallvec::SmallVec;
 
 use crate::forward::Own;
-use crate::rules;
+use crate::reserved;
 use crate::text::Text;
 
 /// The fields of a VIP, each with what stands in it. None of them ever comes from a client.
@@ -39,19 +39,19 @@ enum Fact {
 }
 
 impl TlsFields {
-    /// Reads `tls-headers`, a table of fields and facts. What is wrong is recorded and left out.
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    /// Reads `tls-headers`, a table of fields and facts, none of which is that of the requests' numbers. What is wrong is
+    /// recorded and left out.
+    pub(crate) fn read(section: &mut Section<'_>, number: Option<&HeaderName>) -> Self {
         let Some(table) = section.table("tls-headers") else { return Self::default() };
         let mut fields = Vec::new();
         for (text, span, node) in table.entries() {
-            let name = HeaderName::from_bytes(text.as_bytes()).ok().filter(|name| !rules::is_framing(name));
-            if name.is_none() {
+            let name = reserved::read(&table, Found { value: text, span: span.clone() }, "a fact");
+            if let Some(number) = number
+                && same(number.as_str().as_bytes(), text.as_bytes())
+            {
                 let message = format!("`{text}` can be no field for a fact");
-                table.problem(Problem::new(
-                    span,
-                    message,
-                    "letters, digits and hyphens, and not a field of HTTP's own",
-                ));
+                let problem = Problem::new(span, message, "the number of a request stands in it");
+                table.problem(problem.help("give one of them another name, see `request-id-header`"));
             }
             let word = if let Value::Text(word) = &node.value { word } else { "" };
             let fact = FACTS.iter().find(|(known, _)| *known == word).map(|(_, fact)| *fact);

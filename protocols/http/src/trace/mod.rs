@@ -12,7 +12,7 @@ mod request_id;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sekisho_api::settings::Section;
 
 use context::Context;
@@ -39,6 +39,11 @@ impl Tracing {
     /// Reads `request-id` and `trace-context` with what belongs to them.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         Self { request_id: RequestId::read(section), context: Context::read(section) }
+    }
+
+    /// The field that a request's number stands in, where it has one.
+    pub(crate) fn field(&self) -> Option<&HeaderName> {
+        self.request_id.as_ref().map(|id| &id.header)
     }
 
     /// The numbers of a request as it came; `None` where nobody asks for any. `trusted`: its peer's word counts.

@@ -1,10 +1,10 @@
 //! A request's own number.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sekisho_api::settings::{Problem, Section};
+use sekisho_api::settings::Section;
 
 use super::Ids;
-use crate::rules;
+use crate::reserved;
 
 /// What a VIP does about the number that a request came with.
 #[derive(Clone, Debug)]
@@ -63,16 +63,7 @@ fn valid(value: &[u8]) -> bool {
 
 fn header(section: &mut Section<'_>) -> Option<HeaderName> {
     let text = section.text("request-id-header")?;
-    let name = HeaderName::from_bytes(text.value.as_bytes()).ok().filter(|name| !rules::is_framing(name));
-    if name.is_none() {
-        let message = format!("`{}` can be no field for a number", text.value);
-        section.problem(Problem::new(
-            text.span,
-            message,
-            "letters, digits and hyphens, and not a field of HTTP's own",
-        ));
-    }
-    name
+    reserved::read(section, text, "a number")
 }
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
