@@ -5,6 +5,7 @@ use sekisho_api::{Facts, Route};
 
 use crate::keys::Sources;
 use crate::protocol::Settings;
+use crate::retry::Plan;
 use crate::rules::Rule;
 use crate::user::BadToken;
 
@@ -13,6 +14,12 @@ impl Settings {
     pub(crate) fn sources<'s>(&'s self, rule: Option<&'s Rule>) -> &'s Sources {
         let own = rule.and_then(|rule| rule.own().persist.as_ref());
         own.map_or(&self.sources, |(_, sources)| sources)
+    }
+
+    /// What is tried again of a request that met the rule of this place.
+    pub(crate) fn plan(&self, rule: Option<usize>) -> Option<&Plan> {
+        let own = rule.and_then(|place| self.rules.get(place)?.own().retry.as_deref());
+        own.or(self.retry.plan())
     }
 
     /// The route of a request that met this rule.

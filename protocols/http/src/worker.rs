@@ -19,7 +19,7 @@ use crate::encode::Slots;
 use crate::pool::Pool;
 use crate::protocol::Settings;
 use crate::proxy;
-use crate::retry::Budget;
+use crate::retry::{Budget, Plan};
 use crate::trace::Ids;
 use crate::two;
 
@@ -50,7 +50,9 @@ impl HttpWorker {
         let options = &settings.options;
         let pool = Pool::new(options.server_idle_max, options.server_idle);
         let response_timeout = options.response_timeout.or(core.response()).unwrap_or(RESPONSE_TIMEOUT);
-        let shortest = settings.deadlines.shortest().into_iter().chain(settings.retry.per_try()).min();
+        let plans = settings.rules.iter().filter_map(|rule| rule.own().retry.as_deref());
+        let tries = plans.chain(settings.retry.plan()).filter_map(Plan::per_try);
+        let shortest = settings.deadlines.shortest().into_iter().chain(tries).min();
         let tick = options.tick(response_timeout).min(shortest.unwrap_or(Duration::MAX));
         let every = SWEEP.min(options.server_idle);
         let (buffers, desk, jar) = (Buffers::default(), Desk::default(), Jar::default());

@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::codec::{Broken, Outgoing, Upstream};
 use crate::conn::{Phase, UploadFault};
 use crate::exchange::Exchange;
-use crate::retry::{Again, Cause};
+use crate::retry::{Again, Cause, Plan};
 
 /// Why there is no answer of a server.
 pub(super) enum Failed {
@@ -27,10 +27,10 @@ pub(super) enum Failed {
 /// # Errors
 /// Why there is none.
 pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upstream>), Failed> {
-    let Asked { exchange, route, request, again, .. } = asked;
+    let Asked { exchange, route, rule, request, again, .. } = asked;
     let conn = exchange.conn().clone();
-    let (core, retry) = (&conn.worker.core, &conn.worker.settings.retry);
-    let most = retry.attempts().unwrap_or_else(|| core.attempts());
+    let (core, plan) = (&conn.worker.core, conn.worker.settings.plan(*rule));
+    let most = plan.and_then(Plan::attempts).unwrap_or_else(|| core.attempts());
     let mut last = None;
     let mut fresh = false;
     // A server is chosen already.
@@ -61,7 +61,7 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
                 if exchange.attempts() >= most {
                     return Err(Failed::Told(unavailable(Unavailable::ConnectFailed, last)));
                 }
-                retry.replaced();
+                conn.worker.settings.retry.replaced();
                 route.exclude.push(lease.server().id());
                 chosen = false;
                 continue;
@@ -69,9 +69,9 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
         };
         conn.set_phase(Phase::Waiting);
         conn.touch();
-        let again = again.as_deref().filter(|_| exchange.attempts() < most);
+        let again = plan.zip(again.as_deref().filter(|_| exchange.attempts() < most));
         if again.is_some() || exchange.attempts() > 1 {
-            conn.begin_try(again.and_then(|_| retry.per_try()));
+            conn.begin_try(again.and_then(|(plan, _)| plan.per_try()));
         }
         let moved = upstream.moved();
         let Some(outgoing) = request.take() else { return Err(Failed::Gone) };
@@ -95,7 +95,7 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
             // on a new connection. What the server may have seen is not repeated unless it can be said twice.
             Broken::Unsent | Broken::Silent if reused && upstream.may_be_old() => {
                 *request = upstream.recall().or_else(|| {
-                    let again = again.filter(|_| retry.is_on(Cause::EmptyAnswer))?;
+                    let (_, again) = again.filter(|(plan, _)| plan.is_on(Cause::EmptyAnswer))?;
                     again.request(route.pool, &conn)
                 });
             }
@@ -128,9 +128,14 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
 }
 
 /// The request once more and another server for it, if what went wrong with this one is worth that.
-fn other(again: &Again, cause: Cause, exchange: &Exchange, route: &mut Route) -> Option<(Outgoing, Lease)> {
+fn other(
+    (plan, again): (&Plan, &Again),
+    cause: Cause,
+    exchange: &Exchange,
+    route: &mut Route,
+) -> Option<(Outgoing, Lease)> {
     let lease = exchange.lease()?;
-    again.elsewhere(cause, &**lease.server(), route, exchange.conn())
+    again.elsewhere(plan, cause, &**lease.server(), route, exchange.conn())
 }
 
 /// The request was sent, or part of it, and there will be no answer. `since`: from when on there could have been one.

@@ -81,7 +81,8 @@ fn begin(conn: Rc<Conn>, request: Request<Upload>) -> Result<Box<Asked>, Box<Res
     match admit(&mut head, &mut body, &conn, &mut exchange) {
         Ok(Admitted { route, rule, upgrade, told, wish }) => {
             exchange.met(rule);
-            let again = Again::keep(&head, &mut body, (upgrade, told), &conn);
+            let plan = conn.worker.settings.plan(rule);
+            let again = Again::keep(plan, &head, &mut body, (upgrade, told), &conn);
             let request = Some(outgoing(head, body, (upgrade, told), route.pool, &conn));
             Ok(Box::new(Asked { exchange, route, rule, request, again, chunks, wish }))
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use http::request::Parts;
 use sekisho_api::{Lease, Route, Server};
 
-use super::{Cause, Recorder};
+use super::{Cause, Plan, Recorder};
 use crate::codec::{Outgoing, Upload};
 use crate::conn::Conn;
 use crate::forward::Told;
@@ -21,14 +21,15 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    /// Keeps what is needed of a request, if its VIP says so and it may be said twice.
+    /// Keeps what is needed of a request, if there is a plan for it and it may be said twice.
     pub(crate) fn keep(
+        plan: Option<&Plan>,
         head: &Parts,
         body: &mut Upload,
         manner: (bool, Told),
         conn: &Conn,
     ) -> Option<Box<Self>> {
-        let plan = conn.worker.settings.retry.plan()?;
+        let plan = plan?;
         conn.worker.budget.earn(conn.now());
         if !plan.admits(&head.method) {
             return None;
@@ -52,6 +53,7 @@ impl Again {
     /// The request, and another server for it, where this cause is worth another try and there may be one.
     pub(crate) fn elsewhere(
         &self,
+        plan: &Plan,
         cause: Cause,
         failed: &dyn Server,
         route: &mut Route,
@@ -59,7 +61,6 @@ impl Again {
     ) -> Option<(Outgoing, Lease)> {
         let worker = &conn.worker;
         let (retry, now) = (&worker.settings.retry, conn.now());
-        let plan = retry.plan()?;
         if !plan.is_on(cause) {
             return None;
         }

@@ -2,7 +2,7 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | `options` | what the VIP says of it |
+//! | `options` | what the VIP, or a rule, says of it |
 //! | `cause` | how a try fails |
 //! | `budget` | how many tries there may be, so that a broken pool is not asked twice as much |
 //! | `again` | the request as it was, until its answer is there |
@@ -19,5 +19,5 @@ mod replay;
 pub(crate) use again::Again;
 pub(crate) use budget::Budget;
 pub(crate) use cause::Cause;
-pub(crate) use options::Retry;
+pub(crate) use options::{Plan, Retry};
 pub(crate) use replay::{Recorder, Replay};

@@ -1,4 +1,4 @@
-//! What a VIP says of further tries: its key `retry`.
+//! What a VIP, or a rule, says of further tries: its key `retry`.
 
 use std::time::Duration;
 
@@ -34,47 +34,48 @@ pub(crate) struct Plan {
 impl Retry {
     /// Reads `retry`; what is wrong is recorded in the section.
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
-        Self { plan: section.table("retry").map(|table| Box::new(plan(table))), counts: Counts::default() }
+        Self { plan: Plan::read(section), counts: Counts::default() }
     }
 
-    /// The keys, if there are any.
-    pub(super) fn plan(&self) -> Option<&Plan> {
+    /// The VIP's own keys, if there are any.
+    pub(crate) fn plan(&self) -> Option<&Plan> {
         self.plan.as_deref()
     }
 
-    /// What came of it.
+    /// What came of it, whoever's plan it was.
     pub(crate) fn counts(&self) -> &Counts {
         &self.counts
-    }
-
-    /// The most servers to try for one request, if that is not the VIP's own number.
-    pub(crate) fn attempts(&self) -> Option<u32> {
-        self.plan.as_ref()?.attempts
-    }
-
-    /// How long a server may take to answer while there may be another try.
-    pub(crate) fn per_try(&self) -> Option<Duration> {
-        self.plan.as_ref()?.per_try
     }
 
     /// A server that could not be connected is replaced.
     pub(crate) fn replaced(&self) {
         self.counts.made(Cause::ConnectFailure);
     }
-
-    /// Whether an answer of this status is worth another try.
-    pub(crate) fn is_on(&self, cause: Cause) -> bool {
-        self.plan.as_ref().is_some_and(|plan| plan.is_on(cause))
-    }
 }
 
 impl Plan {
+    /// Reads `retry`, where it is there; what is wrong is recorded in the section.
+    pub(crate) fn read(section: &mut Section<'_>) -> Option<Box<Self>> {
+        section.table("retry").map(|table| Box::new(plan(table)))
+    }
+
+    /// The most servers to try for one request, if that is not the VIP's own number.
+    pub(crate) fn attempts(&self) -> Option<u32> {
+        self.attempts
+    }
+
+    /// How long a server may take to answer while there may be another try.
+    pub(crate) fn per_try(&self) -> Option<Duration> {
+        self.per_try
+    }
+
     /// Whether requests of this method may be tried again.
     pub(super) fn admits(&self, method: &Method) -> bool {
         method.is_idempotent() || self.methods.contains(method)
     }
 
-    pub(super) fn is_on(&self, cause: Cause) -> bool {
+    /// Whether this is worth another try.
+    pub(crate) fn is_on(&self, cause: Cause) -> bool {
         match cause {
             Cause::Status(status) => {
                 (self.any_5xx && status.is_server_error()) || self.statuses.contains(&status.as_u16())

@@ -7,6 +7,7 @@ use sekisho_api::settings::Section;
 
 use crate::keys::{KEYS, Sources};
 use crate::options::{HashOn, hash_on};
+use crate::retry::Plan;
 
 /// What a rule says itself.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Own {
     pub(crate) max_body: Option<u64>,
     /// Whether a token must be shown.
     pub(crate) require_token: Option<bool>,
+    /// What is tried again on another server.
+    pub(crate) retry: Option<Box<Plan>>,
 }
 
 impl Own {
@@ -37,6 +40,7 @@ impl Own {
             hash_on: hash_on(section),
             max_body: limited.then_some(max_body),
             require_token: told.then_some(require_token),
+            retry: Plan::read(section),
         }
     }
 
@@ -46,5 +50,6 @@ impl Own {
             && self.hash_on.is_none()
             && self.max_body.is_none()
             && self.require_token.is_none()
+            && self.retry.is_none()
     }
 }

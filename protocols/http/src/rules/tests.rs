@@ -405,6 +405,7 @@ fn rule_has_a_name_or_a_number_and_a_list_of_its_own() {
             "browsers refuse a cookie with `same-site = \"none\"` and without `Secure`",
         ),
         ("persist = ['user'], answer = 403", "`persist` has no effect here"),
+        ("retry = { on = ['503'] }, answer = 403", "`retry` has no effect here"),
         ("hash-on = 'colour'", "unknown value `colour` for `hash-on`"),
         ("set-headers = { x = '{cleint}' }", "`{cleint}` stands for nothing here"),
         ("set-response-headers = { x = '{host}' }", "`{host}` stands for nothing here"),

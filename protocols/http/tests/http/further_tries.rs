@@ -65,6 +65,27 @@ fn each_cause_that_is_listed_is_worth_another_server() {
 }
 
 #[test]
+fn rule_has_its_own_further_tries_in_place_of_the_vips() {
+    test(async {
+        let options = "retry = { on = [\"503\"] }\n\
+                       [[rules]]\npath-prefix = \"/once\"\nretry = { on = [] }\n\
+                       [[rules]]\npath-prefix = \"/twice\"\nretry = { on = [\"timeout\"], per-try-timeout = \"40ms\" }";
+        for (path, reply, status, tries) in [
+            ("/", Reply::say(UNAVAILABLE), 200, 2),
+            ("/once", Reply::say(UNAVAILABLE), 503, 1),
+            ("/twice", Reply::say(UNAVAILABLE), 503, 1),
+            ("/twice", Reply::Silence, 200, 2),
+        ] {
+            let (bad, good) = (bad(reply).await, Origin::named("good").await);
+            let rig = Rig::new(options, &[&bad, &good]).await;
+            assert_eq!(rig.client().await.get(path, "").await.status, status, "{path}");
+            let record = rig.booked(1).await.remove(0);
+            assert!(record.contains(&format!("tries={tries} ")), "{record}");
+        }
+    });
+}
+
+#[test]
 fn what_is_not_listed_is_told() {
     test(async {
         let cases = [

@@ -48,9 +48,8 @@ fn rule(section: &mut Section<'_>, vip: &VipContext<'_>, place: usize) -> Option
     let own = Own::read(section, vip.pools);
     let action = action::read(section, vip, place, &mut criteria)?;
     if matches!(action, Action::Redirect(_) | Action::Answer(_)) && !own.is_empty() {
-        for key in
-            ["persist", "hash-on", "max-body", "require-token"].into_iter().filter(|key| section.has(key))
-        {
+        let keys = ["persist", "hash-on", "max-body", "require-token", "retry"];
+        for key in keys.into_iter().filter(|key| section.has(key)) {
             let message = format!("`{key}` has no effect here");
             let label = "no server gets what the gateway answers itself";
             section.problem(Problem::new(section.place(key), message, label));
