@@ -47,7 +47,7 @@ impl Audit {
         self.write(caller, action, target, json!({ "before": before, "after": after }));
         let what = Happening::Operator {
             who: caller.who.clone(),
-            what: (*action).to_owned(),
+            what: told(action, after),
             target: (*target).to_owned(),
         };
         self.view.tell(what);
@@ -75,6 +75,15 @@ impl Audit {
         if let Err(error) = append(path, &format!("{line}\n")) {
             tracing::error!(path = %path.display(), %error, "The audit log cannot be written");
         }
+    }
+}
+
+/// What was done, for those who follow: a server's new state or weight says more than that it was set.
+fn told(action: &str, after: &Value) -> String {
+    match (action, after) {
+        ("state", Value::String(state)) => state.clone(),
+        ("weight", weight) => format!("weight {weight}"),
+        _ => action.to_owned(),
     }
 }
 

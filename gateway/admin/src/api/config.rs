@@ -5,10 +5,12 @@ use std::time::SystemTime;
 
 use sekisho_api::settings::{Node, Table, Value as Written};
 use sekisho_config::{Layer, NOT_SHOWN, Place, Report, Severity};
+use sekisho_scheduler as scheduler;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::change::By;
+use super::look::wanted;
 use super::refused::Refused;
 use super::routes::Action;
 use crate::answer::Status;
@@ -65,6 +67,22 @@ pub(super) struct Shown {
 pub(super) struct Diff {
     file: String,
     differences: Vec<DifferenceLine>,
+    servers: Vec<ServerSet>,
+}
+
+/// States and weights that operators set: they hold beside the file as well, and no layer has them.
+#[derive(Serialize)]
+struct ServerSet {
+    pool: String,
+    server: String,
+    state: Option<Set<&'static str>>,
+    weight: Option<Set<u32>>,
+}
+
+#[derive(Serialize)]
+struct Set<T> {
+    file: T,
+    now: T,
 }
 
 #[derive(Serialize)]
@@ -83,15 +101,26 @@ pub(super) fn shown(now: &InForce) -> Shown {
     }
 }
 
-/// Where the runtime layer says something else than the file that was loaded, without its secrets.
-pub(super) fn differences(now: &InForce) -> Diff {
+/// Where the runtime layer says something else than the file that was loaded, without its secrets; and what operators
+/// set of servers.
+pub(super) fn differences(now: &InForce, wishes: Vec<scheduler::Wish>) -> Diff {
     let differences =
         now.layer.differences(&now.text, is_secret).into_iter().map(|difference| DifferenceLine {
             at: difference.at.keys().into_iter().map(str::to_owned).collect(),
             file: difference.file,
             layer: difference.layer,
         });
-    Diff { file: now.file.display().to_string(), differences: differences.collect() }
+    let servers = wishes.into_iter().map(|wish| ServerSet {
+        state: wish.state.map(|was| Set { file: wanted(was.configured), now: wanted(was.wanted) }),
+        weight: wish.weight.map(|was| Set { file: was.configured, now: was.wanted }),
+        pool: wish.pool,
+        server: wish.server,
+    });
+    Diff {
+        file: now.file.display().to_string(),
+        differences: differences.collect(),
+        servers: servers.collect(),
+    }
 }
 
 /// Checks a candidate. Files are read and names resolved for it, which takes its time, elsewhere.
@@ -328,7 +357,7 @@ mod tests {
         layer.set(Place::Vip("web".into()), toml_of(&fields("hunter2"), 0).unwrap_or_else(|_| panic!()));
         let text = "[[vip.web.http.rules]]\nset-headers = { x-auth-token = 'hunter1' }";
         let now = InForce { text: text.into(), layer, ..InForce::default() };
-        let shown = serde_json::to_string(&differences(&now)).unwrap();
+        let shown = serde_json::to_string(&differences(&now, Vec::new())).unwrap();
         assert!(shown.contains("x-auth-token") && !shown.contains("hunter"), "{shown}");
     }
 

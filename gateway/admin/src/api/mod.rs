@@ -198,7 +198,7 @@ impl Api {
                 text(&change::upgrade(&self.upgrade, by).await?)
             }
             Action::Config => text(&config::shown(&self.steering.in_force())),
-            Action::Diff => text(&config::differences(&self.steering.in_force())),
+            Action::Diff => text(&config::differences(&self.steering.in_force(), status.scheduler.wishes())),
             Action::Validate => text(&config::validate(&self.steering, read(body)?).await?),
             Action::SetVip | Action::SetPool | Action::SetServer => {
                 let place = config::place(route.action, first, second)?;

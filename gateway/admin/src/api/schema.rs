@@ -145,7 +145,14 @@ fn answers() -> Vec<(&'static str, Value)> {
         ),
         ("Decisions", rows("decisions", "Decision")),
         ("Config", object(&[("file", text()), ("changes", count()), ("config", reference("Object"))])),
-        ("Diff", object(&[("file", text()), ("differences", list(&reference("Difference")))])),
+        (
+            "Diff",
+            object(&[
+                ("file", text()),
+                ("differences", list(&reference("Difference"))),
+                ("servers", list(&reference("ServerSet"))),
+            ]),
+        ),
         ("Verdict", object(&[("valid", flag()), ("findings", list(&reference("Finding")))])),
         (
             "Outcome",
@@ -307,6 +314,11 @@ fn common() -> Vec<(&'static str, Value)> {
             ]),
         ),
         ("Difference", object(&[("at", list(&text())), ("file", maybe(text())), ("layer", maybe(text()))])),
+        ("ServerSet", {
+            let state = words(&["ready", "drain", "maintenance"]);
+            let set = |value: &Value| maybe(object(&[("file", value.clone()), ("now", value.clone())]));
+            object(&[("pool", text()), ("server", text()), ("state", set(&state)), ("weight", set(&count()))])
+        }),
         (
             "Finding",
             object(&[

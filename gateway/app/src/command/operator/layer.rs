@@ -32,6 +32,18 @@ fn differences(answer: &Value) -> String {
             }
         }
     }
+    for server in answer.get("servers").and_then(Value::as_array).into_iter().flatten() {
+        let name = |key: &str| clean(server.get(key).and_then(Value::as_str).unwrap_or_default());
+        for what in ["state", "weight"] {
+            let Some(set) = server.get(what).filter(|set| set.is_object()) else { continue };
+            let value = |side: &str| match set.get(side) {
+                Some(Value::String(word)) => clean(word),
+                other => other.map(Value::to_string).unwrap_or_default(),
+            };
+            let (pool, server) = (name("pool"), name("server"));
+            text.push_str(&format!("! {pool}/{server}: {what} {} (file: {})\n", value("now"), value("file")));
+        }
+    }
     if text.is_empty() {
         text.push_str("the gateway serves by its file alone\n");
     }
@@ -51,6 +63,12 @@ mod tests {
             { "at": ["vip", "web"], "file": "{}", "layer": "{ x = 1 }" },
         ] });
         let expected = "- pool.web.servers.www1 = \"10.0.0.1:80\"\n- vip.web = {}\n+ vip.web = { x = 1 }\n";
+        assert_eq!(text("diff", &answer), expected);
+        let answer = json!({ "differences": [], "servers": [
+            { "pool": "web", "server": "www1", "state": { "file": "ready", "now": "drain" }, "weight": null },
+            { "pool": "web", "server": "www2", "state": null, "weight": { "file": 1, "now": 5 } },
+        ] });
+        let expected = "! web/www1: state drain (file: ready)\n! web/www2: weight 5 (file: 1)\n";
         assert_eq!(text("diff", &answer), expected);
         assert_eq!(text("diff", &json!({})), "the gateway serves by its file alone\n");
     }
