@@ -143,6 +143,9 @@ pub(crate) enum Failure {
         /// What it would do.
         help: String,
     },
+    /// The configuration that a running gateway was to load has errors; each is explained.
+    #[error("{0}")]
+    Findings(String),
     /// Something else than a gateway answers at the socket, or one of another version.
     #[error("what answers at {} is no gateway of this version", socket.display())]
     StrangeAnswer {
@@ -174,6 +177,7 @@ impl Failure {
         // A report speaks for itself, with `error:` before each problem. Nobody is left to hear a failed write.
         _ = match self {
             Self::Configuration(report) => write!(errors, "{report}"),
+            Self::Findings(findings) => write!(errors, "{findings}"),
             // `sekisho check FILE | head`: the reader has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => writeln!(errors, "error: {other}"),

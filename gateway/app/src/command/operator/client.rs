@@ -89,7 +89,9 @@ impl Client {
     /// What was not done, in the gateway's words.
     pub(super) fn refused(&self, body: &Value) -> Failure {
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(super::show::clean);
+        let findings = super::findings::text(body);
         match text("error") {
+            _ if !findings.is_empty() => Failure::Findings(findings),
             Some(error) => Failure::Refused { error, help: text("help").unwrap_or_default() },
             None => self.strange(),
         }
@@ -123,7 +125,9 @@ impl Client {
 
     pub(super) fn silent(&self, error: &io::Error) -> Failure {
         let help = match error.kind() {
-            io::ErrorKind::NotFound => "is it running, and does its configuration have `admin`?",
+            io::ErrorKind::NotFound => {
+                "is it running, and is this its socket? `--config FILE` takes the one that the file names as `admin`"
+            }
             io::ErrorKind::ConnectionRefused => "it is not running: what is there was left behind",
             io::ErrorKind::PermissionDenied => "only root and the user that the gateway runs as may ask it",
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it does not answer in time",

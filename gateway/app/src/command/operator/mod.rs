@@ -1,6 +1,7 @@
 //! The commands that ask and change a running gateway, through its admin socket.
 
 mod client;
+mod findings;
 mod layer;
 mod peers;
 mod show;
@@ -8,7 +9,6 @@ mod stream;
 mod vrrp;
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -27,6 +27,9 @@ pub(crate) use stream::{Event, Events};
 
 /// Where a gateway is met whose operator has said nothing.
 pub(crate) const USUAL: &str = "/run/sekisho/admin.sock";
+
+/// The environment's word for where else.
+const NAMES_IT: &str = "SEKISHO_ADMIN";
 
 /// One of the commands, with what was said.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ pub(crate) fn run(verb: &Verb<'_>, registry: &Registry, out: &mut dyn Write) -> 
 pub(crate) fn socket(at: &At, registry: &Registry) -> Result<std::path::PathBuf, Failure> {
     match (&at.admin, &at.config) {
         (Some(path), _) => Ok(path.clone()),
-        (None, None) => Ok(Path::new(USUAL).to_owned()),
+        (None, None) => Ok(std::env::var_os(NAMES_IT).map_or_else(|| USUAL.into(), Into::into)),
         (None, Some(file)) => {
             let Loaded { config, .. } = sekisho_config::check_file(file, registry, SystemTime::now())
                 .map_err(Failure::Configuration)?;
