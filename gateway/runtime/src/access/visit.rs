@@ -94,10 +94,16 @@ fn client(record: &Record<'_>, sink: &mut impl Sink) {
 #[inline]
 fn request(record: &Record<'_>, sink: &mut impl Sink) {
     let Some(request) = &record.request else { return };
-    sink.foreign(Field::Request, request.method);
-    sink.foreign(Field::Host, request.host);
-    sink.foreign(Field::Target, request.target);
-    sink.foreign(Field::Version, request.version);
+    let said = [
+        (Field::Request, request.method),
+        (Field::Host, request.host),
+        // What is asked over DNS has neither.
+        (Field::Target, request.target),
+        (Field::Version, request.version),
+    ];
+    for (field, text) in said.into_iter().filter(|(_, text)| !text.is_empty()) {
+        sink.foreign(field, text);
+    }
     if let Some(rule) = request.rule {
         sink.word(Field::Rule, rule);
     }
