@@ -80,6 +80,14 @@ fn guarded(
 
 fn tokens(section: &mut Section<'_>, context: &Context<'_>) -> Vec<Token> {
     let Some(written) = section.text("tokens") else { return Vec::new() };
+    if !context.errors.folder().join(written.value).exists() {
+        let message = format!("cannot read `{}`", written.value);
+        let problem = Problem::new(written.span.clone(), message, "no such file");
+        let help = "`sekisho token new --name anna --scope operate --file PATH` makes it; a path here is relative to the \
+                    folder of the configuration file";
+        context.error(problem.help(help));
+        return Vec::new();
+    }
     let Some(bytes) = settings::contents(&written, defaults::TOKENS_MAX, context.errors) else {
         return Vec::new();
     };
