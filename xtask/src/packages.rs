@@ -44,6 +44,8 @@ const NEEDED: &[Package] = &[
     // Real DNS clients: dig and nsupdate, kdig.
     Package { program: "nsupdate", package: "bind9-dnsutils" },
     Package { program: "kdig", package: "knot-dnsutils" },
+    // The DNS server of the tutorial.
+    Package { program: "dnsmasq", package: "dnsmasq-base" },
     // Real mail servers behind the gateway, a peer of the benchmark, and clients.
     Package { program: "dovecot", package: "dovecot-core" },
     Package { program: "/usr/lib/dovecot/imap-login", package: "dovecot-imapd" },

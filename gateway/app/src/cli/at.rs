@@ -7,7 +7,7 @@ use clap::Args;
 /// Which running gateway is meant, and how it is shown.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct At {
-    /// The gateway's admin socket [default: /run/sekisho/admin.sock]
+    /// The gateway's admin socket [default: $SEKISHO_ADMIN, or /run/sekisho/admin.sock]
     #[arg(long, value_name = "PATH", conflicts_with = "config")]
     pub(crate) admin: Option<PathBuf>,
     /// The gateway's configuration file, which names the socket

@@ -35,7 +35,7 @@ pub(super) enum Command {
     /// Show the gateway at work, with servers and clients of its own.
     ///
     /// Starts sample servers and a gateway in this process, on free ports of 127.0.0.1 only, and sends clients
-    /// through it over HTTP, HTTPS and TCP. Tables show who landed where and why; then a server is killed, its clients
+    /// through it over Remote Desktop, HTTP, HTTPS, mail, DNS and TCP. Tables show who landed where and why; then a server is killed, its clients
     /// move and nobody else does, and it comes back. Each claim is checked while it is made. Afterwards everything
     /// stays up, to be tried with curl.
     #[command(after_long_help = help::DEMO)]
@@ -144,17 +144,22 @@ pub(super) enum Command {
 
     /// Show what was changed beside the file while the gateway ran.
     ///
-    /// Servers, pools and VIPs that were added, replaced or removed through the API, each beside what the file says.
+    /// Servers, pools and VIPs that were added, replaced or removed through the API, each beside what the file says (`-`
+    /// and `+`); and servers whose state or weight an operator has set (`!`).
     #[command(after_long_help = help::DIFF)]
     Diff(LayerOptions),
 
     /// Write what was changed beside the file into it.
     ///
-    /// Comments and everything else stay as they are written; the gateway then serves by the file alone.
+    /// Comments and everything else stay as they are written. States and weights that an operator has set hold on beside
+    /// the file.
     #[command(after_long_help = help::SAVE)]
     Save(LayerOptions),
 
-    /// Forget what was changed beside the file: the gateway serves by the file alone.
+    /// Forget what was changed beside the file.
+    ///
+    /// Servers, pools and VIPs are then those of the file alone. States and weights that an operator has set hold until
+    /// `ready` and `weight` say otherwise.
     #[command(after_long_help = help::DISCARD)]
     Discard(LayerOptions),
 

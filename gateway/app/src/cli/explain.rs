@@ -30,10 +30,11 @@ pub(crate) struct ExplainOptions {
     #[arg(long, requires = "request")]
     pub(crate) verbose: bool,
     /// The value of the gateway's own cookie
-    #[arg(long, value_name = "TOKEN")]
+    // One in 64 begins with `-`.
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     pub(crate) cookie: Option<String>,
     /// A token that `sekisho rdp-file` made, or the whole line with it
-    #[arg(long, value_name = "TOKEN", conflicts_with = "cookie")]
+    #[arg(long, value_name = "TOKEN", conflicts_with = "cookie", allow_hyphen_values = true)]
     pub(crate) token: Option<String>,
     /// One of the VIP's pools [default: the first]
     #[arg(long, value_name = "NAME")]

@@ -94,8 +94,8 @@ const STYLES: Styles = Styles::styled()
 /// A load balancer that reads who is connecting, in the protocol's own words, and keeps that user on the same
 /// server.
 ///
-/// One program, one configuration file, one scheduler and one persistence table for HTTP, TCP, UDP and every
-/// protocol that somebody adds by writing a crate. New here? `sekisho demo` shows it at work in a few seconds and
+/// One program, one configuration file, one scheduler and one persistence table for web, Remote Desktop, mail, DNS and
+/// every protocol that somebody adds by writing a crate. New here? `sekisho demo` shows it at work in a few seconds and
 /// needs nothing but this program.
 #[derive(Debug, Parser)]
 #[command(name = "sekisho", version, styles = STYLES, max_term_width = 100)]

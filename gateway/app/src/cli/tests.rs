@@ -79,6 +79,15 @@ fn operators_commands_read_their_options() {
 }
 
 #[test]
+fn cookie_may_begin_like_an_option() {
+    for name in ["--cookie", "--token"] {
+        let parsed = parsed(&["explain", "a.toml", "--vip", "web", name, "-W1x"]);
+        let Ok(Command::Explain(explain)) = parsed else { panic!("{name}: {parsed:?}") };
+        assert_eq!(explain.cookie.or(explain.token).as_deref(), Some("-W1x"));
+    }
+}
+
+#[test]
 fn mistaken_command_line_exits_with_two_and_suggests() {
     let (code, text) = refused(&["chek", "a.toml"]);
     assert_eq!(code, 2);

@@ -29,7 +29,7 @@ pub(crate) fn run(
     }
     let Asked { route, outlook } = asked(&config, vip, registry, options)?;
     if let Some(outlook) = outlook.as_ref().filter(|_| !options.json) {
-        writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
+        head(vip, options, out)?;
         show(outlook, options, out)?;
     }
     let Some(mut route) = route else {
@@ -62,7 +62,7 @@ pub(crate) fn run(
         return Ok(code);
     }
     if outlook.is_none() {
-        writeln!(out, "VIP {}, protocol {}, client {}\n", vip.name, vip.protocol, options.client)?;
+        head(vip, options, out)?;
     }
     if let Some(word) = route.by.filter(|_| options.token.is_none()) {
         writeln!(out, "Known by: {word}\n")?;
@@ -73,6 +73,14 @@ pub(crate) fn run(
     }
     writeln!(out, "{explanation}")?;
     Ok(code)
+}
+
+/// Says what was asked, and what is taken for granted.
+fn head(vip: &Vip, options: &ExplainOptions, out: &mut dyn Write) -> Result<(), Failure> {
+    writeln!(out, "VIP {}, protocol {}, client {}", vip.name, vip.protocol, options.client)?;
+    let up = if options.down.is_empty() { "up and idle" } else { "up and idle, but for --down" };
+    writeln!(out, "by the file alone: servers are taken to be {up}, and nobody is remembered\n")?;
+    Ok(())
 }
 
 /// What the client's cookie or token prefers; none if it cannot be one of the gateway's.

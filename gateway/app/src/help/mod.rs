@@ -59,6 +59,8 @@ Files:
                    units in strings (\"5s\", \"64 KiB\")
 
 Environment:
+  SEKISHO_ADMIN    the admin socket that commands ask, if neither --admin nor
+                   --config says
   RUST_LOG         what is logged, if --log does not say
   NO_COLOR         no colours, whatever the terminal can do
 

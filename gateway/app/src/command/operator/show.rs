@@ -133,7 +133,8 @@ fn state(server: &str, answer: &Value, kicked: Option<&Value>) -> String {
         ("drain", down) if down != "draining" => format!("to drain, {down} for now,"),
         (_, state) => state,
     };
-    format!("{server} is {state} and had {connections}{ended}\n")
+    let has = if kicked.is_some() { "had" } else { "has" };
+    format!("{server} is {state} and {has} {connections}{ended}\n")
 }
 
 fn users(answer: &Value) -> String {

@@ -3,7 +3,7 @@
 mod filter;
 mod line;
 
-use std::io::{BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
@@ -47,8 +47,13 @@ pub(crate) fn run(
     if !filter.only_decisions() {
         listen(&client, None, &teller)?;
     }
+    let names = followed.join(", ");
     for vip in followed {
         listen(&client, Some(vip), &teller)?;
+    }
+    if !options.at.json {
+        // Nothing may happen for long, and whoever looks should know that it is waited for. Nobody needs to read it.
+        _ = writeln!(io::stderr(), "following {names}; Ctrl-C ends this");
     }
     drop(teller);
     let mut left = options.count;

@@ -43,11 +43,13 @@ fn decision(vip: &str, data: &Value) -> String {
         Some(_) => format!("{pool}/{}", word(data, "server")),
         None => format!("{pool}, no server"),
     };
-    let mut text = format!("{vip} {client} -> {place}: {}", word(data, "why"));
+    let why = word(data, "why");
+    let mut text = format!("{vip} {client} -> {place}: {why}");
     let looked = rows(data, "keys").filter(|key| word(key, "found") != "absent");
     let looked: Vec<String> = looked
         .map(|key| match word(key, "kind") {
             kind if kind.is_empty() => format!("{} {}", word(key, "found"), word(key, "server")),
+            kind if word(key, "found") == why => kind,
             kind => format!("{kind} {}", word(key, "found")),
         })
         .collect();
@@ -84,6 +86,10 @@ mod tests {
             text(Some("web"), &decided),
             "23:50:48.250Z web 192.0.2.7:51034 -> web/www1: persistence (user hit)"
         );
+        let preferred = json!({ "at": 0.0, "client": "192.0.2.7:5", "pool": "web", "server": "www1",
+                                "why": "preferred", "keys": [{ "kind": "cookie", "found": "preferred" }] });
+        let preferred = text(Some("web"), &event("decision", preferred));
+        assert_eq!(preferred, "00:00:00.000Z web 192.0.2.7:5 -> web/www1: preferred (cookie)");
         let none =
             json!({ "at": 0.0, "client": "192.0.2.7:5", "pool": "web", "server": null, "why": "all down" });
         let none = text(Some("web"), &event("decision", none));
