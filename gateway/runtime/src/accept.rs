@@ -76,6 +76,10 @@ async fn turn(
         let places = match places_now(&serving) {
             Some(places) => places,
             None => {
+                if complained.get().is_none_or(|then| then.elapsed() >= SILENCE) {
+                    complained.set(Some(Instant::now()));
+                    full(slot, &serving);
+                }
                 let places = places(&serving).await;
                 if !Rc::ptr_eq(&serving, &slot.serving()) {
                     // A reload came while it waited: the client gets what is served now.
@@ -109,6 +113,16 @@ type Places = (Place, Place);
 
 fn gauges(serving: &Serving) -> (&Arc<Gauge>, &Arc<Gauge>) {
     (&serving.live.counts.connections, serving.core.connections())
+}
+
+/// Says whose limit it is that has clients wait.
+fn full(slot: &Slot, serving: &Serving) {
+    let (vip, gateway) = gauges(serving);
+    let (of, connections) = match gateway.is_full() {
+        true => ("the gateway", gateway.count()),
+        false => ("the VIP", vip.count()),
+    };
+    tracing::warn!(vip = slot.vip(), of, connections, "max-connections is reached: clients wait");
 }
 
 fn places_now(serving: &Serving) -> Option<Places> {

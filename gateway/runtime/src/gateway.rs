@@ -1,6 +1,7 @@
 //! The gateway as the program that runs it sees it.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -30,11 +31,18 @@ pub struct Options {
     pub access: Option<Sender<String>>,
 }
 
-/// The right that a process lacks that may not listen.
-fn right_to(address: SocketAddr, error: &std::io::Error) -> &'static str {
-    match error.kind() == std::io::ErrorKind::PermissionDenied && address.port() < 1024 {
-        true => "; ports below 1024 need CAP_NET_BIND_SERVICE",
-        false => "",
+/// What is to be done where an address cannot be listened on.
+fn remedy(address: SocketAddr, error: &std::io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        ErrorKind::PermissionDenied if port < 1024 => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE".to_owned()
+        }
+        ErrorKind::AddrInUse => format!("; `ss -lnptu 'sport = :{port}'` shows who has it"),
+        ErrorKind::AddrNotAvailable => {
+            "; no interface has this address: add it, or have it moved here by a table [vrrp.NAME]".to_owned()
+        }
+        _ => String::new(),
     }
 }
 
@@ -43,7 +51,7 @@ fn right_to(address: SocketAddr, error: &std::io::Error) -> &'static str {
 #[non_exhaustive]
 pub enum StartError {
     /// An address cannot be listened on: in use, not of this machine, or below 1024 without the right to it.
-    #[error("vip `{vip}` cannot listen on {address}: {source}{}", right_to(*address, source))]
+    #[error("vip `{vip}` cannot listen on {address}: {source}{}", remedy(*address, source))]
     Listen {
         /// The VIP.
         vip: String,
@@ -278,5 +286,22 @@ impl Gateway {
     /// Whether the gateway has stopped.
     pub fn stopped(&self) -> bool {
         self.control.is_finished()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_that_cannot_be_listened_on_comes_with_its_remedy() {
+        let said = |kind: ErrorKind, port: u16| {
+            let address = SocketAddr::from(([192, 0, 2, 1], port));
+            StartError::Listen { vip: "web".into(), address, source: kind.into() }.to_string()
+        };
+        assert!(said(ErrorKind::AddrInUse, 443).ends_with("`ss -lnptu 'sport = :443'` shows who has it"));
+        assert!(said(ErrorKind::AddrNotAvailable, 443).contains("[vrrp.NAME]"));
+        assert!(said(ErrorKind::PermissionDenied, 443).ends_with("need CAP_NET_BIND_SERVICE"));
+        assert!(!said(ErrorKind::PermissionDenied, 8443).contains(';'));
     }
 }

@@ -27,6 +27,11 @@ impl Gauge {
         self.now.load(Ordering::Relaxed)
     }
 
+    /// Whether there is no place left.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count() >= self.max.load(Ordering::Relaxed)
+    }
+
     /// Changes the ceiling. What is above it stays until it ends by itself.
     pub(crate) fn set_max(&self, max: usize) {
         self.max.store(max, Ordering::Relaxed);

@@ -60,8 +60,19 @@ pub(crate) enum HandshakeError {
     #[error("no certificate bears the name the client asked for")]
     UnknownName,
     /// Anything else that rustls refuses.
-    #[error("{0}")]
+    #[error("{}{}", .0, meaning(.0))]
     Tls(#[from] Error),
+}
+
+/// What rustls leaves to be known of an error that operators meet.
+fn meaning(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidMessage(_) => "; the peer does not speak TLS on this port, or not at once",
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "; no authority that is trusted here has signed it"
+        }
+        _ => "",
+    }
 }
 
 impl HandshakeError {
@@ -111,5 +122,23 @@ fn tls_label(error: &Error) -> &'static str {
         ) => "tls-peer-refused-certificate",
         Error::AlertReceived(_) => "tls-peer-alert",
         _ => "tls-failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::InvalidMessage;
+
+    use super::*;
+
+    #[test]
+    fn errors_that_operators_meet_say_what_they_mean() {
+        let said = |error: Error| HandshakeError::from(error).to_string();
+        let plain = said(Error::InvalidMessage(InvalidMessage::InvalidContentType));
+        assert!(plain.ends_with("does not speak TLS on this port, or not at once"), "{plain}");
+        let stranger = said(Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        assert!(stranger.ends_with("no authority that is trusted here has signed it"), "{stranger}");
+        let expired = said(Error::InvalidCertificate(CertificateError::Expired));
+        assert!(!expired.contains(';'), "{expired}");
     }
 }
