@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sekisho_api::settings::{Found, Problem, Section, Span};
-use sekisho_api::{IdentityRules, Networks, Persist, Protocol, Transport, VipContext};
+use sekisho_api::{IdentityRules, KeyKind, Networks, Persist, Protocol, Transport, VipContext};
 
 pub(super) use tls::{alpn, mode, read as tls_to_clients};
 
@@ -51,6 +51,9 @@ pub(super) fn read(
     let tls = tls::read(&mut section, transport, protocol, context);
     let mode = tls.as_ref().and_then(|tls| tls.as_ref()).map(|tls| tls.mode);
     let limits = rules::limits(&mut section, gateway);
+    if let (Some(_), Some(list)) = (limits.max_connections_per_user, &persist) {
+        users(&section, list, context);
+    }
     let timeouts = rules::timeouts(&mut section, protocol.map(Protocol::patience).unwrap_or_default());
     let serves = l4::mode(&mut section, protocol, context);
     if serves.is_l4() {
@@ -226,6 +229,16 @@ fn domain<'n>(section: &mut Section<'_>, names: &Names<'n>, context: &Context<'_
 }
 
 /// Whether any entry inserts a cookie.
+/// Warns of a limit of connections per user where nobody's user is known.
+fn users(section: &Section<'_>, persist: &[Persist], context: &Context<'_>) {
+    if persist.iter().any(|entry| matches!(entry, Persist::Key(kind) if *kind == KeyKind::USER)) {
+        return;
+    }
+    let what = "`max-connections-per-user` without \"user\" in `persist`";
+    let problem = Problem::new(section.place("limits"), what, "counts nobody");
+    context.warn(problem.help("add \"user\" to `persist`, or to that of the protocol's rules"));
+}
+
 fn inserts_cookie(persist: &Persist) -> bool {
     matches!(persist, Persist::Cookie(_))
 }
