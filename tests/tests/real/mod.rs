@@ -30,6 +30,7 @@ mod soak;
 mod terminal;
 mod tls;
 mod topology;
+mod tutorial;
 mod upgrade;
 mod web_socket;
 
