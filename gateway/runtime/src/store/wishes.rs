@@ -33,10 +33,25 @@ impl Wishes {
             Err(error) => tracing::error!(%path, %error, "What the operator had set cannot be read"),
             Ok(_) => match serde_json::from_slice(&bytes) {
                 Ok(wishes) => return wishes,
-                Err(error) => tracing::error!(%path, %error, "What the operator had set cannot be read"),
+                Err(error) => self.put_aside(&error),
             },
         }
         Vec::new()
+    }
+
+    /// Keeps what is not understood, a newer version's most likely: this process writes a file of its own.
+    fn put_aside(&self, why: &serde_json::Error) {
+        let aside = self.path.with_extension("json.unread");
+        let path = self.path.display();
+        match fs::rename(&self.path, &aside) {
+            Ok(()) => {
+                let kept = aside.display();
+                tracing::error!(%path, error = %why, %kept, "What the operator had set is not understood: it does not hold, and is kept aside");
+            }
+            Err(error) => {
+                tracing::error!(%path, %why, %error, "What the operator had set is not understood, and cannot be kept aside");
+            }
+        }
     }
 
     /// Writes it where it has changed.
@@ -107,9 +122,15 @@ mod tests {
     }
 
     #[test]
-    fn file_that_nobody_understands_is_nothing() {
+    fn file_that_nobody_understands_is_nothing_and_is_kept_aside() {
         let scratch = Scratch::new();
-        scratch.write("operator.json", "[{");
-        assert_eq!(Wishes::new(scratch.path()).read(), []);
+        for text in ["[{", r#"{"version": 2, "servers": {}}"#] {
+            scratch.write("operator.json", text);
+            let mut wishes = Wishes::new(scratch.path());
+            assert_eq!(wishes.read(), []);
+            wishes.write(&[], Instant::now());
+            let kept = fs::read_to_string(scratch.path().join("operator.json.unread")).unwrap();
+            assert_eq!(kept, text);
+        }
     }
 }
