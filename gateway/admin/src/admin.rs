@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sekisho_config::{Admin as Settings, Registry};
 use sekisho_runtime::{DoorTls, View};
@@ -273,7 +273,7 @@ impl Operator {
 /// The thread of a door.
 struct Thread {
     /// Dropped to stop at once; used to let who is in finish.
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<mpsc::Sender<()>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -299,9 +299,15 @@ impl Thread {
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Lets nobody in any more, and goes on until who is in is answered.
+    /// Lets nobody in any more, and goes on until who is in is answered. Whoever comes after it returns finds another
+    /// door, unless the thread hangs.
     fn finish(&mut self) {
-        let _ = self.stop.take().map(|stop| stop.send(()));
+        let Some(stop) = self.stop.take() else { return };
+        let (closed, is_closed) = mpsc::channel();
+        if stop.send(closed).is_ok() {
+            // The thread that ends meanwhile drops its end, which says the same.
+            let _ = is_closed.recv_timeout(CLOSING);
+        }
     }
 
     /// The same, and nobody waits for its end.
@@ -324,3 +330,6 @@ impl fmt::Debug for Thread {
         f.write_str("Thread")
     }
 }
+
+/// How long it takes at most that a door is closed.
+const CLOSING: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use sekisho_runtime::DoorTls;
@@ -58,14 +58,18 @@ pub(crate) enum Content {
     Api(Box<Api>),
 }
 
-/// Serves until `stop` is ready. Connections that are open then are cut if its other end was dropped, and else answered.
-pub(crate) async fn run(listener: Listener, content: Content, stop: oneshot::Receiver<()>) {
+/// Serves until `stop` is ready. Connections that are open then are cut if its other end was dropped, and else answered;
+/// it is then told by what it was given that nobody is let in any more.
+pub(crate) async fn run(listener: Listener, content: Content, stop: oneshot::Receiver<mpsc::Sender<()>>) {
     let tasks = LocalSet::new();
+    // The listener goes with the branch that is not taken.
     let finish = tokio::select! {
-        () = tasks.run_until(accept(listener, Rc::new(content))) => false,
-        stopped = stop => stopped.is_ok(),
+        () = tasks.run_until(accept(listener, Rc::new(content))) => None,
+        stopped = stop => stopped.ok(),
     };
-    if finish {
+    if let Some(closed) = finish {
+        // Whoever wanted to know may not wait any more.
+        let _ = closed.send(());
         // Who takes longer has had as long as anybody.
         let _ = timeout(2 * DEADLINE, tasks).await;
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sekisho_api::settings::Table;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 pub struct Steering {
     carry: Arc<dyn Fn(Order) -> bool + Send + Sync>,
     in_force: Arc<Mutex<InForce>>,
+    leaving: Arc<AtomicBool>,
 }
 
 /// What is to be done, and where the outcome goes.
@@ -75,7 +77,11 @@ pub struct InForce {
 impl Steering {
     /// `carry` hands an order to whoever runs the gateway, and says whether anybody does; it must not wait.
     pub fn new(in_force: InForce, carry: impl Fn(Order) -> bool + Send + Sync + 'static) -> Self {
-        Self { carry: Arc::new(carry), in_force: Arc::new(Mutex::new(in_force)) }
+        Self {
+            carry: Arc::new(carry),
+            in_force: Arc::new(Mutex::new(in_force)),
+            leaving: Arc::new(AtomicBool::new(false)),
+        }
     }
 
     /// The configuration as it is written.
@@ -86,6 +92,16 @@ impl Steering {
     /// Another one is in force.
     pub fn set(&self, now: InForce) {
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Whether another process has been told all that this one knows: what an operator changes here from then on would
+    /// be lost with this one, and is refused. False: no process takes this one's place after all.
+    pub fn leave(&self, leaving: bool) {
+        self.leaving.store(leaving, SeqCst);
+    }
+
+    pub(crate) fn leaves(&self) -> bool {
+        self.leaving.load(SeqCst)
     }
 
     /// Has it done.

@@ -13,6 +13,7 @@ mod http_rules;
 mod http_upgrade;
 mod http_users;
 mod imap;
+mod leaving;
 mod limits;
 mod mail;
 mod metrics;

@@ -163,6 +163,13 @@ impl Api {
 
     async fn done(&self, admitted: &Admitted, query: &str, body: &[u8]) -> Result<String, Refused> {
         let Admitted { route, names, caller, .. } = admitted;
+        if route.changes() && self.steering.leaves() {
+            return Err(Refused::new(
+                Status::Unavailable,
+                "another process takes this one's place",
+                "ask again in a moment, on a connection of its own",
+            ));
+        }
         let status = self.view.status();
         let query = Query::read(query, &route.known())?;
         let by = By { caller, audit: &self.audit };

@@ -83,12 +83,15 @@ impl Running<'_> {
     }
 
     fn leave_to(&mut self, mut heir: Box<Heir>) -> Result<(), Broken> {
-        let memory = self.gateway.remember().map_err(|_| Broken::Stopped)?;
-        let taken = match self.alive_until(|| heir.serve(&memory)) {
+        // What an operator changed after this would be known to nobody.
+        self.steering.leave(true);
+        let told = self.gateway.remember().map_err(|_| Broken::Stopped);
+        let taken = match told.and_then(|memory| self.alive_until(|| heir.serve(&memory))) {
             Ok(taken) => taken,
             Err(error) => {
                 drop(heir);
                 self.gateway.go_on();
+                self.steering.leave(false);
                 if let Err(error) = self.network.mend() {
                     error!(%error, "Servers' answers to clients may not find their way");
                 }
@@ -117,8 +120,9 @@ impl Running<'_> {
         if reload && let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
             let _ = kill_process(process, Signal::HUP);
         }
-        say(answer, Ok(process));
+        // First: whoever hears the answer and comes again meets the other process.
         self.admin.leave(taken);
+        say(answer, Ok(process));
         let tell = move || {
             for news in news {
                 if heir.tell(news).is_err() {
