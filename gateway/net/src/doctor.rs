@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::thread;
 
 use sekisho_config::{Arms, Config, ReturnPath, Source};
 
@@ -203,32 +204,81 @@ fn servers(config: &Config, clients: &[IpAddr], diagnosis: &mut Diagnosis) {
     if let Some(standby) = standby {
         standby.examine(used(config), diagnosis);
     }
-    let mut tried: Vec<SocketAddr> = Vec::new();
+    let mut tries: Vec<Try> = Vec::new();
     for pool in config.pools.iter().filter(|pool| pool.source == Source::Client) {
         for server in &pool.spec.servers {
-            let (address, name) = (server.address, format!("{}/{}", pool.spec.name, server.name));
+            let address = server.address;
             let client = clients.iter().find(|client| client.is_ipv4() == address.is_ipv4());
-            let Some(client) = client.filter(|_| !tried.contains(&address)) else { continue };
-            tried.push(address);
-            match (live::answers(address), live::answers_to(*client, address)) {
-                (Answers::Lost, _) if standby.is_some_and(|of| of.explains(&name, address, diagnosis)) => {}
-                (Answers::Lost, _) => {
-                    diagnosis.notes.push(format!("{name} ({address}) does not answer this machine over TCP: not tried"));
-                }
-                (_, Answers::Lost) => diagnosis.find(
-                    format!("{name} ({address}) answers this machine, but what it answers to {client} does not come here"),
-                    format!("run on {} what `sekisho net plan` prints for it", address.ip()),
-                ),
-                (_, Answers::Untried) => {
-                    diagnosis.notes.push(format!("{name} ({address}): this process may not use {client}; not tried"));
-                }
-                (_, Answers::Come | Answers::Refused) => {
-                    diagnosis.notes.push(format!("{name} ({address}) answers clients through this machine"));
-                }
+            if let Some(client) = client.filter(|_| !tries.iter().any(|one| one.server == address)) {
+                let name = format!("{}/{}", pool.spec.name, server.name);
+                tries.push(Try { name, server: address, client: *client });
             }
         }
     }
+    // Those that do not answer take their time, and a farm may have many of them.
+    for some in tries.chunks(AT_ONCE) {
+        let found: Vec<Found> = thread::scope(|scope| {
+            let begun: Vec<_> = some.iter().map(|one| scope.spawn(|| one.out())).collect();
+            // A thread that panicked has said so.
+            begun.into_iter().map(|one| one.join().unwrap_or(Found::Untried)).collect()
+        });
+        for (one, found) in some.iter().zip(found) {
+            one.tell(found, standby, diagnosis);
+        }
+    }
 }
+
+/// A server whose answers to a client's address are tried.
+struct Try {
+    name: String,
+    server: SocketAddr,
+    client: IpAddr,
+}
+
+/// What comes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// It does not answer this machine either.
+    Silent,
+    /// Its answers to the client do not come here.
+    Elsewhere,
+    Untried,
+    Comes,
+}
+
+impl Try {
+    fn out(&self) -> Found {
+        if live::answers(self.server) == Answers::Lost {
+            return Found::Silent;
+        }
+        match live::answers_to(self.client, self.server) {
+            Answers::Lost => Found::Elsewhere,
+            Answers::Untried => Found::Untried,
+            Answers::Come | Answers::Refused => Found::Comes,
+        }
+    }
+
+    fn tell(&self, found: Found, standby: Option<Standby<'_>>, diagnosis: &mut Diagnosis) {
+        let Self { name, server, client } = self;
+        match found {
+            Found::Silent if standby.is_some_and(|of| of.explains(name, *server, diagnosis)) => {}
+            Found::Silent => {
+                diagnosis.notes.push(format!("{name} ({server}) does not answer this machine over TCP: not tried"));
+            }
+            Found::Elsewhere => diagnosis.find(
+                format!("{name} ({server}) answers this machine, but what it answers to {client} does not come here"),
+                format!("run on {} what `sekisho net plan` prints for it", server.ip()),
+            ),
+            Found::Untried => {
+                diagnosis.notes.push(format!("{name} ({server}): this process may not use {client}; not tried"));
+            }
+            Found::Comes => diagnosis.notes.push(format!("{name} ({server}) answers clients through this machine")),
+        }
+    }
+}
+
+/// Servers that are tried side by side.
+const AT_ONCE: usize = 32;
 
 #[cfg(test)]
 mod tests {
