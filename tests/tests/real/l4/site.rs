@@ -247,7 +247,7 @@ impl Transfer {
     pub(super) fn completes(self) {
         let found =
             self.thread.join().unwrap().unwrap_or_else(|error| panic!("{error} after {:?}", self.done));
-        let whole: Vec<u8> = server::blocks(self.length).flatten().collect();
+        let whole = server::blocks(self.length).collect::<Vec<_>>().concat();
         assert_eq!(found, server::sum(&mut whole.as_slice(), self.length).unwrap(), "other bytes came");
     }
 }
