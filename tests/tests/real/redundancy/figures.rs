@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use sekisho_tests::until;
 
 use super::probe::Seen;
-use super::site::{Site, VIP, VIP_V6};
+use super::site::{Site, VIP, VIP_V6, Watched};
 
 /// How long a dead node is given to lose its addresses.
-const KEPT: Duration = Duration::from_secs(5);
+const KEPT: Duration = Duration::from_secs(4);
 
 /// Who serves and who moves the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ fn measure(pair: Pair, site: &mut Site, fault: Fault) -> ([Seen; 2], Option<Dura
     let begun = Instant::now();
     pair.happens(site, fault);
     site.is_served_by(2);
-    let seen = watched.map(|watched| watched.end(&format!("{pair:?}, {}", fault.name())));
+    let seen = Watched::end_all(watched, &format!("{pair:?}, {}", fault.name()));
     let outage = seen.iter().map(|seen| seen.longest).min().unwrap_or_default();
     // Only a node that is dead to its last process keeps what it should not have.
     while fault == Fault::AllKilled && site.owners(VIP) != [2] && begun.elapsed() < KEPT {

@@ -4,6 +4,7 @@
 //! addresses, and in which order.
 
 mod capture;
+mod clients;
 mod figures;
 mod keepalived;
 mod pair;

@@ -6,7 +6,7 @@ use sekisho_tests::{sekisho, until};
 
 use super::super::run;
 use super::probe::Seen;
-use super::site::{Site, VIP, VIP_V6};
+use super::site::{Site, VIP, VIP_V6, Watched};
 
 /// Two nodes that serve: the first is the better one.
 fn pair(name: &str, vrrp: &str) -> Site {
@@ -25,7 +25,7 @@ fn during(site: &mut Site, what: &str, number: usize, act: impl FnOnce(&mut Site
     std::thread::sleep(Duration::from_millis(300));
     act(site);
     site.is_served_by(number);
-    watched.map(|watched| watched.end(what))
+    Watched::end_all(watched, what)
 }
 
 #[test]
@@ -166,7 +166,8 @@ fn death_of_the_process_that_speaks_moves_nothing() {
         until("another process speaks", || {
             (site.nodes[0].log().matches("it was active a moment ago").count() > before).then_some(())
         });
-        assert!(watched.end("the speaker is killed").refused_nobody());
+        let [seen] = Watched::end_all([watched], "the speaker is killed");
+        assert!(seen.refused_nobody());
         assert_eq!(site.owners(VIP), [1]);
     }
     assert!(!site.nodes[1].log().contains("to=\"active\""), "{}", site.nodes[1].log());

@@ -28,7 +28,7 @@ const SERVER: &str = "127.0.0.1:9000";
 pub(super) struct Site {
     pub(super) switch: Machine,
     pub(super) nodes: Vec<Node>,
-    client: Machine,
+    pub(super) client: Machine,
 }
 
 /// A machine with addresses of its own: `192.0.2.N` and `2001:db8::N`, both at `eth0`.
@@ -91,6 +91,15 @@ impl Site {
         }
     }
 
+    /// Waits until this node, and no other, has both addresses.
+    pub(super) fn is_held_by(&self, number: usize) {
+        for address in [VIP, VIP_V6] {
+            until(&format!("{address} is at node {number}"), || {
+                (self.owners(address) == [number]).then_some(())
+            });
+        }
+    }
+
     /// The nodes that have an address.
     pub(super) fn owners(&self, address: &str) -> Vec<usize> {
         self.nodes.iter().filter(|node| node.has(address)).map(|node| node.number).collect()
@@ -125,6 +134,16 @@ impl Node {
     /// Starts the gateway, and waits until it serves.
     pub(super) fn start(&mut self, vrrp: &str) {
         self.configure(vrrp);
+        self.begin();
+    }
+
+    /// The same with a configuration of the test's own.
+    pub(super) fn run_gateway(&mut self, text: &str) {
+        self.folder.write("gateway.toml", text);
+        self.begin();
+    }
+
+    fn begin(&mut self) {
         self.run(&[
             sekisho().to_str().unwrap(),
             "run",
@@ -255,7 +274,15 @@ impl Node {
         self.machine.inside(|| UdpSocket::bind((address, 0)).is_ok())
     }
 
-    fn admin(&self) -> PathBuf {
+    /// How many connections its gateway has.
+    pub(super) fn connections(&self) -> u64 {
+        let mut command = std::process::Command::new(sekisho());
+        let output = command.args(["status", "--json", "--admin"]).arg(self.admin()).output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        answer["status"]["connections"].as_u64().unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn admin(&self) -> PathBuf {
         self.folder.path().join("admin.sock")
     }
 
@@ -286,11 +313,15 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Ends it, and prints what it has seen.
-    pub(super) fn end(self, what: &str) -> Seen {
+    /// Ends all of them, and prints what they have seen.
+    pub(super) fn end_all<const N: usize>(all: [Self; N], what: &str) -> [Seen; N] {
         // What comes after the event belongs to it.
         std::thread::sleep(Duration::from_millis(500));
-        self.end.store(true, Relaxed);
+        all.iter().for_each(|one| one.end.store(true, Relaxed));
+        all.map(|one| one.seen(what))
+    }
+
+    fn seen(self, what: &str) -> Seen {
         let seen = self.thread.join().unwrap();
         let Seen { answered, failed, longest, ways } = &seen;
         eprintln!(

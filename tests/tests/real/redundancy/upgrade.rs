@@ -3,7 +3,7 @@
 use sekisho_tests::until;
 
 use super::probe::Seen;
-use super::site::{Site, VIP, VIP_V6};
+use super::site::{Site, VIP, VIP_V6, Watched};
 
 #[test]
 fn addresses_stay_where_they_are_over_upgrades_and_move_with_the_new_process() {
@@ -27,7 +27,7 @@ fn addresses_stay_where_they_are_over_upgrades_and_move_with_the_new_process() {
         site.nodes[0].shows("priority", 200);
         assert_eq!((site.owners(VIP), site.owners(VIP_V6)), (vec![1], vec![1]));
     }
-    let seen = watched.map(|watched| watched.end("three upgrades"));
+    let seen = Watched::end_all(watched, "three upgrades");
     assert!(seen.iter().all(Seen::refused_nobody), "{seen:?}\n{}", site.nodes[0].log());
     let moved = |log: &str| log.matches("to=\"active\"").count();
     assert_eq!((moved(&site.nodes[0].log()), moved(&site.nodes[1].log())), (1, 0), "{}", site.nodes[0].log());

@@ -25,8 +25,8 @@ const ERROR: u16 = libc::NLMSG_ERROR as u16;
 const DONE: u16 = libc::NLMSG_DONE as u16;
 
 const REQUEST: u16 = libc::NLM_F_REQUEST as u16;
-const ACK: u16 = libc::NLM_F_ACK as u16;
-const DUMP: u16 = libc::NLM_F_DUMP as u16;
+pub(super) const ACK: u16 = libc::NLM_F_ACK as u16;
+pub(super) const DUMP: u16 = libc::NLM_F_DUMP as u16;
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
 const REPLACE: u16 = libc::NLM_F_REPLACE as u16;
 
@@ -49,9 +49,9 @@ const UNUSABLE: u32 = libc::IFA_F_TENTATIVE | libc::IFA_F_DADFAILED;
 /// One message of the kernel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {
-    kind: u16,
+    pub(super) kind: u16,
     pub(crate) sequence: u32,
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 /// A network interface.
@@ -205,7 +205,14 @@ fn address_head(index: u32, address: IpAddr, prefix: u8) -> [u8; ADDRESS_HEAD] {
     [u8::try_from(family).unwrap_or_default(), prefix, 0, libc::RT_SCOPE_UNIVERSE, i0, i1, i2, i3]
 }
 
-fn request(kind: u16, flags: u16, sequence: u32, head: &[u8], attributes: &[(u16, &[u8])]) -> Vec<u8> {
+/// A message of one's own.
+pub(super) fn request(
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    head: &[u8],
+    attributes: &[(u16, &[u8])],
+) -> Vec<u8> {
     let mut bytes = vec![0; 4];
     bytes.extend(kind.to_ne_bytes());
     bytes.extend((REQUEST | flags).to_ne_bytes());

@@ -211,6 +211,11 @@ impl Mouth {
         all
     }
 
+    /// The addresses that it moves on this node: none that are here for good.
+    pub(super) fn moved<'a>(&'a self, kernel: &'a Kernel) -> impl Iterator<Item = IpAddr> + 'a {
+        self.plan.addresses.iter().map(|of| of.0).filter(|address| !kernel.has_for_good(*address))
+    }
+
     /// Removes its addresses, but those that `stay`.
     pub(super) fn release(&self, kernel: &mut Kernel, stay: &dyn Fn(&(IpAddr, u8)) -> bool) {
         let Some(link) = self.link else { return };

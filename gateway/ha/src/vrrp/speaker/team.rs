@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::mouth::{Mouth, Said};
 use crate::vrrp::io::kernel::Kernel;
 use crate::vrrp::io::raw::RawSocket;
-use crate::vrrp::machine::{Action, Event, Group, Moment, Rules, VoiceRules};
+use crate::vrrp::io::reset::end_connections;
+use crate::vrrp::machine::{Action, Event, Group, Moment, Rules, VoiceRules, Why};
 use crate::vrrp::plan::{GroupPlan, PeerStatus, TableStatus, VoicePlan};
 
 /// How long a node leaves addresses to others that it could not add.
@@ -28,6 +29,8 @@ pub(super) struct Team {
     ended: bool,
     /// When the addresses could not be added; who cannot have them is not fit to serve.
     failing: Option<Moment>,
+    /// The addresses went with a link: until another node has them, they may be back before anybody misses them.
+    orphaned: bool,
 }
 
 impl Team {
@@ -42,6 +45,7 @@ impl Team {
             transitions: 0,
             ended: false,
             failing: None,
+            orphaned: false,
         }
     }
 
@@ -82,6 +86,9 @@ impl Team {
         for voice in 0..self.mouths.len() {
             let heard = self.mouths.get_mut(voice).map(|mouth| mouth.receive(now)).unwrap_or_default();
             for Said { from, priority, interval } in heard {
+                if priority > 0 && self.orphaned && !self.group.holds() {
+                    self.end_connections(kernel);
+                }
                 news |= self.happens(Event::Advert { voice, from, priority, interval }, kernel, now);
             }
         }
@@ -143,9 +150,18 @@ impl Team {
                     mouth.send(priority);
                 }
             }
-            Action::Take => self.hold(kernel, now),
+            Action::Take => {
+                self.orphaned = false;
+                self.hold(kernel, now);
+            }
             Action::Announce => self.mouths.iter().for_each(|mouth| mouth.announce(kernel)),
-            Action::Release => self.mouths.iter().for_each(|mouth| mouth.release(kernel, &|_| false)),
+            Action::Release => {
+                match self.group.state().1 {
+                    Why::Link => self.orphaned = true,
+                    _ => self.end_connections(kernel),
+                }
+                self.mouths.iter().for_each(|mouth| mouth.release(kernel, &|_| false));
+            }
             Action::Changed { from, to, why } => {
                 self.transitions += 1;
                 let (group, from, to) = (self.name(), from.name(), to.name());
@@ -153,6 +169,12 @@ impl Team {
             }
             Action::Ended => self.ended = true,
         }
+    }
+
+    /// Ends what connections of the addresses there are: another node has them, or nobody.
+    fn end_connections(&mut self, kernel: &Kernel) {
+        self.orphaned = false;
+        end_connections(self.mouths.iter().flat_map(|mouth| mouth.moved(kernel)).collect());
     }
 
     /// Adds all addresses, or gives them more time. Where that fails others are asked to take them.
