@@ -26,12 +26,11 @@ mod rig;
 pub use programs::{program, sekisho};
 pub use repository::{Dependency, File, Member, files, members, root};
 pub use rig::{
-    Authority, Desktop, HttpServer, ImapServer, ImapTalk, LineServer, Manner, Rig, Script, ScriptServer,
-    Seen, tls_client, until,
+    Authority, Desktop, HttpServer, ImapServer, ImapTalk, LineClient, LineServer, Manner, Rig, Script,
+    ScriptServer, Seen, connect_from, desktop_request, folder, loopback, named, numbered, tls_client, until,
 };
 pub use rig::{DesktopClient, DesktopLogin, DesktopSeen, DesktopStage, DesktopTalk, LoginDesktop};
 pub use rig::{
-    DnsOver, DnsReply, DnsSeen, DnsServer, dns_answer, dns_head, dns_name, dns_query, framed, loopback,
-    read_framed,
+    DnsOver, DnsReply, DnsSeen, DnsServer, dns_answer, dns_head, dns_name, dns_query, framed, read_framed,
 };
 pub use rig::{Opcode, WebSocket, WebSocketServer, masked};

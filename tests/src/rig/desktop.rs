@@ -5,6 +5,19 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use super::listener::Listener;
+use super::loopback;
+
+/// A Connection Request with this line, which may be empty, that offers these protocols, or none at all.
+///
+/// # Panics
+/// If the line is longer than a Connection Request can be.
+pub fn desktop_request(line: &str, protocols: Option<u32>) -> Vec<u8> {
+    let line = if line.is_empty() { String::new() } else { format!("{line}\r\n") };
+    let offer = protocols.map(|protocols| [&[1, 0, 8, 0], &protocols.to_le_bytes()[..]].concat());
+    let offer = offer.unwrap_or_default();
+    let length = u8::try_from(11 + line.len() + offer.len()).unwrap();
+    [&[3, 0, 0, length, length - 5, 0xe0, 0, 0, 0, 0, 0], line.as_bytes(), &offer].concat()
+}
 
 /// A server that answers a Connection Request as its manner has it, then says its name and a line feed, and echoes.
 #[derive(Debug)]
@@ -31,9 +44,9 @@ pub enum Manner {
 }
 
 impl Desktop {
-    /// A server on a port of its own.
+    /// A server on an address of its own.
     pub fn start(name: &'static str, manner: Manner) -> Self {
-        Self::start_at(name, manner, SocketAddr::from(([127, 0, 0, 1], 0)))
+        Self::start_at(name, manner, loopback())
     }
 
     /// A server at this address.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use super::listener::Listener;
+use super::loopback;
 
 /// What a query came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -180,21 +181,6 @@ impl Drop for DnsServer {
 impl fmt::Debug for DnsServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DnsServer").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-/// An address of the loopback network that nobody else in this process has, and hardly anybody in another: over UDP and
-/// TCP, free to be left and taken again.
-pub fn loopback() -> SocketAddr {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let process = std::process::id();
-    loop {
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let ip = [127, 128 | process as u8, (process >> 7) as u8, count as u8];
-        let address = SocketAddr::from((ip, 5300 + (count >> 8) as u16));
-        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
-            return address;
-        }
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use sekisho_config::{Config, Registry};
 use sekisho_runtime::{Gateway, Options, ReloadSummary, StartError};
 use serde_json::Value;
 
-use super::until;
+use super::{folder, until};
 
 /// A running gateway and what it logs. Dropping it stops it.
 #[derive(Debug)]
@@ -34,11 +33,7 @@ impl Rig {
     /// # Panics
     /// As [`Rig::start`].
     pub fn start_with(configuration: &str, protocols: Registry) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("sekisho-rig-{}-{count}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self::open(configuration, folder, protocols)
+        Self::open(configuration, folder("rig"), protocols)
     }
 
     /// Starts a gateway whose configuration's relative paths are in `folder`, which is removed with it.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::listener::Listener;
+use super::loopback;
 
 /// What arrived: the head's lines and the body.
 #[derive(Clone, Debug)]
@@ -35,9 +36,9 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// A server on a port of its own.
+    /// A server on an address of its own.
     pub fn start(name: &'static str) -> Self {
-        Self::start_at(name, SocketAddr::from(([127, 0, 0, 1], 0)))
+        Self::start_at(name, loopback())
     }
 
     /// A server on a given address.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::listener::Listener;
+use super::loopback;
 
 /// A server that believes every password but `wrong`, and answers what it does not know by its own name and the user's:
 /// `* WHO NAME USER`.
@@ -61,9 +62,9 @@ impl ImapServer {
         Self::talking(ImapTalk::of(name))
     }
 
-    /// A server on a port of its own.
+    /// A server on an address of its own.
     pub fn talking(talk: ImapTalk) -> Self {
-        Self::start_at(talk, SocketAddr::from(([127, 0, 0, 1], 0)))
+        Self::start_at(talk, loopback())
     }
 
     fn start_at(talk: ImapTalk, address: SocketAddr) -> Self {

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use super::listener::Listener;
+use super::loopback;
 
 /// A TCP server: greets each client with its name and a line feed, then echoes.
 #[derive(Debug)]
@@ -13,9 +14,9 @@ pub struct LineServer {
 }
 
 impl LineServer {
-    /// A server on a port of its own.
+    /// A server on an address of its own.
     pub fn start(name: &'static str) -> Self {
-        Self::start_at(name, SocketAddr::from(([127, 0, 0, 1], 0)))
+        Self::start_at(name, loopback())
     }
 
     /// A server on a given address.

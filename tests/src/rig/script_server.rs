@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use super::listener::Listener;
+use super::loopback;
 
 /// A server that greets, and answers each line by what it begins with.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct Script {
 }
 
 impl ScriptServer {
-    /// A server on a port of its own.
+    /// A server on an address of its own.
     pub fn start(script: Script) -> Self {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let record = heard.clone();
@@ -34,7 +35,7 @@ impl ScriptServer {
             let _ = serve(&stream, &script, &record);
             let _ = stream.shutdown(Shutdown::Both);
         };
-        Self { listener: Listener::start(SocketAddr::from(([127, 0, 0, 1], 0)), serve), heard }
+        Self { listener: Listener::start(loopback(), serve), heard }
     }
 
     /// Where it listens.

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::listener::Listener;
+use super::loopback;
 
 /// What a frame is (RFC 6455, section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,9 @@ pub struct WebSocketServer {
 }
 
 impl WebSocketServer {
-    /// A server on a port of its own.
+    /// A server on an address of its own.
     pub fn start(name: &'static str) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let address = loopback();
         let serve = move |mut stream: TcpStream| {
             let _ = stream.set_nodelay(true);
             let _ = serve(name, &mut stream);

@@ -134,7 +134,7 @@ fn client(rig: &Rig, line: &str) -> TcpStream {
 fn server_that_accepts_and_says_nothing_is_replaced_however_much_the_client_says() {
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = [mute.local_addr().unwrap(), server("ok\n")];
-    let rig = rig("timeouts = { idle = '500ms' }", "", &servers, "");
+    let rig = rig("timeouts = { idle = '2s' }", "", &servers, "");
     let mut client = client(&rig, "stay\n");
     let mut drip = client.try_clone().unwrap();
     std::thread::spawn(move || {
@@ -153,7 +153,7 @@ fn server_that_accepts_and_says_nothing_is_replaced_however_much_the_client_says
 fn server_that_is_silent_for_longer_than_the_response_timeout_is_replaced_before_anybody_is_idle() {
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let servers = [mute.local_addr().unwrap(), server("ok\n")];
-    let rig = rig("timeouts = { response = '200ms', idle = '1h' }", "", &servers, "");
+    let rig = rig("timeouts = { response = '1s', idle = '1h' }", "", &servers, "");
     let mut client = client(&rig, "go\n");
     let mut answer = [0; 3];
     client.read_exact(&mut answer).unwrap();
@@ -165,7 +165,7 @@ fn server_that_is_silent_for_longer_than_the_response_timeout_is_replaced_before
 
 #[test]
 fn server_that_falls_silent_once_it_has_answered_ends_the_conversation_at_the_response_timeout() {
-    let rig = rig("timeouts = { response = '200ms', idle = '1h' }", "", &[mute_after("ok\n")], "");
+    let rig = rig("timeouts = { response = '1s', idle = '1h' }", "", &[mute_after("ok\n")], "");
     let mut client = client(&rig, "stay\n");
     client.read_exact(&mut [0; 3]).unwrap();
     client.write_all(b"more?").unwrap();
@@ -176,7 +176,7 @@ fn server_that_falls_silent_once_it_has_answered_ends_the_conversation_at_the_re
 
 #[test]
 fn server_that_was_asked_nothing_owes_no_response() {
-    let vip = "timeouts = { response = '200ms', idle = '1s' }";
+    let vip = "timeouts = { response = '1s', idle = '2s' }";
     let rig = rig(vip, "", &[mute_after("ok\n")], "");
     let mut client = client(&rig, "stay\n");
     client.read_exact(&mut [0; 3]).unwrap();
@@ -187,7 +187,7 @@ fn server_that_was_asked_nothing_owes_no_response() {
 
 #[test]
 fn relayed_server_that_answered_the_gateway_owes_no_first_byte() {
-    let vip = "timeouts = { response = '200ms', idle = '1s' }";
+    let vip = "timeouts = { response = '1s', idle = '2s' }";
     let rig = rig(vip, "", &[mute_after("ok\n")], "");
     let mut client = client(&rig, "hush\nmore");
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
@@ -197,7 +197,7 @@ fn relayed_server_that_answered_the_gateway_owes_no_first_byte() {
 
 #[test]
 fn silence_of_both_sides_is_idleness_and_no_fault_of_the_servers() {
-    let rig = rig("timeouts = { idle = '500ms' }", "", &[server("ok\n")], "");
+    let rig = rig("timeouts = { idle = '2s' }", "", &[server("ok\n")], "");
     let mut client = client(&rig, "stay\n");
     client.read_exact(&mut [0; 3]).unwrap();
     assert_eq!(client.read(&mut [0]).unwrap(), 0);

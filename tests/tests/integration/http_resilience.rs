@@ -1,9 +1,7 @@
 //! Servers that fail, are full or seem well, through a whole gateway.
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
-
 use sekisho_tests::{HttpServer, Rig, until};
+use std::net::SocketAddr;
 
 use super::{connect_from, field, https, request};
 
@@ -30,7 +28,7 @@ fn status(head: &[String]) -> &str {
 fn server_that_passes_its_probes_and_fails_its_clients_is_ejected_and_comes_back() {
     let servers = ["www1", "www2", "www3"].map(HttpServer::start);
     let pool = "probe = { kind = 'http', path = '/healthz', interval = '100ms' }\n\
-                outlier = { consecutive = 3, base-ejection = '1s' }";
+                outlier = { consecutive = 3, base-ejection = '5s' }";
     let rig = Rig::start(&configuration(&servers, "", pool));
     let address = rig.address("web");
     servers[1].set_broken(true);
@@ -97,11 +95,9 @@ fn requests_that_no_server_has_room_for_wait_for_their_turn_or_are_told_when_to_
         let first = std::thread::spawn(move || ask(address, slow).0);
         let server = rig.gateway().scheduler().pool("web").unwrap().server("www1").unwrap().clone();
         until("a request under way", || (server.active() == 1).then_some(()));
-        let began = Instant::now();
         let (head, _) = ask(address, GET);
         assert_eq!(status(&head), expected, "{queue}");
         assert_eq!(field(&head, "retry-after").is_some(), expected == "503");
-        assert!(began.elapsed() < Duration::from_secs(8));
         let line = rig.line(|line| line["target"] == "/");
         assert_eq!(line["end"], end, "{line}");
         assert_eq!(status(&first.join().unwrap()), "200");

@@ -1,16 +1,17 @@
 use std::collections::HashMap;
 use std::net::TcpStream;
 
-use sekisho_tests::{Authority, Opcode, Rig, WebSocket, WebSocketServer, masked, tls_client, until};
+use sekisho_tests::{
+    Authority, Opcode, Rig, WebSocket, WebSocketServer, folder, masked, named, tls_client, until,
+};
 
 use super::{connect_from, request};
 
 fn configuration(servers: &[WebSocketServer], gateway: &str, vip: &str, pool: &str) -> String {
-    let list: Vec<String> = servers.iter().map(|s| format!("{} = '{}'", s.name(), s.address())).collect();
     format!(
         "{gateway}\n[vip.chat]\nlisten = '127.0.0.1:0'\nprotocol = 'http'\npool = 'chat'\n{vip}\n\
          [pool.chat]\nservers = {{ {} }}\n{pool}\n",
-        list.join(", ")
+        named(servers.iter().map(|server| (server.name(), server.address())))
     )
 }
 
@@ -52,8 +53,7 @@ fn websocket_passes_whole_and_is_one_line_of_the_log() {
 
 #[test]
 fn websocket_of_a_tls_client_passes_whole() {
-    let folder = std::env::temp_dir().join(format!("sekisho-websocket-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("websocket");
     let authority = Authority::new();
     authority.issue(&["www.example.org"], &folder);
     let servers = [WebSocketServer::start("one")];
@@ -85,7 +85,7 @@ fn open_websockets_count_for_least_connections() {
 #[test]
 fn stopping_gateway_gives_a_websocket_the_drain_timeout_and_no_more() {
     let servers = [WebSocketServer::start("one")];
-    let mut rig = Rig::start(&configuration(&servers, "[gateway]\ndrain-timeout = '1s'", "", ""));
+    let mut rig = Rig::start(&configuration(&servers, "[gateway]\ndrain-timeout = '3s'", "", ""));
     let address = rig.address("chat");
     let mut socket = open(&rig);
     let gateway = rig.stop();

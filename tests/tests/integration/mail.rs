@@ -1,16 +1,13 @@
 //! The siblings of IMAP: POP3, ManageSieve and submission, beside it and with servers that fail.
 
 use std::collections::HashSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rustls::{ClientConnection, StreamOwned};
-use sekisho_tests::{Authority, ImapServer, Rig, Script, ScriptServer};
-
-use super::connect_from;
+use sekisho_tests::{Authority, ImapServer, LineClient, Rig, Script, ScriptServer, folder, numbered};
 
 /// What is different from protocol to protocol.
 #[derive(Clone, Copy, Debug)]
@@ -104,24 +101,21 @@ impl Kind {
 
     /// A VIP named after the protocol before these servers.
     fn farm(self, options: &str, pool: &str, servers: &[SocketAddr]) -> String {
-        let list: Vec<String> = servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{s}'")).collect();
         let name = self.protocol;
         format!(
             "[vip.{name}]\nlisten = '127.0.0.1:0'\nprotocol = '{name}'\npool = '{name}'\npersist = ['user']\n\
              {options}\n[pool.{name}]\n{pool}\nservers = {{ {} }}\n",
-            list.join(", ")
+            numbered(servers.iter().copied())
         )
     }
 
     fn login(self, user: &str, password: &str) -> String {
         let response = STANDARD.encode(format!("\0{user}\0{password}"));
-        format!("{}{response}{}\r\n", self.begin, self.end)
+        format!("{}{response}{}", self.begin, self.end)
     }
 
     fn client(self, rig: &Rig, from: &str) -> Client {
-        let tcp = connect_from(from, rig.address(self.protocol));
-        tcp.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut client = Client { wire: Box::new(tcp.try_clone().unwrap()), tcp, kind: self };
+        let mut client = Client { lines: LineClient::connect(from, rig.address(self.protocol)), kind: self };
         client.list();
         client.say(self.hello);
         if !self.hello.is_empty() {
@@ -138,38 +132,27 @@ impl Kind {
     }
 }
 
-trait Wire: Read + Write {}
-
-impl<T: Read + Write> Wire for T {}
-
-/// A client, with or without TLS.
+/// A client of one of them.
 struct Client {
-    wire: Box<dyn Wire>,
-    tcp: TcpStream,
+    lines: LineClient,
     kind: Kind,
 }
 
+impl Deref for Client {
+    type Target = LineClient;
+
+    fn deref(&self) -> &LineClient {
+        &self.lines
+    }
+}
+
+impl DerefMut for Client {
+    fn deref_mut(&mut self) -> &mut LineClient {
+        &mut self.lines
+    }
+}
+
 impl Client {
-    fn say(&mut self, text: &str) {
-        self.wire.write_all(text.as_bytes()).unwrap();
-        self.wire.flush().unwrap();
-    }
-
-    /// The next line; empty at the end.
-    fn line(&mut self) -> String {
-        let mut line = Vec::new();
-        let mut byte = [0];
-        while !line.ends_with(b"\r\n") && self.wire.read(&mut byte).unwrap_or(0) == 1 {
-            line.push(byte[0]);
-        }
-        String::from_utf8(line).unwrap().trim_end().to_owned()
-    }
-
-    fn ask(&mut self, text: &str) -> String {
-        self.say(text);
-        self.line()
-    }
-
     /// A greeting or an answer to EHLO: lines up to the last one.
     fn list(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -185,7 +168,7 @@ impl Client {
 
     /// The server behind an accepted login.
     fn who(&mut self) -> String {
-        let answer = self.ask("WHO\r\n");
+        let answer = self.ask("WHO");
         answer.strip_prefix(self.kind.good).unwrap_or_else(|| panic!("{answer}")).trim().to_owned()
     }
 }
@@ -194,12 +177,10 @@ impl Client {
 fn person_has_one_home_over_all_protocols_of_mail() {
     let names = ["one", "two", "three"];
     let boxes = names.map(ImapServer::start);
-    let list: Vec<String> =
-        boxes.iter().enumerate().map(|(i, s)| format!("s{i} = '{}'", s.address())).collect();
     let mut text = format!(
         "[vip.imap]\nlisten = '127.0.0.1:0'\nprotocol = 'imap'\npool = 'imap'\npersist = ['user']\n\
          [pool.imap]\nservers = {{ {} }}\n",
-        list.join(", ")
+        numbered(boxes.iter().map(ImapServer::address))
     );
     let servers = ALL.map(|kind| (kind, names.map(|name| kind.server(name))));
     for (kind, servers) in &servers {
@@ -208,16 +189,11 @@ fn person_has_one_home_over_all_protocols_of_mail() {
     let rig = Rig::start(&text);
     let mut homes = HashSet::new();
     for user in ["anna", "ben", "carla"] {
-        let mut tcp = connect_from("127.0.0.1", rig.address("imap"));
-        tcp.write_all(format!("a LOGIN {user} pw\r\nb WHO\r\n").as_bytes()).unwrap();
-        let mut heard = String::new();
-        while !heard.contains("b OK done") {
-            let mut chunk = [0; 512];
-            let read = tcp.read(&mut chunk).unwrap();
-            assert_ne!(read, 0, "{heard}");
-            heard += &String::from_utf8_lossy(&chunk[..read]);
-        }
-        let home = heard.split("* WHO ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        let mut client = LineClient::connect("127.0.0.1", rig.address("imap"));
+        client.line();
+        assert!(client.ask(&format!("a LOGIN {user} pw")).starts_with("a OK"));
+        let who = client.ask("b WHO");
+        let home = who.strip_prefix("* WHO ").unwrap().split(' ').next().unwrap().to_owned();
         for kind in ALL {
             for spelling in [user.to_owned(), user.to_uppercase(), format!("{user}@mail.example")] {
                 assert_eq!(kind.home(&rig, &spelling), home, "{} {spelling}", kind.protocol);
@@ -242,12 +218,12 @@ fn servers_that_are_not_ready_cost_the_user_nothing() {
         let well = kind.server("well");
         let servers: Vec<SocketAddr> =
             [&dead].into_iter().chain(&bad).chain([&well]).map(ScriptServer::address).collect();
-        let options = "limits = { attempts = 8 }\ntimeouts = { greeting = '300ms' }";
+        let options = "limits = { attempts = 8 }\ntimeouts = { greeting = '1s' }";
         let rig = Rig::start(&kind.farm(options, "method = 'first-available'", &servers));
         assert_eq!(kind.home(&rig, "anna"), "well", "{}", kind.protocol);
         let secret = kind.login("anna", "pw");
         for server in &bad {
-            assert!(server.heard().iter().all(|line| *line != secret.trim_end()), "{}", kind.protocol);
+            assert!(server.heard().iter().all(|line| *line != secret), "{}", kind.protocol);
         }
     }
 }
@@ -263,7 +239,7 @@ fn password_is_told_to_one_server_only_and_the_client_may_try_again() {
         let login = kind.login("anna", "pw");
         assert_eq!(client.ask(&login), kind.unavailable);
         assert_eq!(well.heard(), Vec::<String>::new(), "{}", kind.protocol);
-        assert_eq!(fatal.heard().iter().filter(|line| **line == login.trim_end()).count(), 1);
+        assert_eq!(fatal.heard().iter().filter(|line| **line == login).count(), 1);
         // The connection stays, and what is said on it is understood.
         assert_eq!(client.ask(&login), kind.unavailable);
     }
@@ -273,7 +249,7 @@ fn password_is_told_to_one_server_only_and_the_client_may_try_again() {
 fn refused_user_hears_the_server_and_may_log_in_on_the_same_connection() {
     for kind in ALL {
         let wrong = kind.login("anna", "wrong");
-        let server = kind.server_with("one", &[(Box::leak(wrong.trim_end().into()), kind.no)]);
+        let server = kind.server_with("one", &[(Box::leak(wrong.as_str().into()), kind.no)]);
         let rig = Rig::start(&kind.farm("", "", &[server.address()]));
         let mut client = kind.client(&rig, "127.0.0.1");
         assert_eq!(client.ask(&wrong), kind.no.trim_end());
@@ -289,8 +265,8 @@ fn everything_behind_the_login_reaches_the_server_once_and_in_order() {
         let rig = Rig::start(&kind.farm("", "", &[server.address()]));
         let mut client = kind.client(&rig, "127.0.0.1");
         let mail: Vec<String> = (0..20_000).map(|n| format!("line {n}")).collect();
-        let text = format!("{}{}\r\n", kind.login("anna", "pw"), mail.join("\r\n"));
-        let mut writer = client.tcp.try_clone().unwrap();
+        let text = format!("{}\r\n{}\r\n", kind.login("anna", "pw"), mail.join("\r\n"));
+        let mut writer = client.tcp().try_clone().unwrap();
         let thread = std::thread::spawn(move || writer.write_all(text.as_bytes()));
         assert_eq!(client.line(), kind.yes.trim_end());
         for _ in &mail {
@@ -309,7 +285,7 @@ fn servers_are_told_where_the_client_comes_from_unless_the_pool_says_otherwise()
             let rig = Rig::start(&kind.farm("", pool, &[server.address()]));
             let mut client = kind.client(&rig, "127.0.3.7");
             assert_eq!(client.ask(&kind.login("anna", "pw")), kind.yes.trim_end());
-            let port = client.tcp.local_addr().unwrap().port();
+            let port = client.tcp().local_addr().unwrap().port();
             let heard = server.heard().into_iter().find(|line| line.starts_with("XCLIENT"));
             (heard, format!("XCLIENT ADDR=127.0.3.7 PORT={port}"))
         };
@@ -323,19 +299,16 @@ fn servers_are_told_where_the_client_comes_from_unless_the_pool_says_otherwise()
 fn what_is_injected_behind_the_request_for_tls_is_never_executed() {
     for kind in ALL {
         let authority = Authority::new();
-        let folder = std::env::temp_dir().join(format!("sekisho-{}-{}", kind.protocol, std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder(kind.protocol);
         authority.issue(&["mail.example.org"], &folder);
         let server = kind.server("one");
         let options = "tls = { certificates = ['mail.example.org.pem'], mode = 'starttls' }";
         let rig = Rig::start_in(&kind.farm(options, "", &[server.address()]), folder);
         let mut client = kind.client(&rig, "127.0.0.1");
         assert_ne!(client.ask(&kind.login("evil", "pw")), kind.yes.trim_end());
-        client.say(&format!("{}\r\n{}{}", kind.start_tls, kind.hello, kind.login("evil", "pw")));
+        client.say(&format!("{}\r\n{}{}\r\n", kind.start_tls, kind.hello, kind.login("evil", "pw")));
         assert_eq!(client.line(), kind.begin_tls);
-        let name = "mail.example.org".try_into().unwrap();
-        let session = ClientConnection::new(authority.client(), name).unwrap();
-        client.wire = Box::new(StreamOwned::new(session, client.tcp.try_clone().unwrap()));
+        client.secure(&authority.client(), "mail.example.org");
         if kind.protocol == "managesieve" {
             assert!(client.list().contains(&"\"SASL\" \"PLAIN LOGIN\"".to_owned()));
         }
@@ -346,7 +319,7 @@ fn what_is_injected_behind_the_request_for_tls_is_never_executed() {
         assert_eq!(client.ask(&kind.login("anna", "pw")), kind.yes.trim_end(), "{}", kind.protocol);
         assert_eq!(client.who(), "one");
         let evil = kind.login("evil", "pw");
-        assert!(server.heard().iter().all(|line| *line != evil.trim_end()), "{:?}", server.heard());
+        assert!(server.heard().iter().all(|line| *line != evil), "{:?}", server.heard());
     }
 }
 

@@ -6,7 +6,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use sekisho_admin::{Admin, AdminError, Bound, Doors, bind};
-use sekisho_tests::{Authority, DnsServer, HttpServer, LineServer, Rig, dns_query, loopback, root, until};
+use sekisho_tests::{
+    Authority, DnsServer, HttpServer, LineServer, Rig, dns_query, folder, loopback, root, until,
+};
 
 use super::{connect_from, echo, greeting, https, lines, request};
 
@@ -134,8 +136,7 @@ fn queries_and_caches_are_on_the_page_and_every_name_is_documented() {
 #[test]
 fn queues_failures_and_certificates_are_on_the_page() {
     let (authority, server) = (Authority::new(), LineServer::start("one"));
-    let folder = std::env::temp_dir().join(format!("sekisho-metrics-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("metrics");
     authority.issue(&["www.example.org"], &folder);
     let configuration = format!(
         "[vip.full]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'full'\n\

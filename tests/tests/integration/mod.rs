@@ -32,29 +32,18 @@ mod traces;
 mod udp;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
-use sekisho_tests::{HttpServer, LineServer};
-use socket2::{Domain, Socket, Type};
+use sekisho_tests::{HttpServer, LineServer, connect_from, named};
 
-/// `one = "127.0.0.1:1234", two = …` for a pool's servers.
+/// Line servers as a pool lists them.
 fn lines(servers: &[LineServer]) -> String {
-    let list: Vec<String> = servers.iter().map(|s| format!("{} = \"{}\"", s.name(), s.address())).collect();
-    list.join(", ")
+    named(servers.iter().map(|server| (server.name(), server.address())))
 }
 
 /// The same for HTTP servers.
 fn https(servers: &[HttpServer]) -> String {
-    let list: Vec<String> = servers.iter().map(|s| format!("{} = \"{}\"", s.name(), s.address())).collect();
-    list.join(", ")
-}
-
-/// A connection from an address of one's own.
-fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::new(from.parse().unwrap(), 0).into()).unwrap();
-    socket.connect(&to.into()).unwrap();
-    socket.into()
+    named(servers.iter().map(|server| (server.name(), server.address())))
 }
 
 /// The name with which a line server greets; empty if the connection is closed instead.

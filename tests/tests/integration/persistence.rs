@@ -1,4 +1,4 @@
-use sekisho_tests::{HttpServer, LineServer, Rig};
+use sekisho_tests::{HttpServer, LineServer, Rig, folder};
 
 use super::{connect_from, greeting, https, lines, request};
 
@@ -7,9 +7,8 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\
 #[test]
 fn client_keeps_its_server_over_a_restart_of_the_gateway() {
     let servers = ["one", "two", "three", "four"].map(LineServer::start);
-    let folder = std::env::temp_dir().join(format!("sekisho-persistence-{}", std::process::id()));
+    let folder = folder("persistence");
     let state = folder.join("state");
-    std::fs::create_dir_all(&folder).unwrap();
     let configuration = format!(
         "[gateway]\nstate-directory = '{}'\n\
          [vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'p'\npersist = ['source-ip']\n\

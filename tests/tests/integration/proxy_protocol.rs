@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use sekisho_tests::{Authority, Rig, tls_client};
+use sekisho_tests::{Authority, Rig, folder, tls_client};
 
 use super::{answer, connect_from};
 
@@ -84,9 +84,7 @@ fn header_goes_before_the_tls_towards_the_server() {
 
 #[test]
 fn server_learns_of_the_tls_that_ends_at_the_gateway() {
-    let (authority, folder) = (Authority::new(), std::env::temp_dir());
-    let folder = folder.join(format!("sekisho-proxy-protocol-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let (authority, folder) = (Authority::new(), folder("proxy-protocol"));
     authority.issue(&["www.example.org"], &folder);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let configuration = format!(

@@ -3,30 +3,25 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use sekisho_api::IdentityRules;
 use sekisho_scheduler::{Sealed, Secret};
-use sekisho_tests::{Desktop, Manner, Rig, until};
+use sekisho_tests::{Desktop, Manner, Rig, desktop_request, folder, numbered, until};
+
+use super::connect_from;
 
 /// X.224 Disconnect Request.
 const DISCONNECT: [u8; 11] = [3, 0, 0, 11, 6, 0x80, 0, 0, 0, 0, 0x81];
 
 /// A Connection Request with this line, which may be empty.
 fn request(line: &str) -> Vec<u8> {
-    let line = if line.is_empty() { String::new() } else { format!("{line}\r\n") };
-    let length = u8::try_from(11 + line.len() + 8).unwrap();
-    let head = [3, 0, 0, length, length - 5, 0xe0, 0, 0, 0, 0, 0];
-    [&head, line.as_bytes(), &[1, 0, 8, 0, 0xb, 0, 0, 0]].concat()
+    desktop_request(line, Some(0xb))
 }
 
 /// Connects from an address of 127.0.0.0/8.
 fn connect(from: [u8; 4], to: SocketAddr) -> TcpStream {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((IpAddr::V4(Ipv4Addr::from(from)), 0)).into()).unwrap();
-    socket.connect(&to.into()).unwrap();
-    let stream = TcpStream::from(socket);
+    let stream = connect_from(&Ipv4Addr::from(from).to_string(), to);
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream
 }
@@ -58,12 +53,10 @@ fn farm(options: &str, servers: &[&Desktop]) -> Rig {
 }
 
 fn pool_of(options: &str, servers: &[&Desktop]) -> String {
-    let list: Vec<String> =
-        servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{}'", s.address())).collect();
     format!(
         "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'rdp'\npool = 'p'\n\
          persist = ['rdp-token', 'user', 'source-ip']\n{options}\n[pool.p]\nservers = {{ {} }}\n",
-        list.join(", ")
+        numbered(servers.iter().map(|server| server.address()))
     )
 }
 
@@ -151,10 +144,7 @@ fn for_user(user: &str) -> String {
 
 /// A gateway with the secret, in front of these servers.
 fn sealing(servers: &[Desktop]) -> Rig {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("sekisho-sealing-{}-{count}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = folder("sealing");
     std::fs::write(folder.join("secret"), SECRET).unwrap();
     let servers: Vec<&Desktop> = servers.iter().collect();
     Rig::start_in(&format!("[gateway]\nsecret-file = 'secret'\n{}", pool_of("", &servers)), folder)
@@ -305,7 +295,7 @@ fn nobody_there_is_said_by_a_disconnect_request() {
 #[test]
 fn what_is_no_first_packet_reaches_no_server() {
     let [server, ..] = three();
-    let rig = farm("timeouts = { head = '300ms' }", &[&server]);
+    let rig = farm("timeouts = { head = '1s' }", &[&server]);
     let lying = [&[3, 0, 0, 50, 45, 0xe0, 0, 0, 0, 0, 0][..], &[b'x'; 39]].concat();
     let half = &request("Cookie: mstshash=alice")[..20];
     for bytes in
@@ -346,7 +336,7 @@ fn probe_takes_out_a_server_that_listens_and_does_not_speak_the_protocol() {
     let rig = Rig::start(&format!(
         "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'rdp'\npool = 'p'\n[pool.p]\n\
          servers = {{ well = '{}', strange = '{}', mute = '{}' }}\n\
-         probe = {{ kind = 'rdp', interval = '100ms', timeout = '200ms', fall = 1, rise = 1 }}\n",
+         probe = {{ kind = 'rdp', interval = '100ms', timeout = '2s', fall = 1, rise = 1 }}\n",
         well.address(),
         strange.address(),
         mute.address()

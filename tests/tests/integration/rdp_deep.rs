@@ -1,9 +1,10 @@
 //! Remote Desktop clients whose TLS ends at the gateway, which learns from their logins who they are.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
-use sekisho_tests::{Authority, DesktopClient, DesktopLogin, DesktopStage, DesktopTalk, LoginDesktop, Rig};
+use sekisho_tests::{
+    Authority, DesktopClient, DesktopLogin, DesktopStage, DesktopTalk, LoginDesktop, Rig, folder, numbered,
+};
 
 /// Set Error Info: there are no available endpoints in the pool; the server denied the connection.
 const NO_ENDPOINT: [u8; 4] = [8, 4, 0, 0];
@@ -19,17 +20,15 @@ impl Farm {
     /// A VIP of this deep mode before servers that talk as `talk` has it; `tls` is the pool's.
     fn new(name: &str, deep: &str, tls: &str, talks: impl Fn(&Authority) -> Vec<DesktopTalk>) -> Self {
         let authority = Authority::new();
-        let folder = folder(name);
+        let folder = folder(&format!("rdp-deep-{name}"));
         authority.issue(&["desk.example"], &folder);
         let servers: Vec<_> = talks(&authority).into_iter().map(LoginDesktop::start).collect();
-        let list: Vec<String> =
-            servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{}'", s.address())).collect();
         let configuration = format!(
             "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'rdp'\npool = 'p'\n\
              persist = ['rdp-token', 'user', 'source-ip']\n\
              tls = {{ mode = 'starttls', certificates = ['desk.example.pem'] }}\nrdp = {{ {deep} }}\n\
              [pool.p]\n{tls}\nservers = {{ {} }}\n",
-            list.join(", ")
+            numbered(servers.iter().map(LoginDesktop::address))
         );
         Self { authority, servers, rig: Rig::start_in(&configuration, folder) }
     }
@@ -56,12 +55,6 @@ impl Farm {
     fn end(&self) -> String {
         self.rig.line(|_| true)["end"].as_str().unwrap().to_owned()
     }
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("sekisho-rdp-deep-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 fn three(authority: &Authority) -> Vec<DesktopTalk> {

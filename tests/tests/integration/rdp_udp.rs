@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use sekisho_tests::{Rig, until};
+use sekisho_tests::{Rig, desktop_request, until};
 
 /// A server of Remote Desktop on TCP and UDP of one port; it confirms every client, and answers datagrams with its name.
 struct Both {
@@ -51,10 +51,7 @@ fn rig(options: &str) -> Rig {
 fn connect(rig: &Rig, user: &str) -> TcpStream {
     let mut stream = TcpStream::connect(rig.address("v")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let line = format!("Cookie: mstshash={user}\r\n");
-    let length = u8::try_from(11 + line.len() + 8).unwrap();
-    let head = [3, 0, 0, length, length - 5, 0xe0, 0, 0, 0, 0, 0];
-    stream.write_all(&[&head, line.as_bytes(), &[1, 0, 8, 0, 1, 0, 0, 0]].concat()).unwrap();
+    stream.write_all(&desktop_request(&format!("Cookie: mstshash={user}"), Some(1))).unwrap();
     let mut confirm = [0; 19];
     stream.read_exact(&mut confirm).unwrap();
     stream

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sekisho_runtime::StartError;
-use sekisho_tests::{LineServer, Rig};
+use sekisho_tests::{LineServer, Rig, until};
 
 use super::{connect_from, echo, greeting, lines};
 
@@ -24,7 +24,7 @@ fn new_servers_serve_new_clients_and_old_connections_go_on() {
     assert_eq!((summary.epoch, summary.opened.len(), summary.closed.len()), (2, 0, 0));
     assert_eq!(rig.address("lines"), address);
     // Workers take the configuration up one after the other, within a turn of their loops.
-    sekisho_tests::until("both workers serve from it", || {
+    until("both workers serve from it", || {
         (0..16).all(|_| greeting(&connect_from("127.0.0.1", address)) == "new").then_some(())
     });
     assert!(echo(&mut kept), "a reload cut a connection");
@@ -41,7 +41,7 @@ fn listeners_come_and_go_and_those_that_stay_are_not_touched() {
         let address = std::net::SocketAddr::from(([127, 0, 3, 2], port));
         assert_eq!(greeting(&connect_from("127.0.0.1", address)), "one");
     }
-    sekisho_tests::until("the old address refuses", || {
+    until("the old address refuses", || {
         std::net::TcpStream::connect("127.0.3.2:7311").is_err().then_some(())
     });
 }
@@ -79,9 +79,7 @@ fn twenty_reloads_under_load_fail_no_connection() {
     for round in 0..20 {
         let before = served.load(Ordering::SeqCst);
         rig.reload(&configuration("'127.0.0.1:0'", &servers[round % 2..])).unwrap();
-        sekisho_tests::until("clients go on", || {
-            (served.load(Ordering::SeqCst) >= before + 10).then_some(())
-        });
+        until("clients go on", || (served.load(Ordering::SeqCst) >= before + 10).then_some(()));
     }
     stop.store(true, Ordering::SeqCst);
     for client in clients {
@@ -102,9 +100,7 @@ fn address_goes_over_to_a_vip_of_another_name_and_no_client_is_refused() {
     let summary = rig.reload(&renamed).unwrap();
     assert_eq!((summary.opened.len(), summary.closed.len()), (0, 0));
     assert_eq!(rig.address("renamed"), address);
-    sekisho_tests::until("the new VIP serves", || {
-        (greeting(&connect_from("127.0.0.1", address)) == "new").then_some(())
-    });
+    until("the new VIP serves", || (greeting(&connect_from("127.0.0.1", address)) == "new").then_some(()));
     assert!((0..16).all(|_| greeting(&connect_from("127.0.0.1", address)) == "new"));
 }
 
@@ -139,7 +135,7 @@ fn address_changes_its_transport_with_its_protocol() {
     let rig = Rig::start(&tcp);
     for _ in 0..3 {
         rig.reload(&udp).unwrap();
-        sekisho_tests::until("TCP is closed", || std::net::TcpStream::connect(listen).is_err().then_some(()));
+        until("TCP is closed", || std::net::TcpStream::connect(listen).is_err().then_some(()));
         assert!(std::net::UdpSocket::bind(listen).is_err(), "nobody listens for datagrams");
         rig.reload(&tcp).unwrap();
         assert_eq!(greeting(&connect_from("127.0.0.1", listen.parse().unwrap())), "one");
@@ -158,7 +154,7 @@ fn vip_changes_its_protocol_at_the_same_address_and_old_connections_keep_theirs(
     let mut old = connect_from("127.0.0.1", rig.address("lines"));
     assert_eq!(greeting(&old), "line");
     rig.reload(&http).unwrap();
-    sekisho_tests::until("it speaks HTTP", || {
+    until("it speaks HTTP", || {
         let mut client = connect_from("127.0.0.1", rig.address("lines"));
         std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             .ok()?;
@@ -168,7 +164,7 @@ fn vip_changes_its_protocol_at_the_same_address_and_old_connections_keep_theirs(
     });
     assert!(echo(&mut old));
     rig.reload(&tcp).unwrap();
-    sekisho_tests::until("it relays again", || {
+    until("it relays again", || {
         (greeting(&connect_from("127.0.0.1", rig.address("lines"))) == "line").then_some(())
     });
 }
@@ -191,9 +187,7 @@ fn who_waits_in_a_queue_gets_the_server_that_a_reload_brings() {
     let first = connect_from("127.0.0.1", rig.address("v"));
     assert_eq!(greeting(&first), "one");
     let second = connect_from("127.0.0.1", rig.address("v"));
-    sekisho_tests::until("it waits", || {
-        (rig.gateway().scheduler().pool("p").unwrap().queued() == 1).then_some(())
-    });
+    until("it waits", || (rig.gateway().scheduler().pool("p").unwrap().queued() == 1).then_some(()));
     rig.reload(&with(2)).unwrap();
     second.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
     assert_eq!(greeting(&second), "two");
@@ -214,9 +208,7 @@ fn who_waits_in_the_queue_of_a_pool_that_went_is_told_so() {
     let mut first = connect_from("127.0.0.1", rig.address("v"));
     assert_eq!(greeting(&first), "one");
     let second = connect_from("127.0.0.1", rig.address("v"));
-    sekisho_tests::until("it waits", || {
-        (rig.gateway().scheduler().pool("p").unwrap().queued() == 1).then_some(())
-    });
+    until("it waits", || (rig.gateway().scheduler().pool("p").unwrap().queued() == 1).then_some(()));
     rig.reload(&with("q", &servers[1])).unwrap();
     second.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
     assert_eq!(greeting(&second), "", "its pool is no more");

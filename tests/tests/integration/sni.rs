@@ -1,4 +1,4 @@
-use sekisho_tests::{Authority, Rig, tls_client};
+use sekisho_tests::{Authority, HttpServer, Rig, folder, tls_client};
 
 use super::request;
 
@@ -6,9 +6,8 @@ use super::request;
 #[test]
 fn name_in_the_hello_chooses_the_pool_and_nothing_is_decrypted() {
     let authority = Authority::new();
-    let folder = std::env::temp_dir().join(format!("sekisho-sni-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (red, blue) = (sekisho_tests::HttpServer::start("red"), sekisho_tests::HttpServer::start("blue"));
+    let folder = folder("sni");
+    let (red, blue) = (HttpServer::start("red"), HttpServer::start("blue"));
     let mut ends = String::new();
     for (name, server) in [("red", &red), ("blue", &blue)] {
         let pem = authority.issue(&[&format!("{name}.example.org")], &folder);

@@ -1,20 +1,14 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
-use sekisho_tests::{Authority, HttpServer, LineServer, Rig, tls_client, until};
+use sekisho_tests::{Authority, HttpServer, LineServer, Rig, folder, tls_client, until};
 
 use super::{connect_from, request};
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("sekisho-tls-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
 
 fn rig(folder: PathBuf, tls: &str, server: &HttpServer) -> Rig {
     let configuration = format!(
         "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'http'\npool = 'p'\ntls = {{ {tls} }}\n\
-         timeouts = {{ handshake = '1s' }}\n[pool.p]\nservers = {{ one = '{}' }}\n",
+         [pool.p]\nservers = {{ one = '{}' }}\n",
         server.address()
     );
     Rig::start_in(&configuration, folder)
@@ -43,7 +37,8 @@ fn certificate_is_found_by_name_and_the_server_learns_of_https() {
 fn client_that_stops_in_the_handshake_is_cut_and_the_log_says_so() {
     let (authority, folder, server) = (Authority::new(), folder("stall"), HttpServer::start("one"));
     authority.issue(&["www.example.org"], &folder);
-    let rig = rig(folder, "certificates = ['www.example.org.pem']", &server);
+    let tls = "certificates = ['www.example.org.pem'] }\ntimeouts = { handshake = '1s'";
+    let rig = rig(folder, tls, &server);
     let mut client = connect_from("127.0.0.1", rig.address("v"));
     client.write_all(&[0x16, 3, 1]).unwrap();
     assert_eq!(client.read(&mut [0; 64]).unwrap_or(0), 0);

@@ -89,7 +89,7 @@ fn flow_of_datagrams_is_counted_when_it_falls_silent() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     server.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let rig = Rig::start(&format!(
-        "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'udp'\npool = 'p'\ntimeouts = {{ idle = '200ms' }}\n\
+        "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'udp'\npool = 'p'\ntimeouts = {{ idle = '1s' }}\n\
          [pool.p]\nservers = {{ one = '{}' }}\n",
         server.local_addr().unwrap()
     ));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sekisho_tests::Rig;
+use sekisho_tests::{Rig, numbered, until};
 
 /// A UDP server that answers each datagram with its name and the datagram.
 struct NameServer {
@@ -42,11 +42,9 @@ impl Drop for NameServer {
 }
 
 fn rig(listen: &str, vip: &str, servers: &[NameServer]) -> Rig {
-    let list: Vec<String> =
-        servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{}'", s.address)).collect();
     Rig::start(&format!(
         "[vip.v]\nlisten = '{listen}'\nprotocol = 'udp'\npool = 'p'\n{vip}\n[pool.p]\nservers = {{ {} }}\n",
-        list.join(", ")
+        numbered(servers.iter().map(|server| server.address))
     ))
 }
 
@@ -134,7 +132,7 @@ fn flow_ends_with_its_address_which_is_free_then_and_can_come_back() {
         rig.reload(&with(listen)).unwrap();
         assert_eq!(rig.line(|_| true)["end"], "drained");
     }
-    sekisho_tests::until("nobody has the address any more", || UdpSocket::bind(here).ok());
+    until("nobody has the address any more", || UdpSocket::bind(here).ok());
 }
 
 #[test]
@@ -148,7 +146,7 @@ fn busy_flow_leaves_a_server_that_is_gone() {
     ));
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    sekisho_tests::until("an answer", || {
+    until("an answer", || {
         // In bursts, so that the refusal of one meets the sending of the next.
         (0..32).for_each(|_| _ = client.send_to(b"q", rig.address("v")).unwrap());
         client.recv(&mut [0; 64]).ok()
@@ -160,11 +158,9 @@ fn busy_flow_leaves_a_server_that_is_gone() {
 fn flows_go_on_through_twenty_reloads() {
     let servers = ["one", "two"].map(NameServer::start);
     let with = |servers: &[NameServer]| {
-        let list: Vec<String> =
-            servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{}'", s.address)).collect();
         format!(
             "[vip.v]\nlisten = '127.0.0.1:0'\nprotocol = 'udp'\npool = 'p'\n[pool.p]\nservers = {{ {} }}\n",
-            list.join(", ")
+            numbered(servers.iter().map(|server| server.address))
         )
     };
     let rig = Rig::start(&with(&servers));

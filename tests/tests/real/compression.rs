@@ -1,26 +1,10 @@
-use std::process::{Command, Stdio};
-
-use sekisho_tests::program;
-
-use super::{Folder, Running, Sekisho, run};
+use super::{Folder, Running, Sekisho, nginx, run};
 
 /// A real nginx that serves the files of a folder.
 fn files(folder: &Folder, address: &str) -> Running {
-    let here = folder.path().display();
-    let file = folder.write(
-        "nginx.conf",
-        &format!(
-            "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
-             events {{ }}\n\
-             http {{ access_log off; client_body_temp_path {here}/b; proxy_temp_path {here}/p;\n\
-             fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n\
-             types {{ text/plain txt; application/json json; image/png png; }} charset utf-8;\n\
-             server {{ listen {address}; root {here}; }} }}\n"
-        ),
-    );
-    let mut command = Command::new(program("nginx"));
-    command.arg("-c").arg(file).arg("-p").arg(folder.path()).stderr(Stdio::null());
-    Running::start(&mut command, address.parse().unwrap())
+    let types =
+        "types { text/plain txt; application/json json; image/png png; } charset utf-8; access_log off;";
+    nginx(folder, address, types, &format!("listen {address}; root {};", folder.path().display()))
 }
 
 /// Lines that are alike and yet differ.

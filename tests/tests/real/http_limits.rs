@@ -4,32 +4,24 @@ use std::process::{Command, Stdio};
 
 use sekisho_tests::{Authority, program};
 
-use super::{Folder, Running, Sekisho, run};
+use super::{Folder, Running, Sekisho, nginx, run};
 
 /// An nginx that writes a line of this form for each request into `access.log` of its folder.
-fn nginx(folder: &Folder, address: &str, format: &str) -> Running {
+fn logging(folder: &Folder, address: &str, format: &str) -> Running {
     let here = folder.path().display();
-    let file = folder.write(
-        "nginx.conf",
-        &format!(
-            "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
-             events {{ worker_connections 4096; }}\n\
-             http {{ log_format facts escape=none '{format}'; access_log {here}/access.log facts;\n\
-             underscores_in_headers on; keepalive_requests 1000000; client_body_temp_path {here}/b;\n\
-             proxy_temp_path {here}/p; fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u;\n\
-             scgi_temp_path {here}/s; server {{ listen {address} backlog=4096;\n\
-             location / {{ default_type text/plain; return 200 \"ok\\n\"; }} }} }}\n"
-        ),
+    let http = format!(
+        "log_format facts escape=none '{format}'; access_log {here}/access.log facts; underscores_in_headers on;"
     );
-    let mut command = Command::new(program("nginx"));
-    command.arg("-c").arg(file).arg("-p").arg(folder.path()).stderr(Stdio::null());
-    Running::start(&mut command, address.parse().unwrap())
+    let server = format!(
+        "listen {address} backlog=4096; location / {{ default_type text/plain; return 200 \"ok\\n\"; }}"
+    );
+    nginx(folder, address, &http, &server)
 }
 
 #[test]
 fn as_many_requests_of_wrk_reach_the_server_as_the_limit_lets() {
     let (folder, listen) = (Folder::new("limits-nginx"), "127.0.4.91:7491");
-    let _nginx = nginx(&folder, "127.0.4.91:7492", "$request_uri");
+    let _nginx = logging(&folder, "127.0.4.91:7492", "$request_uri");
     for (round, threads) in [1, 2].into_iter().enumerate() {
         let before = folder.read("access.log").lines().count();
         let _sekisho = Sekisho::start(
@@ -65,7 +57,7 @@ fn nginx_is_told_of_curls_certificate_and_of_nothing_that_curl_makes_up() {
     let listen = "127.0.4.92:7491";
     let format = "$http_x_client_verify|$http_x_client_issuer|$http_x_client_serial|$http_x_client_fingerprint|\
                   $http_client_cert|$http_x_tls_version|$http_x_request_id|$http_traceparent";
-    let _nginx = nginx(&log, "127.0.4.92:7492", format);
+    let _nginx = logging(&log, "127.0.4.92:7492", format);
     let _sekisho = Sekisho::start_in(
         folder,
         &format!(

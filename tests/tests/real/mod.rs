@@ -18,6 +18,7 @@ mod logs;
 mod machine;
 mod mail;
 mod metrics;
+mod nginx;
 mod peers;
 mod prometheus;
 mod proxy_protocol;
@@ -40,7 +41,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use sekisho_tests::{program, sekisho, until};
+use sekisho_tests::{named, program, sekisho, until};
+
+use nginx::{Nginx, nginx};
 
 /// A folder of a test's own, gone when the test is.
 struct Folder(PathBuf);
@@ -95,46 +98,6 @@ impl Drop for Running {
     }
 }
 
-/// A real nginx that answers every request with its name.
-struct Nginx {
-    name: &'static str,
-    address: SocketAddr,
-    folder: Folder,
-    running: Option<Running>,
-}
-
-impl Nginx {
-    fn start(name: &'static str, address: &str) -> Self {
-        let address = address.parse().unwrap();
-        let folder = Folder::new(&format!("nginx-{address}"));
-        let mut nginx = Self { name, address, folder, running: None };
-        nginx.restart();
-        nginx
-    }
-
-    fn restart(&mut self) {
-        let (here, name, address) = (self.folder.path().display(), self.name, self.address);
-        let file = self.folder.write(
-            "nginx.conf",
-            &format!(
-                "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
-                 events {{ worker_connections 4096; }}\n\
-                 http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {here}/b;\n\
-                 proxy_temp_path {here}/p; fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u;\n\
-                 scgi_temp_path {here}/s; server {{ listen {address} backlog=4096;\n\
-                 location / {{ default_type text/plain; return 200 \"{name}\\n\"; }} }} }}\n"
-            ),
-        );
-        let mut command = Command::new(program("nginx"));
-        command.arg("-c").arg(file).arg("-p").arg(self.folder.path()).stderr(Stdio::null());
-        self.running = Some(Running::start(&mut command, self.address));
-    }
-
-    fn kill(&mut self) {
-        self.running = None;
-    }
-}
-
 /// The binary, serving a file.
 struct Sekisho {
     folder: Folder,
@@ -172,12 +135,11 @@ impl Sekisho {
 
 /// A web VIP before these servers.
 fn web(listen: &str, servers: &[Nginx], vip: &str, pool: &str) -> String {
-    let list: Vec<String> = servers.iter().map(|s| format!("{} = '{}'", s.name, s.address)).collect();
     format!(
         "[gateway]\nlog = 'info'\nmax-connections = 15000\n[vip.web]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'web'\n{vip}\n\
          [pool.web]\nservers = {{ {} }}\n\
          probe = {{ kind = 'http', path = '/', interval = '500ms', fast-interval = '200ms' }}\n{pool}\n",
-        list.join(", ")
+        named(servers.iter().map(|server| (server.name, server.address)))
     )
 }
 

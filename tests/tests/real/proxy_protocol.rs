@@ -1,28 +1,18 @@
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use sekisho_tests::{Authority, program, until};
 
-use super::{Folder, Nginx, Running, Sekisho, run};
+use super::{Folder, Nginx, Running, Sekisho, nginx, run};
 
 /// An nginx that takes nothing but connections with a PROXY header, and answers with the client that they name.
-fn nginx(folder: &Folder, listen: &str) -> Running {
+fn named(folder: &Folder, listen: &str) -> Running {
     let here = folder.path().display();
-    let file: PathBuf = folder.write(
-        "nginx.conf",
-        &format!(
-            "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
-             events {{ worker_connections 256; }}\n\
-             http {{ log_format who '$proxy_protocol_addr $proxy_protocol_server_port $connection $request';\n\
-             access_log {here}/access.log who; client_body_temp_path {here}/b; proxy_temp_path {here}/p;\n\
-             fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n\
-             server {{ listen {listen} proxy_protocol;\n\
-             location / {{ default_type text/plain; return 200 \"$proxy_protocol_addr\\n\"; }} }} }}\n"
-        ),
+    let http = format!(
+        "log_format who '$proxy_protocol_addr $proxy_protocol_server_port $connection $request';\n\
+         access_log {here}/access.log who;"
     );
-    let mut command = Command::new(program("nginx"));
-    command.arg("-c").arg(file).arg("-p").arg(folder.path()).stderr(Stdio::null());
-    Running::start(&mut command, listen.parse().unwrap())
+    let answer = "location / { default_type text/plain; return 200 \"$proxy_protocol_addr\\n\"; }";
+    nginx(folder, listen, &http, &format!("listen {listen} proxy_protocol; {answer}"))
 }
 
 #[test]
@@ -31,7 +21,7 @@ fn nginx_that_expects_a_proxy_header_learns_every_clients_address_and_takes_the_
         let folder = Folder::new(&format!("proxy-protocol-{version}"));
         let (listen, origin) =
             (format!("127.0.4.41:{}", 7441 + number), format!("127.0.4.41:{}", 7442 + number));
-        let _nginx = nginx(&folder, &origin);
+        let _nginx = named(&folder, &origin);
         let configuration = format!(
             "[gateway]\nlog = 'info'\n[vip.web]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'web'\n\
              [pool.web]\nservers = {{ www1 = '{origin}' }}\nproxy-protocol = '{version}'\n\

@@ -6,69 +6,41 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sekisho_tests::{program, until};
+use sekisho_tests::{named, program, until};
 
-use super::{Folder, Running, Sekisho};
+use super::{Nginx, Sekisho};
 
-/// An nginx that answers with its name, notes each request, and fails while there is a file for that. Its health is
-/// always good.
-struct Server {
-    name: &'static str,
-    address: SocketAddr,
-    folder: Folder,
-    running: Option<Running>,
-}
-
-impl Server {
-    fn start(name: &'static str, address: &str) -> Self {
-        let folder = Folder::new(&format!("resilience-{address}"));
-        let mut server = Self { name, address: address.parse().unwrap(), folder, running: None };
-        server.restart();
-        server
-    }
-
-    fn restart(&mut self) {
-        let (here, name, address) = (self.folder.path().display(), self.name, self.address);
-        let file = self.folder.write(
-            "nginx.conf",
-            &format!(
-                "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
-                 events {{ worker_connections 4096; }}\n\
-                 http {{ log_format ids '$request_method $arg_id $status'; access_log {here}/access.log ids;\n\
-                 keepalive_requests 1000000; client_body_temp_path {here}/b;\n\
-                 proxy_temp_path {here}/p; fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u;\n\
-                 scgi_temp_path {here}/s; server {{ listen {address} backlog=4096; default_type text/plain;\n\
-                 location /healthz {{ access_log off; return 200 ok; }}\n\
-                 location / {{ if (-f {here}/broken) {{ return 503; }} return 200 \"{name}\\n\"; }} }} }}\n"
+/// A server that keeps a list of what it has answered, and says 503 while it has a file `broken`. Its health is always
+/// good.
+fn server(name: &'static str, address: &str) -> Nginx {
+    Nginx::saying(name, address, |nginx| {
+        let (here, name) = (nginx.folder.path().display(), nginx.name);
+        [
+            format!("log_format ids '$request_method $arg_id $status'; access_log {here}/access.log ids;"),
+            format!(
+                "default_type text/plain; location /healthz {{ access_log off; return 200 ok; }}\n\
+                 location / {{ if (-f {here}/broken) {{ return 503; }} return 200 \"{name}\\n\"; }}"
             ),
-        );
-        let mut command = Command::new(program("nginx"));
-        command.arg("-c").arg(file).arg("-p").arg(self.folder.path()).stderr(Stdio::null());
-        self.running = Some(Running::start(&mut command, self.address));
-    }
-
-    fn kill(&mut self) {
-        self.running = None;
-    }
-
-    /// The requests that it has answered: method, id and status.
-    fn seen(&self) -> Vec<String> {
-        self.folder.read("access.log").lines().map(str::to_owned).collect()
-    }
+        ]
+    })
 }
 
-fn three(host: &str) -> [Server; 3] {
+/// The requests that it has answered: method, id and status.
+fn seen(server: &Nginx) -> Vec<String> {
+    server.folder.read("access.log").lines().map(str::to_owned).collect()
+}
+
+fn three(host: &str) -> [Nginx; 3] {
     [("www1", 7611), ("www2", 7612), ("www3", 7613)]
-        .map(|(name, port)| Server::start(name, &format!("{host}:{port}")))
+        .map(|(name, port)| server(name, &format!("{host}:{port}")))
 }
 
-fn configuration(listen: &str, servers: &[Server], http: &str, pool: &str) -> String {
-    let list: Vec<String> = servers.iter().map(|s| format!("{} = '{}'", s.name, s.address)).collect();
+fn configuration(listen: &str, servers: &[Nginx], http: &str, pool: &str) -> String {
     format!(
         "[gateway]\nlog = 'info'\n[vip.web]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'web'\n{http}\n\
          [pool.web]\nservers = {{ {} }}\n\
          probe = {{ kind = 'http', path = '/healthz', interval = '500ms', fast-interval = '200ms' }}\n{pool}\n",
-        list.join(", ")
+        named(servers.iter().map(|server| (server.name, server.address)))
     )
 }
 
@@ -112,13 +84,13 @@ fn one_of_three_that_answers_503_is_ejected_after_a_few_and_returns() {
         servers[1].folder.write("broken", "");
         until("an ejection", || sekisho.log().contains("Server ejected").then_some(()));
         std::fs::remove_file(servers[1].folder.path().join("broken")).unwrap();
-        let before = servers[1].seen().len();
+        let before = seen(&servers[1]).len();
         std::thread::sleep(Duration::from_secs(1));
-        assert!(servers[1].seen().len() <= before + 16, "it is left alone, but for what was under way");
+        assert!(seen(&servers[1]).len() <= before + 16, "it is left alone, but for what was under way");
         until("a return", || sekisho.log().contains("Server back from ejection").then_some(()));
-        until("traffic", || (servers[1].seen().len() > before + 100).then_some(()));
+        until("traffic", || (seen(&servers[1]).len() > before + 100).then_some(()));
     });
-    let bad = servers[1].seen().iter().filter(|line| line.ends_with("503")).count();
+    let bad = seen(&servers[1]).iter().filter(|line| line.ends_with("503")).count();
     assert!((5..5 + 2 * 16).contains(&bad) && failed(&report) == bad, "{bad}\n{report}");
     assert_eq!(sekisho.log().matches("Server ejected").count(), 1, "{}", sekisho.log());
 }
@@ -153,7 +125,7 @@ fn ten_deaths_of_a_server_fail_no_get_and_double_no_post() {
     });
     assert_eq!(failed(&report), 0, "{report}\n{}", sekisho.log());
     let mut seen: Vec<String> =
-        servers.iter().flat_map(Server::seen).filter(|line| line.starts_with("POST")).collect();
+        servers.iter().flat_map(seen).filter(|line| line.starts_with("POST")).collect();
     seen.sort_unstable();
     let all = seen.len();
     seen.dedup();

@@ -37,6 +37,23 @@ fn no_link_leads_nowhere() {
 }
 
 #[test]
+fn architecture_names_no_file_or_folder_that_is_not_there() {
+    let text = document("ARCHITECTURE.md").text().unwrap_or_default();
+    let files: Vec<String> = files().into_iter().map(|file| format!("/{}", file.path)).collect();
+    let named = text.split('`').skip(1).step_by(2).filter(|name| !name.contains(' '));
+    let named = named.filter(|name| name.ends_with(".rs") || name.ends_with('/'));
+    let mut problems = Vec::new();
+    for name in named {
+        let sought = format!("/{name}");
+        if !files.iter().any(|file| file.ends_with(&sought) || name.ends_with('/') && file.contains(&sought))
+        {
+            problems.push(format!("ARCHITECTURE.md names `{name}`"));
+        }
+    }
+    none("what the architecture names is there", &problems);
+}
+
+#[test]
 fn changelog_has_a_place_for_the_next_change() {
     let text = document("CHANGELOG.md").text().unwrap_or_default();
     assert!(text.contains("\n## [Unreleased]\n"), "CHANGELOG.md has no section [Unreleased]");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
+use super::super::desktop_request;
 use super::DesktopLogin;
 use super::wire::{ber, block, blocks, data, per, read, read_data, read_mcs, user_id, write_mcs};
 
@@ -38,10 +39,7 @@ impl DesktopClient {
         socket.connect(&to.into())?;
         let mut tcp = TcpStream::from(socket);
         tcp.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let line = if line.is_empty() { String::new() } else { format!("{line}\r\n") };
-        let length = u8::try_from(19 + line.len()).unwrap();
-        let head = [3, 0, 0, length, length - 5, 0xe0, 0, 0, 0, 0, 0];
-        tcp.write_all(&[&head, line.as_bytes(), &[1, 0, 8, 0], &protocols.to_le_bytes()].concat())?;
+        tcp.write_all(&desktop_request(line, Some(protocols)))?;
         let confirm = read(&mut tcp)?;
         Ok((tcp, confirm))
     }

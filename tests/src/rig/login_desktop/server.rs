@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::super::listener::Listener;
+use super::super::loopback;
 use super::wire::{ber, block, blocks, data, per, read, read_data, read_mcs, user_id, write_mcs};
 
 /// A server that makes TLS, hands out channels, reads who the user is, says `NAME DOMAIN\USER` on its I/O channel, and
@@ -82,9 +83,9 @@ impl DesktopTalk {
 }
 
 impl LoginDesktop {
-    /// A server on a port of its own.
+    /// A server on an address of its own.
     pub fn start(talk: DesktopTalk) -> Self {
-        Self::start_at(talk, SocketAddr::from(([127, 0, 0, 1], 0)))
+        Self::start_at(talk, loopback())
     }
 
     fn start_at(talk: DesktopTalk, address: SocketAddr) -> Self {

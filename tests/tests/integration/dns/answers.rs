@@ -128,7 +128,7 @@ fn an_answer_that_comes_too_late_is_not_delivered() {
             }
         }
     });
-    let words = Words { vip: "timeouts = { response = '300ms' }", dns: "retry = false", ..Words::default() };
+    let words = Words { vip: "timeouts = { response = '1s' }", dns: "retry = false", ..Words::default() };
     let gate = Gate::start(&[&server], words);
     let client = gate.udp();
     assert_eq!(rcode(&client.ask(&query(1, "www.slow"))), SERVFAIL);

@@ -1,6 +1,6 @@
 //! What is kept, to whom it is given, and what happens meanwhile.
 
-use sekisho_tests::{DnsOver, dns_head, until};
+use sekisho_tests::{DnsOver, dns_head};
 
 use super::*;
 

@@ -129,7 +129,7 @@ fn only_the_names_of_a_dead_server_move_and_they_return() {
         assert!(if home == "one" { now != "one" } else { now == *home }, "n{number}: {home}, now {now}");
     }
     servers[1].restart();
-    sekisho_tests::until("all are back", || (0..60).map(ask).eq(before.iter().cloned()).then_some(()));
+    until("all are back", || (0..60).map(ask).eq(before.iter().cloned()).then_some(()));
 }
 
 #[test]

@@ -27,12 +27,12 @@ fn servfail() -> DnsServer {
 #[test]
 fn nothing_up_is_said_at_once_and_why_only_to_those_who_speak_edns() {
     let server = gone();
-    let gate = Gate::plain(&server);
+    // Whoever waited would hear nothing before the test gives up.
+    let gate = Gate::start(&[&server], Words { vip: "timeouts = { response = '1h' }", ..Words::default() });
     let (client, mut stream) = (gate.udp(), gate.tcp());
     let plain = query(0xbeef, "www.example");
     let edns = with_opt(plain.clone(), 1232, DO, &[]);
     for _ in 0..5 {
-        let began = Instant::now();
         for answer in [client.ask(&plain), stream.ask(&plain)] {
             assert_eq!((&answer[..2], rcode(&answer)), (&[0xbe, 0xef][..], SERVFAIL));
             assert_eq!(answer[12..], plain[12..], "the question and no OPT");
@@ -42,7 +42,6 @@ fn nothing_up_is_said_at_once_and_why_only_to_those_who_speak_edns() {
             let error = extended_error(&answer, &edns);
             assert!(matches!(error, Some(22 | 23)), "{error:?}");
         }
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?} for four answers", began.elapsed());
     }
 }
 
@@ -176,7 +175,8 @@ fn questions_that_a_server_leaves_unanswered_do_not_take_it_from_those_that_it_a
             reply.send(&dns_answer(&seen.message, 60, "there"));
         }
     });
-    let vip = Words { vip: "timeouts = { response = '300ms' }", dns: "retry = false", ..Words::default() };
+    let given = Duration::from_secs(1);
+    let vip = Words { vip: "timeouts = { response = '1s' }", dns: "retry = false", ..Words::default() };
     let gate = Gate::start(&[&server], vip);
     let (hostile, client, mut other) = (gate.udp(), gate.udp(), gate.tcp());
     for number in 0..20 {
@@ -186,13 +186,13 @@ fn questions_that_a_server_leaves_unanswered_do_not_take_it_from_those_that_it_a
     // Until all of them have been given up, and for a while after that.
     let mut left = 40;
     let (mut stream, began) = (gate.tcp(), Instant::now());
-    while left > 0 || began.elapsed() < Duration::from_millis(600) {
+    while left > 0 || began.elapsed() < 2 * given {
         for answer in [client.ask(&query(1, "live.example")), stream.ask(&query(1, "live.example"))] {
             assert_eq!((rcode(&answer), text(&answer)), (NOERROR, "there"), "{:?}", began.elapsed());
         }
         // A question on its way would be answered, and clear the server at once.
         std::thread::sleep(Duration::from_millis(5));
-        if began.elapsed() > Duration::from_millis(400) && left > 0 {
+        if began.elapsed() > given && left > 0 {
             let answer = if left > 20 { hostile.receive() } else { other.receive() };
             assert_eq!(rcode(&answer), SERVFAIL);
             left -= 1;

@@ -19,7 +19,9 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sekisho_tests::{DnsReply, DnsServer, Rig, dns_answer, dns_query, framed, loopback, read_framed};
+use sekisho_tests::{
+    DnsReply, DnsServer, Rig, dns_answer, dns_query, framed, loopback, numbered, read_framed, until,
+};
 
 const A: u16 = 1;
 const SOA: u16 = 6;
@@ -80,7 +82,6 @@ impl Gate {
 
 /// Servers are called s0, s1, …
 fn configuration(listen: &str, servers: &[SocketAddr], words: Words<'_>) -> String {
-    let list: Vec<String> = servers.iter().enumerate().map(|(i, s)| format!("s{i} = '{s}'")).collect();
     let Words { vip, dns, pool, pool_dns } = words;
     format!(
         "[gateway]\nworkers = 2\n\
@@ -88,7 +89,7 @@ fn configuration(listen: &str, servers: &[SocketAddr], words: Words<'_>) -> Stri
          [vip.v.dns]\n{dns}\n\
          [pool.p]\nservers = {{ {} }}\n{pool}\n\
          [pool.p.dns]\n{pool_dns}\n",
-        list.join(", ")
+        numbered(servers.iter().copied())
     )
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::Shutdown;
 
 use rustls::{ClientConnection, StreamOwned};
-use sekisho_tests::{Authority, DnsOver, tls_client};
+use sekisho_tests::{Authority, DnsOver, folder, tls_client};
 
 use super::*;
 
@@ -22,8 +22,7 @@ impl Both {
     fn start(servers: &[&DnsServer], words: Words<'_>) -> Self {
         let authority = Authority::new();
         let (address, secure) = (loopback(), loopback());
-        let folder = std::env::temp_dir().join(format!("sekisho-dns-{}-{}", secure.ip(), secure.port()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder("dns");
         authority.issue(&["dns.example.org"], &folder);
         let servers: Vec<SocketAddr> = servers.iter().map(|server| server.address()).collect();
         let configuration = format!(

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use sekisho_tests::{DnsOver, dns_head, until};
+use sekisho_tests::{DnsOver, dns_head};
 
 use super::*;
 

@@ -96,11 +96,9 @@ fn an_update_on_a_connection_that_breaks_is_not_said_twice() {
 #[test]
 fn a_server_that_always_closes_is_an_error_and_not_a_wait() {
     let server = DnsServer::start(|_, reply| reply.close());
-    let gate = Gate::plain(&server);
+    let gate = Gate::start(&[&server], Words { vip: "timeouts = { response = '1h' }", ..Words::default() });
     let mut client = gate.tcp();
-    let began = std::time::Instant::now();
     assert_eq!(rcode(&client.ask(&query(1, "www.example"))), SERVFAIL);
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert!(server.asked() <= 8, "asked {} times", server.asked());
 }
 

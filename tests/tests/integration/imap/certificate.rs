@@ -1,8 +1,8 @@
 //! Logging in by a certificate.
 
-use sekisho_tests::{Authority, ImapServer, ImapTalk, Rig};
+use sekisho_tests::{Authority, ImapServer, ImapTalk, Rig, folder};
 
-use super::{Client, encode, farm, folder};
+use super::{Client, encode, farm};
 
 #[test]
 fn certificate_that_the_client_has_shown_logs_in_and_none_does_not() {

@@ -74,7 +74,7 @@ fn server_that_accepts_and_is_mute_is_replaced_before_anybody_notices() {
     let mute = ImapServer::talking(ImapTalk::greeting("mute", None));
     let well = ImapServer::start("well");
     // The answer to a password may take long; a greeting may not.
-    let timeouts = "timeouts = { greeting = '200ms', response = '20s' }";
+    let timeouts = "timeouts = { greeting = '1s', response = '20s' }";
     let rig = Rig::start(&farm(timeouts, "method = 'first-available'", &[&mute, &well]));
     assert_eq!(home(&rig, "anna"), "well");
     let line = rig.line(|_| true);
@@ -96,9 +96,68 @@ fn server_that_takes_no_password_is_told_from_one_that_refuses_it() {
 #[test]
 fn server_that_answers_everything_but_the_login_is_not_waited_for_for_ever() {
     let slow = ImapServer::talking(ImapTalk { verdict: Some("* ID NIL"), ..ImapTalk::of("slow") });
-    let rig = Rig::start(&farm("timeouts = { response = '300ms' }", "", &[&slow]));
+    let rig = Rig::start(&farm("timeouts = { response = '1s' }", "", &[&slow]));
     let mut client = Client::new(&rig);
     assert_eq!(client.ask("x LOGIN anna pw"), TRY_AGAIN);
     assert_eq!(client.line(), "* BYE Too slow");
     assert_eq!(rig.line(|_| true)["end"], "response-timeout");
+}
+
+#[test]
+fn servers_that_are_not_ready_cost_the_user_nothing() {
+    let mut dead = ImapServer::start("dead");
+    dead.kill();
+    let talks = [Some("* BYE Too many connections"), Some("* PREAUTH come in"), Some("220 mail ESMTP"), None];
+    let bad = talks.map(|greeting| ImapServer::talking(ImapTalk::greeting("bad", greeting)));
+    let well = ImapServer::start("well");
+    let options = "limits = { attempts = 8 }\ntimeouts = { response = '1s' }";
+    let rig = Rig::start(&farm(options, "", &[&dead, &bad[0], &bad[1], &bad[2], &bad[3], &well]));
+    for user in ["anna", "ben", "carla", "david", "emma", "finn"] {
+        assert_eq!(home(&rig, user), "well");
+    }
+    assert!(bad.iter().all(|server| server.heard().is_empty()));
+}
+
+#[test]
+fn password_is_told_to_one_server_only_and_the_client_may_try_again() {
+    for verdict in ["", "* BYE", "HTTP/1.1 400 Bad Request"] {
+        let fatal = ImapServer::talking(ImapTalk { verdict: Some(verdict), ..ImapTalk::of("fatal") });
+        let well = ImapServer::start("well");
+        let rig = Rig::start(&farm("", "method = 'first-available'", &[&fatal, &well]));
+        let mut client = Client::new(&rig);
+        let answer = client.ask("x LOGIN anna pw");
+        assert_eq!(answer, "x NO [UNAVAILABLE] Temporary failure, try again", "{verdict}");
+        assert_eq!(well.heard(), Vec::<String>::new());
+        assert_eq!(client.ask("y NOOP"), "y OK Noop completed");
+        assert_eq!(fatal.heard().iter().filter(|line| line.contains("AUTHENTICATE")).count(), 1);
+    }
+}
+
+#[test]
+fn nobody_there_is_said_with_the_clients_tag() {
+    let mut server = ImapServer::start("one");
+    server.kill();
+    let rig = Rig::start(&farm("", "", &[&server]));
+    let mut client = Client::new(&rig);
+    assert_eq!(client.ask("x.1 LOGIN anna pw"), "x.1 NO [UNAVAILABLE] Temporary failure, try again");
+    server.restart();
+    until("the server is tried again", || client.ask("x LOGIN anna pw").starts_with("x OK").then_some(()));
+}
+
+#[test]
+fn probe_takes_out_servers_that_listen_and_are_not_ready() {
+    let well = ImapServer::start("well");
+    let bad = [Some("* BYE Too many connections"), Some("220 mail ESMTP"), None]
+        .map(|greeting| ImapServer::talking(ImapTalk::greeting("bad", greeting)));
+    let refusing =
+        ImapServer::talking(ImapTalk { verdict: Some("TAG NO no such user"), ..ImapTalk::of("refusing") });
+    let probe = "probe = { kind = 'imap', user = 'probe', password = 'pw', interval = '100ms', timeout = '2s', \
+                 fall = 1, rise = 1 }";
+    let rig = Rig::start(&farm("", probe, &[&well, &bad[0], &bad[1], &bad[2], &refusing]));
+    rig.until_state("p", "s0", "up");
+    for name in ["s1", "s2", "s3", "s4"] {
+        rig.until_state("p", name, "down");
+    }
+    assert!((0..6).all(|n| home(&rig, &format!("user{n}")) == "well"));
+    assert!(well.heard().contains(&"|probe|pw".to_owned()));
 }

@@ -26,14 +26,14 @@ fn who_guesses_waits_and_nobody_else_does_and_no_server_is_held_meanwhile() {
     assert_eq!(other.log_in("anna"), "one");
     let pool = rig.gateway().scheduler().pool("p").unwrap().clone();
     until("the guesser holds no server", || (pool.server("s0").unwrap().active() == 1).then_some(()));
-    guesser.tcp.set_nonblocking(true).unwrap();
-    let heard = guesser.tcp.peek(&mut [0]).map_err(|error| error.kind());
+    guesser.tcp().set_nonblocking(true).unwrap();
+    let heard = guesser.tcp().peek(&mut [0]).map_err(|error| error.kind());
     assert_eq!(
         heard,
         Err(std::io::ErrorKind::WouldBlock),
         "the guesser heard before anybody else was served"
     );
-    guesser.tcp.set_nonblocking(false).unwrap();
+    guesser.tcp().set_nonblocking(false).unwrap();
     assert_eq!(guesser.line(), REFUSED);
     assert_eq!(guesser.log_in("anna"), "one");
 }

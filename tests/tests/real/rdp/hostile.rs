@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use sekisho_tests::until;
+use sekisho_tests::{desktop_request, until};
 
 use super::XFREERDP;
 use super::desktops::Desktops;
@@ -69,10 +69,7 @@ fn silence_closes_at_the_deadline_and_what_is_no_request_reaches_no_server() {
 
 /// A Connection Request of this user.
 fn request(user: &str) -> Vec<u8> {
-    let line = format!("Cookie: mstshash={user}\r\n");
-    let length = u8::try_from(11 + line.len() + 8).unwrap();
-    let head = [3, 0, 0, length, length - 5, 0xe0, 0, 0, 0, 0, 0];
-    [&head, line.as_bytes(), &[1, 0, 8, 0, 1, 0, 0, 0]].concat()
+    desktop_request(&format!("Cookie: mstshash={user}"), Some(1))
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use sekisho_tests::program;
 
-use super::super::{Folder, Running, Sekisho, run};
+use super::super::{Folder, Running, Sekisho, nginx, run};
 use super::recorder::Recorder;
 
 /// A running gateway.
@@ -54,25 +54,17 @@ impl Gateway {
     pub(super) fn nginx() -> Self {
         let (recorder, folder, listen) =
             (Recorder::start(), Folder::new("smuggling-nginx"), "127.0.60.1:7482");
-        let here = folder.path().display().to_string();
-        let file = folder.write(
-            "nginx.conf",
-            &format!(
-                "daemon off; master_process off; pid {here}/pid; error_log {here}/error.log;\n\
-                 events {{ worker_connections 1024; }}\n\
-                 http {{ access_log off; client_body_temp_path {here}/b; proxy_temp_path {here}/p;\n\
-                 fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n\
-                 upstream web {{ server {} max_fails=0; keepalive 8; }}\n\
-                 server {{ listen {listen}; client_body_timeout 2s; client_header_timeout 2s; lingering_close off;\n\
-                 location / {{ proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection '';\n\
-                 proxy_set_header Host $http_host; proxy_ignore_client_abort on; proxy_next_upstream off;\n\
-                 proxy_read_timeout 2s; }} }} }}\n",
-                recorder.address()
-            ),
+        let http = format!(
+            "access_log off; upstream web {{ server {} max_fails=0; keepalive 8; }}",
+            recorder.address()
         );
-        let mut command = Command::new(program("nginx"));
-        command.arg("-c").arg(file).arg("-p").arg(folder.path()).stderr(Stdio::null());
-        let peer = Some((Running::start(&mut command, listen.parse().unwrap()), folder));
+        let server = format!(
+            "listen {listen}; client_body_timeout 2s; client_header_timeout 2s; lingering_close off;\n\
+             location / {{ proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection '';\n\
+             proxy_set_header Host $http_host; proxy_ignore_client_abort on; proxy_next_upstream off;\n\
+             proxy_read_timeout 2s; }}"
+        );
+        let peer = Some((nginx(&folder, listen, &http, &server), folder));
         let said = String::from_utf8(run("nginx", &["-v"]).stderr).unwrap();
         let number = said.trim().rsplit('/').next().unwrap().to_owned();
         let version = format!("nginx {number}");
