@@ -2,15 +2,21 @@
 
 use sekisho_mail::{Asked, Command, Dialect, List, Mechanism, Offer, Reply, Secret, ServerAbilities, Word};
 
-use crate::ManageSieve;
 use crate::message::{Part, end, parts};
 use crate::reply;
 
 /// The longest quoted string (RFC 5804, section 4).
 const QUOTED_MAX: usize = 1024;
 
+/// Keeps a user on one server, and leaves it to that server to believe the password.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ManageSieve;
+
+sekisho_mail::protocol!(ManageSieve);
+
 impl Dialect for ManageSieve {
     const NAME: &'static str = "managesieve";
+    const SUMMARY: &'static str = "ManageSieve, kept on a server by user, without a password store";
     const AUTH: &'static str = "AUTHENTICATE";
     const START_TLS: &'static str = "STARTTLS";
     const QUIT: &'static str = "LOGOUT";

@@ -4,9 +4,8 @@
 
 mod dialect;
 mod message;
-mod protocol;
 mod reply;
 #[cfg(test)]
 mod tests;
 
-pub use protocol::ManageSieve;
+pub use dialect::ManageSieve;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use sekisho_api::settings::{Problems, Section};
-use sekisho_api::{Converse, Facts, Protocol};
+use sekisho_api::{Converse, Facts};
+use sekisho_testkit::fixtures;
 
 use crate::ManageSieve;
 
@@ -16,16 +16,7 @@ fn facts() -> Facts {
 
 /// The laws over fixtures.
 fn laws(converse: Arc<dyn Converse>, fixtures: &[(&str, &str)]) {
-    let mut tests = sekisho_testkit::conversation(move || converse.open(&facts()));
-    for (name, text) in fixtures {
-        tests = tests.fixture(name, text);
-    }
-    tests.laws();
-}
-
-/// Fixtures by the names of their files.
-macro_rules! fixtures {
-    ($($name:literal),+) => { &[$(($name, include_str!(concat!("../tests/", $name, ".txt")))),+] };
+    sekisho_testkit::conversation(move || converse.open(&facts())).fixtures(fixtures).laws();
 }
 
 #[test]
@@ -82,11 +73,8 @@ fn any_script_is_survived() {
 
 #[test]
 fn server_that_greets_with_what_it_can_is_well() {
-    let open = || {
-        let probe = ManageSieve.probes()[0].configure(&mut Section::absent(0..0, &Problems::new())).unwrap();
-        probe.open("one", ([192, 0, 2, 11], 4190).into(), 0)
-    };
-    sekisho_testkit::probe(open)
+    let probe = sekisho_testkit::configured_probe(&ManageSieve);
+    sekisho_testkit::probe(move || probe.open("one", ([192, 0, 2, 11], 4190).into(), 0))
         .up("\"SASL\" \"PLAIN\"\r\nOK \"ready\"\r\nOK \"bye\"\r\n")
         .up("\"SASL\" \"\"\r\n\"STARTTLS\"\r\nOK\r\n")
         .down("\"SASL\" \"PLAIN\"\r\n")

@@ -2,11 +2,17 @@
 
 use sekisho_mail::{Asked, Command, Dialect, List, Offer, Reply, ServerAbilities, Word, split_word, trimmed};
 
-use crate::Pop3;
 use crate::reply;
+
+/// Keeps a user on one server, and leaves it to that server to believe the password.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pop3;
+
+sekisho_mail::protocol!(Pop3);
 
 impl Dialect for Pop3 {
     const NAME: &'static str = "pop3";
+    const SUMMARY: &'static str = "POP3, kept on a server by user, without a password store";
     const AUTH: &'static str = "AUTH";
     const START_TLS: &'static str = "STLS";
     const QUIT: &'static str = "QUIT";

@@ -3,9 +3,8 @@
 //! What happens is that of all siblings of IMAP and stands in `sekisho-mail`; here is how POP3 says it.
 
 mod dialect;
-mod protocol;
 mod reply;
 #[cfg(test)]
 mod tests;
 
-pub use protocol::Pop3;
+pub use dialect::Pop3;

@@ -4,6 +4,7 @@ use sekisho_api::settings::{Node, Problems, Section, Table, Value};
 use sekisho_api::{
     Converse, Facts, Handler, IdentityRules, Input, Network, Networks, Protocol, Step, TlsFacts, VipContext,
 };
+use sekisho_testkit::fixtures;
 
 use crate::Pop3;
 
@@ -17,16 +18,7 @@ fn facts() -> Facts {
 
 /// The laws over fixtures.
 fn laws(converse: Arc<dyn Converse>, fixtures: &[(&str, &str)]) {
-    let mut tests = sekisho_testkit::conversation(move || converse.open(&facts()));
-    for (name, text) in fixtures {
-        tests = tests.fixture(name, text);
-    }
-    tests.laws();
-}
-
-/// Fixtures by the names of their files.
-macro_rules! fixtures {
-    ($($name:literal),+) => { &[$(($name, include_str!(concat!("../tests/", $name, ".txt")))),+] };
+    sekisho_testkit::conversation(move || converse.open(&facts())).fixtures(fixtures).laws();
 }
 
 #[test]
@@ -74,7 +66,7 @@ fn certificate_logs_in_where_the_client_has_shown_one() {
     let certified = Arc::new(subject("CN=Anna,O=Example"));
     let known = converse.clone();
     sekisho_testkit::conversation(move || known.open(&Facts { tls: Some(certified.clone()), ..facts() }))
-        .fixture("external", include_str!("../tests/external.txt"))
+        .fixtures(fixtures!["external"])
         .laws();
 }
 
@@ -131,11 +123,8 @@ fn any_script_is_survived() {
 
 #[test]
 fn server_that_greets_and_says_what_it_can_is_well() {
-    let open = || {
-        let probe = Pop3.probes()[0].configure(&mut Section::absent(0..0, &Problems::new())).unwrap();
-        probe.open("one", ([192, 0, 2, 11], 110).into(), 0)
-    };
-    sekisho_testkit::probe(open)
+    let probe = sekisho_testkit::configured_probe(&Pop3);
+    sekisho_testkit::probe(move || probe.open("one", ([192, 0, 2, 11], 110).into(), 0))
         .up("+OK ready\r\n+OK\r\nUSER\r\n.\r\n+OK bye\r\n")
         .up("+OK ready\r\n-ERR what?\r\n")
         .down("+OK ready\r\n")

@@ -2,11 +2,17 @@
 
 use sekisho_mail::{Asked, Command, Dialect, List, Offer, Reply, ServerAbilities, Word, split_word, trimmed};
 
-use crate::Submission;
 use crate::reply;
+
+/// Keeps a user on one server, and leaves it to that server to believe the password.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Submission;
+
+sekisho_mail::protocol!(Submission);
 
 impl Dialect for Submission {
     const NAME: &'static str = "submission";
+    const SUMMARY: &'static str = "mail submission, kept on a server by user, without a password store";
     const PROBE: &'static str = "smtp";
     const AUTH: &'static str = "AUTH";
     const START_TLS: &'static str = "STARTTLS";

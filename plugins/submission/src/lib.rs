@@ -4,9 +4,8 @@
 //! What happens is that of all siblings of IMAP and stands in `sekisho-mail`; here is how SMTP says it.
 
 mod dialect;
-mod protocol;
 mod reply;
 #[cfg(test)]
 mod tests;
 
-pub use protocol::Submission;
+pub use dialect::Submission;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use sekisho_api::settings::{Problems, Section};
-use sekisho_api::{Converse, Facts, Protocol};
+use sekisho_api::{Converse, Facts};
+use sekisho_testkit::fixtures;
 
 use crate::Submission;
 
@@ -15,16 +15,7 @@ fn facts() -> Facts {
 
 /// The laws over fixtures.
 fn laws(converse: Arc<dyn Converse>, fixtures: &[(&str, &str)]) {
-    let mut tests = sekisho_testkit::conversation(move || converse.open(&facts()));
-    for (name, text) in fixtures {
-        tests = tests.fixture(name, text);
-    }
-    tests.laws();
-}
-
-/// Fixtures by the names of their files.
-macro_rules! fixtures {
-    ($($name:literal),+) => { &[$(($name, include_str!(concat!("../tests/", $name, ".txt")))),+] };
+    sekisho_testkit::conversation(move || converse.open(&facts())).fixtures(fixtures).laws();
 }
 
 #[test]
@@ -83,11 +74,8 @@ fn any_script_is_survived() {
 
 #[test]
 fn server_that_greets_and_answers_ehlo_is_well() {
-    let open = || {
-        let probe = Submission.probes()[0].configure(&mut Section::absent(0..0, &Problems::new())).unwrap();
-        probe.open("one", ([192, 0, 2, 11], 587).into(), 0)
-    };
-    sekisho_testkit::probe(open)
+    let probe = sekisho_testkit::configured_probe(&Submission);
+    sekisho_testkit::probe(move || probe.open("one", ([192, 0, 2, 11], 587).into(), 0))
         .up("220 ready\r\n250-one\r\n250 AUTH PLAIN\r\n221 bye\r\n")
         .up("220-one\r\n220 ready\r\n250 one\r\n")
         .down("220 ready\r\n250-one\r\n")

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sekisho_api::settings::{Node, Problems, Section, Table, Value};
-use sekisho_api::{Converse, Handler, IdentityRules, Networks, Protocol, VipContext};
+use sekisho_api::{Converse, Handler, IdentityRules, Networks, Probe, Protocol, VipContext};
 
 /// Opens the conversations of a VIP of `protocol` without TLS, or where clients start it. `keys` are those of its own:
 /// one text, or a list of several.
@@ -37,4 +37,15 @@ pub fn configured(protocol: &dyn Protocol, start_tls: bool, keys: &[(&str, &[&st
         Some(Handler::Conversation(converse)) => converse,
         other => panic!("no conversation: {other:?}"),
     }
+}
+
+/// The first probe of `protocol`, without keys of its own.
+///
+/// # Panics
+/// If it has none, or cannot do without keys.
+pub fn configured_probe(protocol: &dyn Protocol) -> Arc<dyn Probe> {
+    let problems = Problems::new();
+    let probe =
+        protocol.probes().first().and_then(|kind| kind.configure(&mut Section::absent(0..0, &problems)));
+    probe.unwrap_or_else(|| panic!("no probe: {:?}", problems.into_vec()))
 }

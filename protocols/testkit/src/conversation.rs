@@ -56,6 +56,11 @@ impl Conversation {
         self
     }
 
+    /// Adds several transcripts, by name: see [`fixtures!`](crate::fixtures).
+    pub fn fixtures(self, fixtures: &[(&str, &str)]) -> Self {
+        fixtures.iter().fold(self, |tests, (name, text)| tests.fixture(name, text))
+    }
+
     /// Sets the limits that the engine enforces.
     pub fn limits(mut self, limits: EngineLimits) -> Self {
         self.limits = limits;

@@ -40,7 +40,7 @@ mod scripted;
 mod transcript;
 mod vectors;
 
-pub use configured::configured;
+pub use configured::{configured, configured_probe};
 pub use conversation::{Conversation, conversation, converse, head};
 pub use exchange::{Exchange, exchange};
 pub use memory::allocations;

@@ -2,6 +2,15 @@
 
 use sekisho_api::{Deadline, Side, Unavailable};
 
+/// The transcripts of these names in the folder `tests` of the crate that asks, `NAME.txt` each, for
+/// [`Conversation::fixtures`](crate::Conversation::fixtures).
+#[macro_export]
+macro_rules! fixtures {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/", $name, ".txt")))),+]
+    };
+}
+
 /// A conversation written down. One line each:
 ///
 /// | line | meaning |

@@ -1,6 +1,7 @@
 use super::*;
 
 use sekisho_api::Network;
+use sekisho_testkit::fixtures;
 
 use crate::options::Offer;
 
@@ -33,11 +34,6 @@ fn laws(options: Options, greeting: &str, fixtures: &[(&str, &str)]) {
         tests = tests.fixture(name, &[greeting, text].concat());
     }
     tests.laws();
-}
-
-/// Fixtures by the names of their files.
-macro_rules! fixtures {
-    ($($name:literal),+) => { &[$(($name, include_str!(concat!("../../tests/", $name, ".txt")))),+] };
 }
 
 #[test]
@@ -91,7 +87,7 @@ fn certificate_logs_in_where_the_client_has_shown_one() {
     let certified = subject("CN=Anna,O=Example");
     let known = options.clone();
     sekisho_testkit::conversation(move || reached(&known, Some(certified.clone())))
-        .fixture("external", include_str!("../../tests/external.txt"))
+        .fixtures(fixtures!["external"])
         .laws();
     for tls in [None, Some(TlsFacts::default()), Some(subject("O=Example"))] {
         let mut visit = reached(&options, tls);
