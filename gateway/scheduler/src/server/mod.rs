@@ -5,7 +5,9 @@ mod counts;
 mod ejection;
 mod history;
 mod memory;
+mod numbers;
 mod peers;
+mod probing;
 mod status;
 
 use std::collections::VecDeque;
@@ -13,13 +15,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
-use sekisho_api::Failure;
 
 use crate::clock::{Clock, Moment};
-use crate::health::{Change, Ejection, Health, LastProbe, Monitor, Outlier, ProbeResult, State, Turn};
+use crate::health::{Change, Ejection, Health, LastProbe, Monitor, Outlier, State, Turn};
 use crate::measure::{ResponseTime, Window};
 use crate::queue::Queue;
 use crate::spec::{Admin, HealthSpec, ServerSpec};
@@ -173,46 +174,6 @@ impl ServerState {
         self.status.group()
     }
 
-    /// Leases held now.
-    pub fn active(&self) -> u32 {
-        self.counts.active()
-    }
-
-    /// Leases given since the start.
-    pub fn served(&self) -> u64 {
-        self.counts.served()
-    }
-
-    /// Failures of traffic since the start.
-    pub fn failures(&self) -> u64 {
-        self.counts.failures().iter().map(|(_, count)| count).sum()
-    }
-
-    /// The same, by how it failed.
-    pub fn failures_by_kind(&self) -> [(Failure, u64); Failure::ALL.len()] {
-        self.counts.failures()
-    }
-
-    /// Answers that did not come in time, since the start.
-    pub fn timeouts(&self) -> u64 {
-        self.counts.timeouts()
-    }
-
-    /// Datagrams from its address that answered nothing that was asked, since the start.
-    pub fn strays(&self) -> u64 {
-        self.counts.strays()
-    }
-
-    /// Requests that another server was asked as well, since the start, because this one was silent.
-    pub fn repeats(&self) -> u64 {
-        self.counts.repeats()
-    }
-
-    /// Bytes relayed since the start, both ways together.
-    pub fn bytes(&self) -> u64 {
-        self.counts.bytes()
-    }
-
     /// Whether it is well.
     pub fn health(&self) -> Health {
         self.status.health()
@@ -235,104 +196,6 @@ impl ServerState {
         self.turn_admin(&mut guarded, admin, now);
         drop(guarded);
         self.queue.stir();
-    }
-
-    /// The average response time measured: of traffic if there was any, else of connecting, else of probes.
-    pub fn response_time(&self) -> Option<Duration> {
-        self.answers.average().or_else(|| self.connects.average()).or_else(|| self.probes.average())
-    }
-
-    /// Bytes a second over the pool's window, both ways together, for display.
-    pub fn bandwidth(&self, now: Instant) -> u64 {
-        self.traffic.rate(self.clock.moment(now))
-    }
-
-    /// Whether a probe is due. Asked every 50 to 100 ms; a server whose ejection is over is taken back here.
-    pub fn due(&self, now: Instant) -> bool {
-        let now = self.clock.read(now);
-        if self.status.retry_due(now) {
-            self.queue.stir();
-        }
-        let mut guarded = self.guarded.lock();
-        let back = guarded.ejection.over(now) && self.take_back(&mut guarded, now);
-        let due = guarded.admin != Admin::Maintenance && guarded.monitor.due(now);
-        drop(guarded);
-        if back {
-            self.queue.stir();
-        }
-        due
-    }
-
-    /// A probe begins; none is due until it was reported.
-    pub fn begin_probe(&self, now: Instant) {
-        self.clock.read(now);
-        self.guarded.lock().monitor.begin();
-    }
-
-    /// A probe ended. `random` scatters the next one.
-    pub fn probed(&self, result: ProbeResult, now: Instant, random: u64) -> Option<Change> {
-        let moment = self.clock.read(now);
-        self.counts.probed(result.ok.is_ok());
-        match &result.ok {
-            Ok(()) => self.probes.record(result.took, moment),
-            Err(_) => self.probes.penalise(moment),
-        }
-        let mut guarded = self.guarded.lock();
-        let turn = guarded.monitor.probed(&result, moment, random);
-        let probe = LastProbe { at: now, result };
-        guarded.history.probe(probe.clone());
-        guarded.last = Some(probe);
-        let change = self.turned(&guarded, turn, moment);
-        drop(guarded);
-        if change.is_some() {
-            self.queue.stir();
-        }
-        change
-    }
-
-    /// Probes that passed, and probes that failed.
-    pub fn probe_counts(&self) -> (u64, u64) {
-        self.counts.probes()
-    }
-
-    /// The latest probe.
-    pub fn last_probe(&self) -> Option<LastProbe> {
-        self.guarded.lock().last.clone()
-    }
-
-    /// Keeps a change that was told of, in its history.
-    pub fn remember(&self, change: &Change, now: Instant) {
-        self.guarded.lock().history.change(now, change.clone());
-    }
-
-    /// Its latest probes and changes of health.
-    pub fn history(&self) -> History {
-        self.guarded.lock().history.clone()
-    }
-
-    /// Remembers what a probe found out about it, until another finds out something else under the same name.
-    pub fn note(&self, name: &'static str, text: String) {
-        let mut guarded = self.guarded.lock();
-        if let Some((_, known)) = guarded.notes.iter_mut().find(|(known, _)| *known == name) {
-            *known = text;
-        } else if guarded.notes.len() < NOTES {
-            guarded.notes.push((name, text));
-        }
-    }
-
-    /// What probes found out about it, by name.
-    pub fn notes(&self) -> Vec<(&'static str, String)> {
-        self.guarded.lock().notes.clone()
-    }
-
-    /// Remembers until when the certificate that it showed to a probe holds.
-    pub fn set_certificate_expiry(&self, at: SystemTime) {
-        self.guarded.lock().certificate = Some(at);
-    }
-
-    /// Until when the certificate that it showed to a probe holds; none before it showed one.
-    pub fn certificate_expiry(&self) -> Option<SystemTime> {
-        self.guarded.lock().certificate
     }
 
     /// The oldest change of health that traffic made and nobody has asked for yet; at most 16 are kept.
@@ -387,8 +250,6 @@ impl fmt::Debug for ServerState {
 
 /// The most changes kept for somebody to ask for.
 const UNREPORTED: usize = 16;
-/// The most notes kept: a probe makes a handful.
-const NOTES: usize = 16;
 
 // The one thing of this crate that is shared by a whole process: ids are never used twice.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
