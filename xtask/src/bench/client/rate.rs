@@ -6,11 +6,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::places::Front;
 use super::super::{Outcome, failed};
 use super::http::Session;
+use super::pace::{Pace, micros_since};
 use super::{Meter, Target, response};
 
 /// Client number `index` of `clients`, who share `per_second` evenly; ends when the meter is stopped.
@@ -21,10 +22,6 @@ pub(crate) fn at_rate(
     target: &Target,
     meter: &Meter,
 ) -> Outcome {
-    let slack = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-    slack.map_err(failed("cannot ask for exact timers"))?;
-    let count = |number: usize| u32::try_from(number).map_err(failed("too many clients"));
-    let interval = Duration::from_secs(1) * count(clients)? / per_second;
     let mut stream = TcpStream::connect(target.at(Front::Http)).map_err(failed("cannot connect"))?;
     stream.set_nodelay(true).map_err(failed("cannot set TCP_NODELAY"))?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(failed("cannot set a deadline"))?;
@@ -32,13 +29,12 @@ pub(crate) fn at_rate(
     let mut latencies = Vec::new();
     exchange(&mut stream, &mut session)?;
     meter.arrive();
-    let mut due = Instant::now() + interval * count(index)? / count(clients)?;
+    let mut pace = Pace::new(index, clients, per_second)?;
     while !meter.stopped() {
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let due = pace.wait();
         exchange(&mut stream, &mut session)?;
-        latencies.push(u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX));
+        latencies.push(micros_since(due));
         meter.count();
-        due += interval;
     }
     meter.add_latencies(&latencies);
     Ok(())

@@ -1,9 +1,9 @@
 //! A client that asks at fixed moments over UDP. Latency counts from the moment at which a question was due.
 
 use std::net::UdpSocket;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::super::client::{Meter, Target};
+use super::super::client::{Meter, Pace, Target, micros_since};
 use super::super::places::Front;
 use super::super::{Outcome, failed};
 use super::{answered, name, question};
@@ -16,30 +16,25 @@ pub(crate) fn at_rate(
     target: &Target,
     meter: &Meter,
 ) -> Outcome {
-    let slack = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-    slack.map_err(failed("cannot ask for exact timers"))?;
-    let count = |number: usize| u32::try_from(number).map_err(failed("too many clients"));
-    let interval = Duration::from_secs(1) * count(clients)? / per_second;
     let socket = UdpSocket::bind("127.0.0.1:0").map_err(failed("cannot bind"))?;
     socket.connect(target.at(Front::Dns)).map_err(failed("cannot connect"))?;
     socket.set_read_timeout(Some(PATIENCE)).map_err(failed("cannot set a deadline"))?;
     let mut latencies = Vec::new();
     meter.arrive();
-    let mut due = Instant::now() + interval * count(index)? / count(clients)?;
+    let mut pace = Pace::new(index, clients, per_second)?;
     for number in index.. {
         if meter.stopped() {
             break;
         }
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let due = pace.wait();
         // Ids that repeat only after all others: a late answer is never taken for another's.
         #[expect(clippy::cast_possible_truncation, reason = "an id has 16 bits")]
         if exchange(&socket, &question(number as u16, &name(number)))? {
-            latencies.push(u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX));
+            latencies.push(micros_since(due));
             meter.count();
         } else {
             meter.lose();
         }
-        due += interval;
     }
     meter.add_latencies(&latencies);
     Ok(())
