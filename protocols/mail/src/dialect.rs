@@ -7,7 +7,7 @@ use crate::{Mechanism, Offer, Secret, ServerAbilities, line_end, trimmed};
 /// A mail protocol as far as logging in: POP3, submission, ManageSieve.
 ///
 /// What happens, and in which order, is the same for all of them and stands in the conversation ([`crate::handler`]);
-/// here stand the words. [`protocol!`](crate::protocol) makes a dialect a protocol. All functions are pure and total on all bytes.
+/// here stand the words. [`protocol!`](macro@crate::protocol) makes a dialect a protocol. All functions are pure and total on all bytes.
 pub trait Dialect: Copy + fmt::Debug + Send + Sync + 'static {
     /// The name of the protocol.
     const NAME: &'static str;
