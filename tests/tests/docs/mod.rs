@@ -4,6 +4,7 @@
 //! some tables; what a whole file needs besides is filled in here. Anything else in TOML, such as a manifest, is marked
 //! otherwise (`toml manifest`).
 
+mod book;
 mod complete;
 mod examples;
 mod greet;

@@ -7,7 +7,7 @@ use sekisho_tests::{File, files, root};
 use super::none;
 
 /// The documents that a reader starts from.
-const ENTRANCES: [&str; 2] = ["README.md", "docs/README.md"];
+const ENTRANCES: [&str; 3] = ["README.md", "docs/README.md", "docs/SUMMARY.md"];
 
 #[test]
 fn every_document_can_be_reached_from_an_entrance() {

@@ -131,7 +131,7 @@ fn cell(found: &str) -> String {
 const HEAD: &str = "\
 # HTTP strictness: one reading of every message
 
-Each vector of [fixtures/http](../fixtures/http/README.md), sent to Sekisho, HAProxy and nginx in front of the same
+Each vector of `fixtures/http`, sent to Sekisho, HAProxy and nginx in front of the same
 server. A client ends its side behind its bytes; the server closes behind an answer of the second table. Written by
 `SEKISHO_WRITE=1 cargo test -p sekisho-tests --test main smuggling`; Sekisho's column is checked at every run of the
 tests.
