@@ -1,14 +1,20 @@
 //! The keys of `[pool.NAME.http]`.
 
+use std::time::Duration;
+
 use sekisho_api::settings::Section;
 use sekisho_api::{PoolSettings, VipContext};
 
+use crate::codec::Rhythm;
+
 /// How a pool's servers are spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolOptions {
     pub(crate) version: Spoken,
     /// The most requests at once on one connection of HTTP/2; a server may allow fewer.
     pub(crate) max_streams: u32,
+    /// How servers of HTTP/2 are asked for signs of life.
+    pub(crate) rhythm: Rhythm,
 }
 
 /// The version that is spoken.
@@ -34,6 +40,11 @@ impl PoolOptions {
         Self {
             version: section.word("version", &Spoken::WORDS).unwrap_or(Spoken::One),
             max_streams: section.integer("max-streams", MAX_STREAMS, 1..=10_000) as u32,
+            rhythm: Rhythm {
+                interval: section.duration("ping-interval", PING.interval, Duration::ZERO..=LONGEST),
+                timeout: section.duration("ping-timeout", PING.timeout, SHORTEST..=LONGEST),
+                repeat: section.duration("ping-repeat", PING.repeat, SHORTEST..=LONGEST),
+            },
         }
     }
 
@@ -43,14 +54,14 @@ impl PoolOptions {
             settings
                 .as_ref()
                 .and_then(|settings| settings.downcast_ref::<Self>())
-                .copied()
+                .cloned()
                 .unwrap_or_default()
         };
         vip.pool_settings.iter().map(of).collect()
     }
 
     /// The application protocols that servers are offered.
-    pub(crate) const fn alpn(self) -> &'static [&'static str] {
+    pub(crate) const fn alpn(&self) -> &'static [&'static str] {
         match self.version {
             Spoken::One => &[],
             Spoken::Two => &["h2"],
@@ -61,12 +72,22 @@ impl PoolOptions {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { version: Spoken::One, max_streams: MAX_STREAMS as u32 }
+        Self { version: Spoken::One, max_streams: MAX_STREAMS as u32, rhythm: PING }
     }
 }
 
 /// As the gateway itself allows its clients, and what most servers allow.
 const MAX_STREAMS: u64 = 100;
+/// A server that owes an answer and says nothing for ten seconds may be gone; servers of gRPC end connections whose
+/// clients ask more than thrice within five minutes of silence.
+const PING: Rhythm = Rhythm {
+    interval: Duration::from_secs(10),
+    timeout: Duration::from_secs(5),
+    repeat: Duration::from_secs(300),
+};
+/// As the VIP's timeouts.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ use crate::keys::{KEYS, Sources};
 use crate::methods::Methods;
 use crate::options::Options;
 use crate::pages::Pages;
-use crate::pool_options::PoolOptions;
+use crate::pool_options::{PoolOptions, Spoken};
 use crate::probe::{GrpcProbe, HttpProbe};
 use crate::rates::{Kept, Rates};
 use crate::retry::Retry;
@@ -136,8 +136,13 @@ fn cookies(sources: &Sources, rules: &Rules) -> Box<[Box<str>]> {
 
 impl Settings {
     /// How the servers of the pool of this place are spoken to.
-    pub(crate) fn pool(&self, place: usize) -> PoolOptions {
-        self.pools.get(place).copied().unwrap_or_default()
+    pub(crate) fn pool(&self, place: usize) -> Option<&PoolOptions> {
+        self.pools.get(place)
+    }
+
+    /// Which version they speak.
+    pub(crate) fn spoken(&self, place: usize) -> Spoken {
+        self.pool(place).map_or(Spoken::One, |options| options.version)
     }
 }
 

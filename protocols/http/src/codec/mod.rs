@@ -19,7 +19,7 @@ mod tunnel;
 mod upload;
 
 pub(crate) use chunks::Piece;
-pub(crate) use client::{Broken, Buffers, Connection, Outgoing, Place, Upstream};
+pub(crate) use client::{Broken, Buffers, Connection, Outgoing, Place, Rhythm, Terms, Upstream};
 pub(crate) use download::Download;
 pub(crate) use opened::Opened;
 pub use oracle::wire_oracle;

@@ -53,7 +53,7 @@ impl ProbeKind for HttpProbe {
         options: &mut Section<'_>,
         pool: Option<&PoolSettings>,
     ) -> Option<Arc<dyn Probe>> {
-        let pool = pool.and_then(|pool| pool.downcast_ref::<PoolOptions>()).copied().unwrap_or_default();
+        let pool = pool.and_then(|pool| pool.downcast_ref::<PoolOptions>()).cloned().unwrap_or_default();
         let version = options.word("version", &Spoken::WORDS).unwrap_or(pool.version);
         let method = options.parsed::<Method>("method", "an HTTP method");
         let path = options.text("path");

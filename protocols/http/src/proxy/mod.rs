@@ -111,7 +111,7 @@ pub(crate) fn outgoing(
 ) -> Outgoing {
     let worker = &conn.worker;
     let own = conn.own();
-    let mut request = match worker.settings.pool(pool).version {
+    let mut request = match worker.settings.spoken(pool) {
         Spoken::One => {
             let lines = (told == Told::Apart).then(|| own.lines(&conn.facts));
             Outgoing::new(&head, body, &worker.buffers, lines)

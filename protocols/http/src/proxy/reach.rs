@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sekisho_api::{Failure, Lease, Observation};
 
-use crate::codec::{Connection, Upstream};
+use crate::codec::{Connection, Terms, Upstream};
 use crate::conn::Conn;
 use crate::pool_options::{PoolOptions, Spoken};
 use crate::shared::{Maker, Next, Whose};
@@ -31,19 +31,19 @@ pub(super) async fn reach(
     fresh: bool,
 ) -> Result<Reached, Failure> {
     let now = conn.now();
-    let options = conn.worker.settings.pool(pool);
-    let one = options.version == Spoken::One;
+    let version = conn.worker.settings.spoken(pool);
+    let one = version == Spoken::One;
     if !one && let Some(place) = conn.worker.pool.shared().place(whose(conn, lease)) {
         // Connections that are asked to finish take no requests: what a second one dies of is no age.
         return Ok(Reached { upstream: Upstream::at(place), reused: !fresh, since: now });
     }
-    if options.version != Spoken::Two
+    if version != Spoken::Two
         && !fresh
         && let Some(upstream) = take(conn, lease, idempotent, now)
     {
         return Ok(Reached { upstream, reused: true, since: now });
     }
-    if !one {
+    if !one && let Some(options) = conn.worker.settings.pool(pool) {
         return Box::pin(share(conn, lease, options, fresh)).await;
     }
     let core = &conn.worker.core;
@@ -53,7 +53,7 @@ pub(super) async fn reach(
 }
 
 /// Reaches a server that may speak HTTP/2: only one of those who have to wait makes a connection, for all of them.
-async fn share(conn: &Conn, lease: &Lease, options: PoolOptions, fresh: bool) -> Result<Reached, Failure> {
+async fn share(conn: &Conn, lease: &Lease, options: &PoolOptions, fresh: bool) -> Result<Reached, Failure> {
     let (core, shared) = (&conn.worker.core, conn.worker.pool.shared());
     let (server, whose) = (lease.server(), whose(conn, lease));
     let maker = loop {
@@ -79,7 +79,8 @@ async fn share(conn: &Conn, lease: &Lease, options: PoolOptions, fresh: bool) ->
     let agreed = stream.tls().map(|tls| tls.alpn.as_deref() == Some(b"h2"));
     let opened = match (options.version, agreed) {
         (_, Some(true)) | (Spoken::Two, None) => {
-            Connection::open(stream, core, options.max_streams, max_head(conn)).await
+            let terms = Terms { most: options.max_streams, max_head: max_head(conn), rhythm: options.rhythm };
+            Connection::open(stream, core, server, terms).await
         }
         (Spoken::Two, Some(false)) => Err(Failure::Tls),
         (Spoken::One | Spoken::Agreed, _) => {

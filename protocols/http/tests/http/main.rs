@@ -41,4 +41,5 @@ mod upstream_two;
 mod upstream_two_calls;
 mod upstream_two_faults;
 mod upstream_two_flow;
+mod upstream_two_silence;
 mod vectors;

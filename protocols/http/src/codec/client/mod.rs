@@ -35,7 +35,7 @@ use self::line::Line;
 pub(super) use self::oracle::{oracle, said_alike};
 pub(crate) use self::send::Outgoing;
 use self::two::Stream;
-pub(crate) use self::two::{Connection, Place};
+pub(crate) use self::two::{Connection, Place, Rhythm, Terms};
 pub(super) use super::chunks::Malformed;
 use crate::conn::{Conn, UploadFault};
 

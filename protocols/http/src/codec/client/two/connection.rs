@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,10 @@ use bytes::Bytes;
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use http::{Request, header::HeaderMap};
-use sekisho_api::{BoxStream, Core, Failure};
+use sekisho_api::{BoxStream, Core, Failure, Server};
+
+use super::driver::{Life, Wire, drive};
+use super::pulse::{Pulse, Rhythm};
 
 /// A connection to a server, for as many requests at once as both sides allow. A task of its own drives it; it closes
 /// when nobody holds it any more and its last request is over.
@@ -20,14 +24,29 @@ pub(crate) struct Connection {
     send: RefCell<SendRequest<Bytes>>,
     /// The server is told of TLS: what it is asked for has that scheme.
     secure: bool,
-    /// Requests under way.
-    running: Cell<usize>,
+    /// Requests under way, and whether the server is still there.
+    life: Rc<Life>,
     /// The most of them.
     most: usize,
     /// No further request goes over it, whatever the server says.
     aside: Cell<bool>,
     /// When a look found that nothing was under way.
     rested: Cell<Option<Instant>>,
+    /// It has rested for so long that its server may have gone meanwhile.
+    stale: Cell<bool>,
+    /// After how long that is so; zero: never.
+    patience: Duration,
+}
+
+/// What a connection is held to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// The most requests at once.
+    pub(crate) most: u32,
+    /// The largest head of an answer.
+    pub(crate) max_head: usize,
+    /// How its server is asked for signs of life.
+    pub(crate) rhythm: Rhythm,
 }
 
 impl Connection {
@@ -39,14 +58,16 @@ impl Connection {
     pub(crate) async fn open(
         stream: BoxStream,
         core: &Rc<dyn Core>,
-        most: u32,
-        max_head: usize,
+        server: &Arc<dyn Server>,
+        terms: Terms,
     ) -> Result<Rc<Self>, Failure> {
         let secure = stream.tls().is_some();
         let mut late = core.until(core.now() + SETTINGS_TIME);
+        let life = Rc::<Life>::default();
+        let wire = Wire::new(stream, life.clone());
         let opened = async {
-            let settings = settings(most, max_head);
-            let (send, mut driver) = settings.handshake::<_, Bytes>(stream).await.map_err(|e| failure(&e))?;
+            let settings = settings(terms.most, terms.max_head);
+            let (send, mut driver) = settings.handshake::<_, Bytes>(wire).await.map_err(|e| failure(&e))?;
             poll_fn(|cx| match Pin::new(&mut driver).poll(cx) {
                 Poll::Ready(Ok(())) => Poll::Ready(Err(Failure::Reset)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(failure(&error))),
@@ -63,17 +84,17 @@ impl Connection {
             opened => opened,
         });
         let (send, driver) = opened.await?;
-        core.spawn(Box::pin(async move {
-            // Every request hears itself what becomes of it.
-            let _ = driver.await;
-        }));
+        let pulse = Pulse::new(terms.rhythm, core.now());
+        core.spawn(Box::pin(drive(driver, life.clone(), pulse, core.clone(), server.clone())));
         Ok(Rc::new(Self {
             send: RefCell::new(send),
             secure,
-            running: Cell::new(0),
-            most: most as usize,
+            life,
+            most: terms.most as usize,
             aside: Cell::new(false),
             rested: Cell::new(None),
+            stale: Cell::new(false),
+            patience: terms.rhythm.interval,
         }))
     }
 
@@ -86,27 +107,33 @@ impl Connection {
     /// A place on it, unless it is full.
     pub(crate) fn place(self: &Rc<Self>) -> Option<Place> {
         let most = self.most.min(self.send.borrow().current_max_send_streams());
-        (self.running.get() < most).then(|| {
-            self.running.set(self.running.get() + 1);
+        let running = &self.life.running;
+        (running.get() < most).then(|| {
+            running.set(running.get() + 1);
             self.rested.set(None);
+            if self.stale.take() {
+                self.life.doubt();
+            }
             Place(self.clone())
         })
     }
 
     /// For how long nothing has been under way, as far as looks like this one have found.
     pub(crate) fn rested(&self, now: Instant) -> Duration {
-        if self.running.get() > 0 {
+        if self.life.running.get() > 0 {
             return Duration::ZERO;
         }
         let since = self.rested.get().unwrap_or(now);
         self.rested.set(Some(since));
-        now.saturating_duration_since(since)
+        let rested = now.saturating_duration_since(since);
+        self.stale.set(!self.patience.is_zero() && rested >= self.patience);
+        rested
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("running", &self.running.get()).finish_non_exhaustive()
+        f.debug_struct("Connection").field("running", &self.life.running.get()).finish_non_exhaustive()
     }
 }
 
@@ -143,7 +170,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.running.set(self.0.running.get().saturating_sub(1));
+        let running = &self.0.life.running;
+        running.set(running.get().saturating_sub(1));
     }
 }
 
