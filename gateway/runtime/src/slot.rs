@@ -104,7 +104,9 @@ impl Serving {
                 Serve::Pair(udp::Exchanges::new(worker, live, &core, exchange, beside), service)
             }
         };
-        Rc::new(Self { live: live.clone(), handler, core })
+        let serving = Rc::new(Self { live: live.clone(), handler, core });
+        serving.core.belongs(&serving);
+        serving
     }
 }
 

@@ -1,14 +1,17 @@
 //! What the core offers to a protocol, for one VIP in one worker.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
-use sekisho_api::{BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Record, Route, Unavailable};
+use sekisho_api::{
+    BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Record, Route, Server, Unavailable,
+};
 use sekisho_config::Vip;
 use sekisho_scheduler::{Ask, Pool, Table};
 
@@ -18,7 +21,7 @@ use crate::dial::{dial, within};
 use crate::io::Io;
 use crate::limits::Gauge;
 use crate::live::{LiveVip, ServerSide};
-use crate::slot::Drain;
+use crate::slot::{Drain, Serving};
 use crate::totals::Tally;
 use crate::worker::Worker;
 
@@ -32,13 +35,20 @@ pub(crate) struct VipCore {
     connections: Arc<Gauge>,
     tally: Arc<Tally>,
     drain: Rc<Drain>,
+    /// What it is part of.
+    serving: OnceCell<Weak<Serving>>,
 }
 
 impl VipCore {
     pub(crate) fn new(worker: Rc<Worker>, live: Arc<LiveVip>, drain: Rc<Drain>) -> Self {
         let connections = worker.with_live(|live| live.connections.clone());
         let tally = live.counts.tallies.of(worker.index);
-        Self { worker, live, connections, tally, drain }
+        Self { worker, live, connections, tally, drain, serving: OnceCell::new() }
+    }
+
+    /// It is part of this from now on.
+    pub(crate) fn belongs(&self, serving: &Rc<Serving>) {
+        let _ = self.serving.set(Rc::downgrade(serving));
     }
 
     pub(crate) fn drain(&self) -> &Rc<Drain> {
@@ -226,6 +236,20 @@ impl Core for VipCore {
 
     fn attempts(&self) -> u32 {
         self.live.vip.limits.attempts
+    }
+
+    fn list(
+        &self,
+        facts: &Facts,
+        since: Instant,
+        route: &Route,
+        server: &Arc<dyn Server>,
+    ) -> Local<'static, ()> {
+        let Some(serving) = self.serving.get().and_then(Weak::upgrade) else {
+            return Box::pin(std::future::pending());
+        };
+        let listed = self.worker.roster.enter_late(&serving, facts, since, route, server);
+        Box::pin(poll_fn(move |cx| if listed.kicked(cx) { Poll::Ready(()) } else { Poll::Pending }))
     }
 
     fn records(&self) -> bool {

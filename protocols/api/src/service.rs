@@ -182,6 +182,19 @@ pub trait Core: fmt::Debug {
     /// The most servers to try for one request or connection.
     fn attempts(&self) -> u32;
 
+    /// Lists a client among those that an operator sees and ends, for as long as what this gives is kept: one whose request
+    /// goes on for longer than a moment, or whose connection is its user's alone. `route` says of which pool the server is
+    /// and who the client is. Ready once the operator has ended it, which he may have done since `since`.
+    fn list(
+        &self,
+        facts: &Facts,
+        since: Instant,
+        route: &Route,
+        server: &Arc<dyn Server>,
+    ) -> Local<'static, ()> {
+        let _ = (facts, since, route, server);
+        Box::pin(std::future::pending())
+    }
     /// Whether anybody reads access records; false saves building them.
     fn records(&self) -> bool;
 

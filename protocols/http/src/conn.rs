@@ -5,10 +5,11 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sekisho_api::{BoxStream, Deadline, Facts, Rewound};
+use sekisho_api::{BoxStream, Deadline, Facts, Key, Local, Rewound, Route, Server};
 
 use crate::codec::{Inbound, Upstream};
 use crate::deadlines::{Limits, Over};
@@ -43,6 +44,11 @@ pub(crate) struct Conn {
     half_closed: Cell<Option<Instant>>,
     /// Something panicked over the request under way.
     panicked: Cell<bool>,
+    /// Whether an operator can see the request under way, and has ended it.
+    listing: Cell<Listing>,
+    kicked: Cell<bool>,
+    /// The user of the last request, where it had one.
+    last: Cell<Option<Box<Last>>>,
     /// What else the request under way is held to; mostly nothing.
     limits: Cell<Option<Box<Limits>>>,
 }
@@ -60,6 +66,29 @@ pub(crate) enum Phase {
     Waiting,
     /// The answer is under way to the client.
     Answering,
+}
+
+/// Whether an operator can see the request under way. Only what goes on for longer than a moment is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Listing {
+    /// It is young.
+    #[default]
+    No,
+    /// It was there at the last look.
+    Old,
+    /// It is to be listed.
+    Due,
+    /// It is listed.
+    Yes,
+}
+
+/// Whom a connection served last.
+#[derive(Debug)]
+struct Last {
+    user: Key,
+    pool: usize,
+    server: Arc<dyn Server>,
+    since: Instant,
 }
 
 /// What became of the request's body so far.
@@ -102,6 +131,8 @@ pub(crate) enum Due {
     Expired,
     /// This deadline passed and nobody can do anything but close.
     Abort(Deadline),
+    /// The operator has ended the request.
+    Kicked,
     /// The client may have left without a word: worth a look.
     Suspect,
 }
@@ -130,6 +161,9 @@ impl Conn {
             close_delimited: Cell::default(),
             half_closed: Cell::default(),
             panicked: Cell::default(),
+            listing: Cell::default(),
+            kicked: Cell::default(),
+            last: Cell::default(),
             limits: Cell::default(),
         }
     }
@@ -195,6 +229,7 @@ impl Conn {
         self.half_closed.set(None);
         self.expired.set(None);
         self.close_delimited(false);
+        self.listing.set(Listing::No);
         self.limits.set(self.worker.settings.deadlines.begin(|| self.now()));
     }
 
@@ -240,6 +275,60 @@ impl Conn {
     /// Whether something has panicked, or is about to have.
     pub(crate) fn has_panicked(&self) -> bool {
         self.panicked.get() || std::thread::panicking()
+    }
+
+    /// Whether the request under way has gone on for so long that it is to be listed.
+    pub(crate) fn is_listing_due(&self) -> bool {
+        self.listing.get() == Listing::Due
+    }
+
+    /// The request under way is listed as long as it goes on; `kicked` is ready when the operator has ended it.
+    pub(crate) fn list(&self, kicked: Local<'static, ()>) {
+        self.listing.set(Listing::Yes);
+        let mut limits = self.limits.take().unwrap_or_default();
+        limits.set_kicked(Some(kicked));
+        self.limits.set(Some(limits));
+    }
+
+    /// What is listed is over, or has another server.
+    pub(crate) fn unlist(&self) {
+        if self.listing.replace(Listing::No) == Listing::Yes
+            && let Some(mut limits) = self.limits.take()
+        {
+            limits.set_kicked(None);
+            self.limits.set(Some(limits));
+        }
+    }
+
+    /// Whether the operator has ended the request under way.
+    pub(crate) fn is_kicked(&self) -> bool {
+        self.kicked.get()
+    }
+
+    /// The connection is this user's from now on, who got this server since then.
+    pub(crate) fn remember(&self, user: Key, pool: usize, server: &Arc<dyn Server>, since: Instant) {
+        let last = match self.last.take() {
+            // The usual case, in which nothing is shared with other workers.
+            Some(last) if last.user == user && last.pool == pool && last.server.id() == server.id() => {
+                Box::new(Last { since, ..*last })
+            }
+            _ => Box::new(Last { user, pool, server: server.clone(), since }),
+        };
+        self.last.set(Some(last));
+    }
+
+    /// The last request was nobody's in particular.
+    pub(crate) fn forget_user(&self) {
+        self.last.take();
+    }
+
+    /// Lists a connection that is idle and its user's: ready when the operator has ended it.
+    pub(crate) fn list_idle(&self) -> Option<Local<'static, ()>> {
+        let last = self.last.take()?;
+        let route = Route { pool: last.pool, ..Route::new() }.with_key(Some(last.user.clone()));
+        let kicked = self.worker.core.list(&self.facts, last.since, &route, &last.server);
+        self.last.set(Some(last));
+        Some(kicked)
     }
 
     /// The deadline that passed while somebody waited.
@@ -299,7 +388,18 @@ impl Conn {
         if self.stirred.replace(false) {
             self.moved.set(now);
         }
-        let (over, per_try) = self.look_at_limits(now);
+        let (over, per_try, kicked) = self.look_at_limits(now);
+        if kicked {
+            self.kicked.set(true);
+            return Due::Kicked;
+        }
+        if matches!(self.phase.get(), Phase::Waiting | Phase::Answering) {
+            self.listing.set(match self.listing.get() {
+                Listing::No => Listing::Old,
+                Listing::Old => Listing::Due,
+                other => other,
+            });
+        }
         match over {
             Some(Over::Total) if self.phase.get() == Phase::Answering => return Due::Abort(Deadline::Total),
             Some(Over::Total) => return self.expire(Deadline::Total),
@@ -336,10 +436,11 @@ impl Conn {
         }
     }
 
-    /// Which limit is over, and how long this server may take to answer.
-    fn look_at_limits(&self, now: Instant) -> (Option<Over>, Option<Duration>) {
-        let Some(mut limits) = self.limits.take() else { return (None, None) };
-        let found = (limits.over(self.phase.get(), self.upload(), now), limits.per_try());
+    /// Which limit is over, how long this server may take to answer, and whether the operator has ended the request.
+    fn look_at_limits(&self, now: Instant) -> (Option<Over>, Option<Duration>, bool) {
+        let Some(mut limits) = self.limits.take() else { return (None, None, false) };
+        let over = limits.over(self.phase.get(), self.upload(), now);
+        let found = (over, limits.per_try(), limits.is_kicked());
         self.limits.set(Some(limits));
         found
     }

@@ -1,7 +1,10 @@
 //! How long a request may take in all, and how slowly its body may come.
 
+use std::fmt;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use sekisho_api::Local;
 use sekisho_api::settings::Section;
 
 use crate::conn::{Phase, UploadState};
@@ -23,7 +26,7 @@ struct Pace {
 }
 
 /// What the request under way is held to beyond what every request of the connection is.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Limits {
     /// When its time is over.
     until: Option<Instant>,
@@ -33,6 +36,8 @@ pub(crate) struct Limits {
     /// How long its body has been waited for.
     waited: Duration,
     looked: Option<Instant>,
+    /// Ready when the operator has ended it; an operator sees it as long as this is there.
+    kicked: Option<Local<'static, ()>>,
 }
 
 /// What a look at the limits found.
@@ -84,6 +89,17 @@ impl Limits {
         self.per_try
     }
 
+    /// An operator may end it.
+    pub(crate) fn set_kicked(&mut self, kicked: Option<Local<'static, ()>>) {
+        self.kicked = kicked;
+    }
+
+    /// Whether an operator has. Asked from time to time: nobody is woken for it.
+    pub(crate) fn is_kicked(&mut self) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
+        self.kicked.as_mut().is_some_and(|kicked| kicked.as_mut().poll(cx).is_ready())
+    }
+
     /// Looks at the limits.
     pub(crate) fn over(&mut self, phase: Phase, upload: UploadState, now: Instant) -> Option<Over> {
         if matches!(phase, Phase::Idle(_) | Phase::Head(_)) {
@@ -104,6 +120,16 @@ impl Limits {
         }
         let due = self.waited.as_secs_f64() * pace.rate as f64;
         (self.waited >= pace.grace && (upload.bytes as f64) < due).then_some(Over::Pace)
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limits")
+            .field("until", &self.until)
+            .field("per_try", &self.per_try)
+            .field("pace", &self.pace)
+            .finish_non_exhaustive()
     }
 }
 

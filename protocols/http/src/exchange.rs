@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
-use sekisho_api::{Blame, End, Failure, KeyKind, Lease, Marks, Observation, Record, RequestLine, Why};
+use sekisho_api::{
+    Blame, End, Failure, Key, KeyKind, Lease, Local, Marks, Observation, Record, RequestLine, Route, Why,
+};
 
 use crate::codec::Upstream;
 use crate::conn::{Conn, Phase, UploadFault};
@@ -35,6 +37,9 @@ pub(crate) struct Exchange {
     ended: Option<Instant>,
     /// It is one of gRPC.
     call: bool,
+    /// Which of the VIP's pools its server is one of, and whose it is: known once it is answered.
+    pool: u32,
+    user: Option<Box<Key>>,
     /// What it is until something else is known: only a client that leaves makes the codec drop a request.
     end: End,
 }
@@ -86,6 +91,8 @@ impl Exchange {
             moved: 0,
             ended: None,
             call: grpc::is_call(head),
+            pool: 0,
+            user: None,
             end: End::ClientLeft,
         }
     }
@@ -135,7 +142,44 @@ impl Exchange {
     /// A server is tried; the one before it is released.
     pub(crate) fn attempt(&mut self, lease: Lease) {
         self.attempts += 1;
+        if self.attempts > 1 {
+            self.conn.unlist();
+        }
         self.lease = Some(lease);
+    }
+
+    /// It is answered: what is still needed of its route is kept.
+    pub(crate) fn keep_route(&mut self, route: Route) {
+        self.pool = u32::try_from(route.pool).unwrap_or(0);
+        self.user = route.keys.into_iter().find(|key| key.kind() == KeyKind::USER).map(Box::new);
+    }
+
+    /// Shows it to the operator: ready when he has ended it.
+    fn listing(&self, pool: usize, user: Option<&Key>) -> Option<Local<'static, ()>> {
+        let lease = self.lease.as_ref()?;
+        let user = lease.key(KeyKind::USER).or(user).cloned();
+        let route = Route { pool, ..Route::new() }.with_key(user);
+        Some(self.conn.worker.core.list(&self.conn.facts, self.began, &route, lease.server()))
+    }
+
+    /// Shows it to the operator as long as it goes on; it is not answered yet.
+    pub(crate) fn list_waiting(&self, route: &Route) {
+        self.listing(route.pool, route.key(KeyKind::USER))
+            .into_iter()
+            .for_each(|kicked| self.conn.list(kicked));
+    }
+
+    /// The same of one that is being answered.
+    pub(crate) fn list_answering(&self) {
+        self.listing(self.pool as usize, self.user.as_deref())
+            .into_iter()
+            .for_each(|kicked| self.conn.list(kicked));
+    }
+
+    /// Shows the tunnel that it became to the operator: ready when he has ended it.
+    pub(crate) fn list_tunnel(&self) -> Local<'static, ()> {
+        let listing = self.listing(self.pool as usize, self.user.as_deref());
+        listing.unwrap_or_else(|| Box::pin(std::future::pending()))
     }
 
     /// The server is given up without blame.
@@ -288,10 +332,20 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let now = self.ended.unwrap_or_else(|| self.conn.now());
-        if self.end == End::ClientLeft && self.conn.has_panicked() {
-            self.end = End::Fault(Blame::Gateway, "panic");
+        if self.end == End::ClientLeft {
+            if self.conn.is_kicked() {
+                self.end = End::Kicked;
+            } else if self.conn.has_panicked() {
+                self.end = End::Fault(Blame::Gateway, "panic");
+            }
         }
         self.record(now);
+        self.conn.unlist();
+        if let (Some(user), Some(lease)) = (self.user.take(), &self.lease) {
+            self.conn.remember(*user, self.pool as usize, lease.server(), self.began);
+        } else {
+            self.conn.forget_user();
+        }
         if let Some(lease) = self.lease.take() {
             lease.settle(now);
         }

@@ -14,10 +14,10 @@ use crate::{cookie, hop};
 /// Turns an answer into the client's. `rule`: the place of the rule that the request met; `chunks`: the client understands
 /// them; `wish`: how it may be compressed.
 pub(crate) fn relay(
-    exchange: Exchange,
+    mut exchange: Exchange,
     head: Response<()>,
     upstream: Box<Upstream>,
-    route: &Route,
+    route: Route,
     rule: Option<usize>,
     chunks: bool,
     wish: Wish,
@@ -32,13 +32,13 @@ pub(crate) fn relay(
         for name in sources.app_cookies() {
             for value in cookie::set_values(&head.headers, name) {
                 if let Some(key) = Key::new(KeyKind::APP_COOKIE, value) {
-                    worker.core.learn(route, key, lease);
+                    worker.core.learn(&route, key, lease);
                 }
             }
         }
         if let Some(settings) = sources.cookie(route.pool)
             && !names(route.prefer.as_ref(), &**lease.server())
-            && !is_lent(route)
+            && !is_lent(&route)
         {
             worker.jar.set(&mut head.headers, settings, &**lease.server(), conn.facts.tls.is_some());
         }
@@ -53,6 +53,7 @@ pub(crate) fn relay(
         let server = exchange.lease().map(|lease| &**lease.server().name());
         rule.edit_response(&mut head.headers, &Scene { server, ..Scene::new(&conn.facts, "") });
     }
+    exchange.keep_route(route);
     exchange.echo(&mut head.headers);
     if switches {
         conn.unlimit();

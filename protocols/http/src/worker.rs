@@ -122,7 +122,13 @@ impl Worker for HttpWorker {
                     Box::pin(dismiss(&conn, answer)).await;
                     answer.end
                 }
-                Finished::Switched(mut tunnel) => poll_fn(|cx| tunnel.poll(cx)).await,
+                Finished::Switched(mut tunnel) => {
+                    let end = poll_fn(|cx| tunnel.poll(cx)).await;
+                    if end == End::Kicked {
+                        close(&conn).await;
+                    }
+                    end
+                }
                 Finished::Broken(end) => {
                     conn.break_off();
                     end
@@ -148,16 +154,24 @@ async fn idle(conn: &Conn) -> Option<End> {
     let core = &conn.worker.core;
     let mut expired = core.until(conn.now() + conn.worker.settings.options.keep_alive_timeout);
     let mut drained = core.drained();
-    poll_fn(|cx| {
+    let mut kicked = conn.list_idle();
+    let end = poll_fn(|cx| {
         if conn.stream.borrow_mut().poll_readable(cx).is_ready() {
             return Poll::Ready(None);
         }
         if drained.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(End::Drained));
         }
+        if kicked.as_mut().is_some_and(|kicked| kicked.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Some(End::Kicked));
+        }
         expired.as_mut().poll(cx).map(|()| Some(End::Expired(Deadline::Idle)))
     })
-    .await
+    .await;
+    if end == Some(End::Kicked) {
+        close(conn).await;
+    }
+    end
 }
 
 async fn busy(conn: &Rc<Conn>) -> Finished {

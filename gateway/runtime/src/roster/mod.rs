@@ -4,6 +4,7 @@ mod ask;
 mod which;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -25,6 +26,8 @@ use ask::Page;
 pub(crate) struct Roster {
     began: Instant,
     entries: RefCell<Entries>,
+    /// Whom the operator has ended lately: some are listed only after a while.
+    kicks: RefCell<VecDeque<(Instant, Which)>>,
 }
 
 /// Places for entries, in pieces: a crowd that comes moves nobody who is there already.
@@ -75,7 +78,7 @@ struct Entry {
 impl Roster {
     /// An empty one of a worker that begins.
     pub(crate) fn new(now: Instant) -> Rc<Self> {
-        Rc::new(Self { began: now, entries: RefCell::default() })
+        Rc::new(Self { began: now, entries: RefCell::default(), kicks: RefCell::default() })
     }
 
     /// Lists a client that got a lease, from this very moment: whoever is moved and then kicked has no gap to slip
@@ -89,11 +92,38 @@ impl Roster {
         lease: &Lease,
     ) -> Listed {
         let user = lease.key(KeyKind::USER).or_else(|| route.key(KeyKind::USER)).map(Key::expose);
+        self.insert(self.entry(serving, facts, accepted, route, lease.server(), user))
+    }
+
+    /// Lists a client that has had this server since then. Whoever was ended meanwhile is so at once.
+    pub(crate) fn enter_late(
+        self: &Rc<Self>,
+        serving: &Rc<Serving>,
+        facts: &Facts,
+        since: Instant,
+        route: &Route,
+        server: &Arc<dyn Server>,
+    ) -> Listed {
+        let user = route.key(KeyKind::USER).map(Key::expose);
+        let mut entry = self.entry(serving, facts, since, route, server, user);
+        entry.kicked = self.kicks.borrow().iter().any(|(at, which)| *at >= since && entry.is_meant(which));
+        self.insert(entry)
+    }
+
+    fn entry(
+        &self,
+        serving: &Rc<Serving>,
+        facts: &Facts,
+        accepted: Instant,
+        route: &Route,
+        server: &Arc<dyn Server>,
+        user: Option<&[u8]>,
+    ) -> Entry {
         let accepted = accepted.saturating_duration_since(self.began).as_secs();
         let pool = if route.pool < serving.live.pools.len() { route.pool } else { 0 };
-        let entry = Entry {
+        Entry {
             serving: serving.clone(),
-            server: lease.server().clone(),
+            server: server.clone(),
             user: user.map(Into::into),
             known_by: route.by,
             waker: None,
@@ -106,7 +136,10 @@ impl Roster {
             pool: u16::try_from(pool).unwrap_or(u16::MAX),
             accepted: u32::try_from(accepted).unwrap_or(u32::MAX),
             kicked: false,
-        };
+        }
+    }
+
+    fn insert(self: &Rc<Self>, entry: Entry) -> Listed {
         let mut entries = self.entries.borrow_mut();
         let place = entries.vacant();
         if let Some(vacant) = entries.place(place) {
@@ -115,11 +148,24 @@ impl Roster {
         Listed { roster: self.clone(), place }
     }
 
+    /// Remembers for a moment whom the operator has ended.
+    fn remember(&self, which: &Which, now: Instant) {
+        let mut kicks = self.kicks.borrow_mut();
+        let old = |(at, _): &(Instant, Which)| now.saturating_duration_since(*at) > LATE;
+        while kicks.len() >= KICKS || kicks.front().is_some_and(old) {
+            kicks.pop_front();
+        }
+        kicks.push_back((now, which.clone()));
+    }
+
     /// Looks at the next few clients, and kicks those that are meant where that is asked for.
     fn look(&self, visit: &ask::Asked, from: usize) -> Page {
         let mut page = Page { connections: Vec::new(), kicked: 0, next: None };
         let mut wakers = Vec::new();
         let now = Instant::now();
+        if visit.kick && from == 0 {
+            self.remember(&visit.which, now);
+        }
         let mut entries = self.entries.borrow_mut();
         let end = from.saturating_add(TURN).min(entries.pieces.len());
         if end < entries.pieces.len() {
@@ -227,9 +273,25 @@ const PIECE: usize = 256;
 /// list.
 const TURN: usize = 16;
 
+/// How long after it got its server a client may be listed.
+const LATE: Duration = Duration::from_secs(10);
+/// Ends of clients that are remembered for so long.
+const KICKS: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ends_are_remembered_for_a_moment_and_not_without_bound() {
+        let start = Instant::now();
+        let roster = Roster::new(start);
+        let kicks = || roster.kicks.borrow().len();
+        (0..100).for_each(|_| roster.remember(&Which::default(), start));
+        assert_eq!(kicks(), KICKS);
+        roster.remember(&Which::default(), start + LATE + Duration::from_secs(1));
+        assert_eq!(kicks(), 1);
+    }
 
     #[test]
     fn listed_client_takes_little_memory() {

@@ -117,6 +117,9 @@ impl Relay {
         }
         let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
         let conn = self.exchange.conn();
+        if conn.is_listing_due() {
+            self.exchange.list_answering();
+        }
         match ready!(upstream.poll_frame(cx, &conn.worker.buffers)) {
             Some(Ok(frame)) => {
                 let over = upstream.over();

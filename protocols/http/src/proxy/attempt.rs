@@ -1,6 +1,7 @@
 //! From one server to the next, until one answers.
 
-use std::pin::pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use http::Response;
@@ -75,7 +76,16 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
         }
         let moved = upstream.moved();
         let Some(outgoing) = request.take() else { return Err(Failed::Gone) };
-        let broken = match upstream.send(outgoing, &conn).await {
+        let mut sending = upstream.send(outgoing, &conn);
+        let sent = poll_fn(|cx| {
+            if conn.is_listing_due() {
+                exchange.list_waiting(route);
+            }
+            Pin::new(&mut sending).poll(cx)
+        });
+        let sent = sent.await;
+        drop(sending);
+        let broken = match sent {
             Ok(head) => {
                 exchange.answered(head.status(), since, moved);
                 let cause = Cause::Status(head.status());

@@ -48,7 +48,7 @@ pub(crate) fn handle(
         let answered = attempt(&mut asked).await;
         let Asked { exchange, route, rule, chunks, wish, .. } = *asked;
         match answered {
-            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, &route, rule, chunks, wish)),
+            Ok((head, upstream)) => Ok(response::relay(exchange, head, upstream, route, rule, chunks, wish)),
             Err(Failed::Told(answer)) => Ok(refuse(exchange, answer)),
             Err(Failed::Gone) => Err(Aborted),
         }

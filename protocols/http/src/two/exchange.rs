@@ -16,7 +16,7 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode, Version, request};
 use http_body::Body as _;
-use sekisho_api::{Facts, Local};
+use sekisho_api::{Deadline, End, Facts, Local};
 
 use super::account::Running;
 use super::body::Streamed;
@@ -151,16 +151,20 @@ impl Exchange {
 
     fn keep_time(&mut self) {
         // A client that has left resets its streams: nobody has to be looked after. A tunnel has deadlines of its own.
-        if !matches!(self.step, Step::Relaying(_))
-            && let Due::Abort(_) = self.conn.due(self.conn.now())
-        {
-            match &mut self.step {
-                Step::Asking(asking) => asking.respond.send_reset(Reason::INTERNAL_ERROR),
-                Step::Answering(pump) => pump.expire(),
-                Step::Relaying(_) | Step::Over => {}
-            }
-            self.step = Step::Over;
+        if matches!(self.step, Step::Relaying(_)) {
+            return;
         }
+        let (status, end) = match self.conn.due(self.conn.now()) {
+            Due::Abort(_) => (StatusCode::GATEWAY_TIMEOUT, End::Expired(Deadline::Idle)),
+            Due::Kicked => (StatusCode::SERVICE_UNAVAILABLE, End::Kicked),
+            _ => return,
+        };
+        match &mut self.step {
+            Step::Asking(asking) => asking.respond.send_reset(Reason::INTERNAL_ERROR),
+            Step::Answering(pump) => pump.cut(status, end),
+            Step::Relaying(_) | Step::Over => {}
+        }
+        self.step = Step::Over;
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame};
-use sekisho_api::{Deadline, End};
+use sekisho_api::End;
 
 use super::account::Running;
 use crate::codec::{Download, may_stand_behind};
@@ -30,11 +30,6 @@ pub(super) struct Pump {
 impl Pump {
     pub(super) fn new(stream: SendStream<Bytes>, body: Download, call: bool) -> Self {
         Self { stream, body, waiting: Bytes::new(), over: false, call }
-    }
-
-    /// Breaks off because its time is over.
-    pub(super) fn expire(&mut self) {
-        self.cut(StatusCode::GATEWAY_TIMEOUT, End::Expired(Deadline::Idle));
     }
 
     /// Breaks off without a word.
@@ -123,7 +118,7 @@ impl Pump {
 
     /// Breaks an answer off: what was sent must not pass for the whole (RFC 9113, section 8.1). A caller of gRPC looks for
     /// an end in the trailers, and finds this one.
-    fn cut(&mut self, status: StatusCode, end: End) {
+    pub(super) fn cut(&mut self, status: StatusCode, end: End) {
         if !self.call || self.stream.send_trailers(grpc::trailers(status, end)).is_err() {
             self.stream.send_reset(Reason::INTERNAL_ERROR);
         }

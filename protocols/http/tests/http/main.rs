@@ -18,6 +18,7 @@ mod further_tries;
 mod hop_by_hop;
 mod idle;
 mod interim;
+mod kicks;
 mod limits;
 mod methods;
 mod origin_faults;

@@ -450,3 +450,18 @@ fn websocket_has_the_cookie_that_leads_back_to_its_server() {
         );
     });
 }
+
+#[test]
+fn operator_ends_a_websocket_and_both_sides_hear_it() {
+    test(async {
+        let server = Server::start().await;
+        let rig = server.rig("").await;
+        let (mut client, mut upstream) = open(&server, &rig).await;
+        let (who, kicked) = rig.listed(1).await;
+        assert_eq!(who, "s1 -");
+        kicked.notify_one();
+        assert!(client.ended().await);
+        assert_eq!(upstream.read(&mut [0; 8]).await.unwrap(), 0);
+        assert!(rig.booked(1).await[0].ends_with(" kicked"), "{:?}", rig.records());
+    });
+}

@@ -2,6 +2,7 @@
 
 mod connections;
 mod door;
+mod http;
 mod servers;
 mod users;
 

@@ -180,6 +180,7 @@ fn due(conn: &Conn, cx: &mut Context<'_>) -> Option<Finished> {
         Due::Rest => Some(Finished::Rested),
         Due::Head => Some(Finished::Refused(Answer::SLOW_CLIENT)),
         Due::Abort(deadline) => Some(Finished::Broken(End::Expired(deadline))),
+        Due::Kicked => Some(Finished::Broken(End::Kicked)),
         Due::Suspect => look(conn, cx),
     }
 }

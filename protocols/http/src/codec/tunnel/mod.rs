@@ -30,6 +30,8 @@ pub(crate) struct Tunnel {
     half: bool,
     /// Bytes that are in the account, both ways.
     reported: (u64, u64),
+    /// Ready when the operator has ended it.
+    kicked: Local<'static, ()>,
     end: Option<End>,
 }
 
@@ -48,6 +50,7 @@ impl Tunnel {
             deadline,
             half: false,
             reported: (0, 0),
+            kicked: exchange.list_tunnel(),
             end: None,
             exchange,
         })
@@ -71,6 +74,9 @@ impl Tunnel {
 
     /// Relays until both sides have ended, one fails, or nothing has moved for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.kicked.as_mut().poll(cx).is_ready() {
+            return self.over(End::Kicked);
+        }
         let conn = self.exchange.conn().clone();
         let buffers = &conn.worker.buffers;
         let mut client = conn.stream.borrow_mut();

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use sekisho_api::{
-    BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Observation, Prefer, Record, Route, Server,
-    Stream, TlsFacts, Unavailable, Why,
+    BoxStream, Core, End, Facts, Failure, Key, KeyKind, Lease, Local, Observation, Prefer, Record, Route,
+    Server, Stream, TlsFacts, Unavailable, Why,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -102,6 +102,8 @@ pub(crate) struct FakeCore {
     pub(crate) response: Option<Duration>,
     /// The ids of servers that agree on HTTP/2 in TLS.
     pub(crate) two: RefCell<Vec<u64>>,
+    /// Who was shown to the operator: the server and the user, and what ends it.
+    pub(crate) listed: RefCell<Vec<(String, Rc<Notify>)>>,
     /// Where something panics the next time.
     pub(crate) panics: Cell<Option<&'static str>>,
 }
@@ -214,6 +216,14 @@ impl Core for FakeCore {
 
     fn response(&self) -> Option<Duration> {
         self.response
+    }
+
+    fn list(&self, _: &Facts, _: Instant, route: &Route, server: &Arc<dyn Server>) -> Local<'static, ()> {
+        let user = route.key(KeyKind::USER).map_or(&b"-"[..], Key::expose);
+        let (who, kicked) =
+            (format!("{} {}", server.name(), String::from_utf8_lossy(user)), Rc::<Notify>::default());
+        self.listed.borrow_mut().push((who, kicked.clone()));
+        Box::pin(async move { kicked.notified().await })
     }
 
     fn attempts(&self) -> u32 {

@@ -149,6 +149,14 @@ impl Rig {
         self.records()
     }
 
+    /// Waits until so many clients were shown to the operator, and gives what ends the last of them.
+    pub(crate) async fn listed(&self, count: usize) -> (String, Rc<tokio::sync::Notify>) {
+        while self.core.listed.borrow().len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.core.listed.borrow()[count - 1].clone()
+    }
+
     /// Waits until no client connection is being served.
     pub(crate) async fn quiet(&self) {
         while self.open.get() > 0 {
