@@ -18,7 +18,7 @@
 //! | `codec` | messages as bytes: the only modules that know them |
 //! | `encode` | answers in a coding that the client takes |
 //! | `answer`, `pages`, `grpc` | what the gateway says itself, what the operator would rather have it say, and to callers of gRPC |
-//! | `pool`, `shared` | server connections: idle ones of HTTP/1.1, and those of HTTP/2 |
+//! | `pool`, `shared`, `gate` | server connections: idle ones of HTTP/1.1, those of HTTP/2, and how many there may be |
 //! | `probe` | the health probes `http` and `grpc` |
 
 mod answer;
@@ -29,6 +29,7 @@ mod deadlines;
 mod encode;
 mod exchange;
 mod forward;
+mod gate;
 mod grpc;
 mod hop;
 mod jwt;

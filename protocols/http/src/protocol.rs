@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use sekisho_api::settings::Section;
 use sekisho_api::{
-    Core, Descriptor, Handler, Outlook, PoolContext, PoolSettings, ProbeKind, Protocol, Service, Sketch,
-    Transport, VipContext, VipMetric, Worker,
+    Core, Descriptor, Handler, Metric, Outlook, PoolContext, PoolSettings, ProbeKind, Protocol, Service,
+    Sketch, Transport, VipContext, VipMetric, Worker,
 };
 
 use crate::deadlines::Deadlines;
 use crate::encode::Compression;
+use crate::gate::Registry;
 use crate::keys::{KEYS, Sources};
 use crate::methods::Methods;
 use crate::options::Options;
@@ -30,6 +31,8 @@ use crate::worker::HttpWorker;
 pub struct Http {
     /// What limits have let pass survives a reload.
     kept: Arc<Kept>,
+    /// So do counts of connections.
+    registry: Arc<Registry>,
 }
 
 impl Http {
@@ -84,11 +87,20 @@ impl Protocol for Http {
     }
 
     fn configure_pool(&self, options: &mut Section<'_>, _: &PoolContext<'_>) -> Option<PoolSettings> {
-        Some(Arc::new(PoolOptions::read(options)))
+        Some(Arc::new(PoolOptions::read(options, &self.registry)))
     }
 
     fn server_alpn(&self, settings: &PoolSettings) -> &'static [&'static str] {
         settings.downcast_ref::<PoolOptions>().map_or(&[], |options| options.alpn())
+    }
+
+    fn metrics(&self, settings: &PoolSettings, report: &mut dyn FnMut(Metric)) {
+        let gates = settings.downcast_ref::<PoolOptions>().and_then(|options| options.gates.as_ref());
+        for ((name, help), value) in
+            gates.into_iter().flat_map(|gates| CONNECTION_METRICS.into_iter().zip(gates.counts()))
+        {
+            report(Metric { name, help, value });
+        }
     }
 
     fn probes(&self) -> Vec<Arc<dyn ProbeKind>> {
@@ -183,6 +195,19 @@ impl Service for HttpService {
 /// What is counted of rules.
 const RULE_METRIC: (&str, &str) =
     ("rule_requests_total", "Requests that met a rule, of those rules that have a name.");
+
+/// What is counted of a pool's connections, where they are limited.
+const CONNECTION_METRICS: [(&str, &str); 3] = [
+    (
+        "server_connections",
+        "Connections that are open to the servers of a pool, where `max-connections` limits them.",
+    ),
+    ("server_connection_waits_total", "Requests that had to wait for a connection to their server."),
+    (
+        "server_connection_refusals_total",
+        "Requests that were refused a connection, or waited for it for too long.",
+    ),
+];
 
 /// What is counted of further tries, by their causes.
 const RETRY_METRICS: [(&str, &str); 2] = [

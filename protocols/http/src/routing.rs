@@ -1,8 +1,11 @@
 //! From a request to the question that is put to the scheduler.
 
+use std::sync::Arc;
+
 use http::request;
 use sekisho_api::{Facts, Route};
 
+use crate::gate::Gates;
 use crate::keys::Sources;
 use crate::protocol::Settings;
 use crate::retry::Plan;
@@ -20,6 +23,11 @@ impl Settings {
     pub(crate) fn plan(&self, rule: Option<usize>) -> Option<&Plan> {
         let own = rule.and_then(|place| self.rules.get(place)?.own().retry.as_deref());
         own.or(self.retry.plan())
+    }
+
+    /// How many connections the servers of the pool of this place may have, where that is limited.
+    pub(crate) fn gates(&self, pool: usize) -> Option<&Arc<Gates>> {
+        self.pool(pool)?.gates.as_ref()
     }
 
     /// The route of a request that met this rule.

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sekisho_api::{Facts, Failure};
+use sekisho_api::Facts;
 use tokio::sync::Notify;
 
 use crate::codec::{Connection, Place};
+use crate::gate::NotReached;
 
 /// Whose requests a connection takes: to which server ([`sekisho_api::Server::id`]), and of which client where the
 /// server was told of one.
@@ -113,7 +114,9 @@ impl Shared {
     pub(crate) fn sweep(&self, now: Instant) {
         self.groups.borrow_mut().retain(|whose, group| {
             let longest = if whose.client.is_some() { self.longest.min(ALONE) } else { self.longest };
-            group.connections.retain(|connection| connection.lives() && connection.rested(now) < longest);
+            group.connections.retain(|connection| {
+                connection.lives() && connection.rested(now) < longest && !connection.is_in_the_way()
+            });
             group.making.is_some() || !group.connections.is_empty()
         });
     }
@@ -122,7 +125,7 @@ impl Shared {
 /// A connection that is being made, for those who wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct Making {
-    over: Cell<Option<Result<(), Failure>>>,
+    over: Cell<Option<Result<(), NotReached>>>,
     told: Notify,
 }
 
@@ -130,8 +133,8 @@ impl Making {
     /// Ready when it is worth looking again.
     ///
     /// # Errors
-    /// How the server failed.
-    pub(crate) async fn wait(&self) -> Result<(), Failure> {
+    /// Why there is none.
+    pub(crate) async fn wait(&self) -> Result<(), NotReached> {
         let told = self.told.notified();
         match self.over.get() {
             Some(over) => over,
@@ -153,8 +156,8 @@ pub(crate) struct Maker {
 
 impl Maker {
     /// It cannot be made, which is true for all who wait.
-    pub(crate) fn failed(self, failure: Failure) {
-        self.making.over.set(Some(Err(failure)));
+    pub(crate) fn failed(self, why: NotReached) {
+        self.making.over.set(Some(Err(why)));
     }
 }
 

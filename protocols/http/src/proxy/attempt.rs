@@ -13,6 +13,7 @@ use crate::answer::Answer;
 use crate::codec::{Broken, Outgoing, Upstream};
 use crate::conn::{Phase, UploadFault};
 use crate::exchange::Exchange;
+use crate::gate::NotReached;
 use crate::retry::{Again, Cause, Plan};
 
 /// Why there is no answer of a server.
@@ -33,6 +34,8 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
     let (core, plan) = (&conn.worker.core, conn.worker.settings.plan(*rule));
     let most = plan.and_then(Plan::attempts).unwrap_or_else(|| core.attempts());
     let mut last = None;
+    // Why a server that works had no connection for it.
+    let mut crowded = None;
     let mut fresh = false;
     // A server is chosen already.
     let mut chosen = false;
@@ -48,7 +51,7 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
             };
             match lease {
                 Ok(lease) => exchange.attempt(lease),
-                Err(why) => return Err(Failed::Told(unavailable(why, last))),
+                Err(why) => return Err(Failed::Told(unavailable(crowded.unwrap_or(why), last))),
             }
         }
         let Some(lease) = exchange.lease() else { return Err(Failed::Gone) };
@@ -57,7 +60,17 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
         let Reached { mut upstream, reused, since } = match reached {
             Ok(Ok(reached)) => reached,
             Err(_) => return Err(Failed::Told(Answer::OVERDUE)),
-            Ok(Err(failure)) => {
+            Ok(Err(NotReached::Unavailable(why))) => {
+                if exchange.attempts() >= most {
+                    return Err(Failed::Told(unavailable(why, last)));
+                }
+                crowded = Some(why);
+                route.exclude.extend(exchange.lease().map(|lease| lease.server().id()));
+                exchange.release();
+                chosen = false;
+                continue;
+            }
+            Ok(Err(NotReached::Failed(failure))) => {
                 last = Some(failure);
                 if exchange.attempts() >= most {
                     return Err(Failed::Told(unavailable(Unavailable::ConnectFailed, last)));

@@ -4,11 +4,12 @@
 //! |---|---|
 //! | `admit` | what becomes of its head before a server is chosen |
 //! | `attempt` | from one server to the next, until one answers |
-//! | `reach` | a connection to the server that was chosen |
+//! | `reach`, `room` | a connection to the server that was chosen, also where it may have only so many |
 
 mod admit;
 mod attempt;
 mod reach;
+mod room;
 
 use std::future::Future;
 use std::rc::Rc;

@@ -27,6 +27,7 @@ mod persistence;
 mod rates;
 mod retries;
 mod segments;
+mod server_connections;
 mod smuggling;
 mod streaming;
 mod support;

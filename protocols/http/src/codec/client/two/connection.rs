@@ -17,6 +17,7 @@ use sekisho_api::{BoxStream, Core, Failure, Server};
 
 use super::driver::{Life, Wire, drive};
 use super::pulse::{Pulse, Rhythm};
+use crate::gate::Gate;
 
 /// A connection to a server, for as many requests at once as both sides allow. A task of its own drives it; it closes
 /// when nobody holds it any more and its last request is over.
@@ -36,10 +37,12 @@ pub(crate) struct Connection {
     stale: Cell<bool>,
     /// After how long that is so; zero: never.
     patience: Duration,
+    /// How many there are may be limited: whom to offer its room, and as which worker's.
+    gate: Option<(Arc<Gate>, usize)>,
 }
 
 /// What a connection is held to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Terms {
     /// The most requests at once.
     pub(crate) most: u32,
@@ -47,6 +50,8 @@ pub(crate) struct Terms {
     pub(crate) max_head: usize,
     /// How its server is asked for signs of life.
     pub(crate) rhythm: Rhythm,
+    /// Where connections are limited: the server's gate, and the worker's number there.
+    pub(crate) gate: Option<(Arc<Gate>, usize)>,
 }
 
 impl Connection {
@@ -95,6 +100,7 @@ impl Connection {
             rested: Cell::new(None),
             stale: Cell::new(false),
             patience: terms.rhythm.interval,
+            gate: terms.gate,
         }))
     }
 
@@ -116,6 +122,12 @@ impl Connection {
             }
             Place(self.clone())
         })
+    }
+
+    /// Whether it is idle, and another worker has use for another one in its place.
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        let wanted = |(gate, worker): &(Arc<Gate>, usize)| gate.is_wanted() && !gate.offer(*worker);
+        self.life.running.get() == 0 && self.gate.as_ref().is_some_and(wanted)
     }
 
     /// For how long nothing has been under way, as far as looks like this one have found.
@@ -172,6 +184,13 @@ impl Drop for Place {
     fn drop(&mut self) {
         let running = &self.0.life.running;
         running.set(running.get().saturating_sub(1));
+        if let Some((gate, worker)) = &self.0.gate
+            && gate.is_wanted()
+            && !gate.offer(*worker)
+            && running.get() == 0
+        {
+            self.0.aside.set(true);
+        }
     }
 }
 
