@@ -45,14 +45,14 @@ fn decision(vip: &str, data: &Value) -> String {
     };
     let why = word(data, "why");
     let mut text = format!("{vip} {client} -> {place}: {why}");
+    let chosen = ["method", "moved"].contains(&why.as_str()).then(|| word(data, "method"));
     let looked = rows(data, "keys").filter(|key| word(key, "found") != "absent");
-    let looked: Vec<String> = looked
-        .map(|key| match word(key, "kind") {
-            kind if kind.is_empty() => format!("{} {}", word(key, "found"), word(key, "server")),
-            kind if word(key, "found") == why => kind,
-            kind => format!("{kind} {}", word(key, "found")),
-        })
-        .collect();
+    let looked = looked.map(|key| match word(key, "kind") {
+        kind if kind.is_empty() => format!("{} {}", word(key, "found"), word(key, "server")),
+        kind if word(key, "found") == why => kind,
+        kind => format!("{kind} {}", word(key, "found")),
+    });
+    let looked: Vec<String> = chosen.into_iter().filter(|method| !method.is_empty()).chain(looked).collect();
     if !looked.is_empty() {
         text.push_str(&format!(" ({})", looked.join(", ")));
     }
@@ -90,6 +90,10 @@ mod tests {
                                 "why": "preferred", "keys": [{ "kind": "cookie", "found": "preferred" }] });
         let preferred = text(Some("web"), &event("decision", preferred));
         assert_eq!(preferred, "00:00:00.000Z web 192.0.2.7:5 -> web/www1: preferred (cookie)");
+        let chosen = json!({ "at": 0.0, "client": "192.0.2.7:5", "pool": "web", "server": "www1", "method": "random-two",
+                             "why": "method", "keys": [{ "kind": "user", "found": "miss" }] });
+        let chosen = text(Some("web"), &event("decision", chosen));
+        assert_eq!(chosen, "00:00:00.000Z web 192.0.2.7:5 -> web/www1: method (random-two, user miss)");
         let none =
             json!({ "at": 0.0, "client": "192.0.2.7:5", "pool": "web", "server": null, "why": "all down" });
         let none = text(Some("web"), &event("decision", none));
