@@ -33,7 +33,7 @@ pub(crate) fn end_connections(addresses: Vec<IpAddr>) {
             match end_all(address) {
                 Ok(0) => {}
                 Ok(connections) => {
-                    tracing::info!(%address, connections, "Connections of an address that leaves were reset")
+                    tracing::info!(%address, connections, "Connections of an address that leaves were reset");
                 }
                 Err(error) => {
                     tracing::warn!(%address, %error, "Connections of an address that leaves cannot be reset (it needs CAP_NET_ADMIN, and a kernel with CONFIG_INET_DIAG_DESTROY): their clients may wait");
