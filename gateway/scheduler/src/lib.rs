@@ -34,6 +34,6 @@ pub use spec::{
     QueueSpec, ResponseCombine, ResponseSource, ServerSpec, TableSpec,
 };
 pub use table::{
-    Change as TableChange, Digest, EntryView, Follower, Journalled, Learned, Lesson, Replayed, Stamp, Table,
-    TableCounts,
+    Change as TableChange, Digest, EntryPlace, EntryView, Follower, Journalled, Learned, Lesson, Replayed,
+    Stamp, Table, TableCounts,
 };

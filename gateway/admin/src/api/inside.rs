@@ -8,7 +8,7 @@ use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key as Secret};
 use aws_lc_rs::rand::SystemRandom;
 use sekisho_api::{Key, KeyKind};
 use sekisho_runtime::{Decision, Status, View};
-use sekisho_scheduler::{EntryView, LastProbe, Table};
+use sekisho_scheduler::{EntryPlace, EntryView, LastProbe, Table};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -235,20 +235,27 @@ fn id(entry: &EntryView) -> String {
         digest.update(part);
         digest.update(&[0]);
     }
-    digest.sign().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digest: String = digest.sign().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{:x}-{digest}", entry.place.number())
+}
+
+/// The entry of an id.
+fn entry(table: &Table, wanted: &str, now: Instant) -> Option<EntryView> {
+    let (place, _) = wanted.split_once('-')?;
+    let place = EntryPlace::of(u64::from_str_radix(place, 16).ok()?);
+    // Another may be there by now.
+    table.at(place, now).filter(|entry| id(entry) == wanted)
 }
 
 /// Forgets an entry by its id.
 pub(super) fn forget(status: &Status, domain: &str, wanted: &str, by: By<'_>) -> Result<Forgotten, Refused> {
     let place = site::the_place(status, Some(domain))?;
-    let all = place.table.list(None, None, usize::MAX, Instant::now());
-    let found = all.into_iter().filter(|entry| id(entry) == wanted);
-    let forgotten = found.filter(|entry| place.table.remove(&entry.key, entry.pool.as_ref())).count();
-    if forgotten == 0 {
+    let found = entry(place.table, wanted, Instant::now());
+    if !found.is_some_and(|entry| place.table.remove(&entry.key, entry.pool.as_ref())) {
         return Err(Refused::unknown("entry", "of this id", []));
     }
-    by.did("forget-entry", &format!("domain {domain}"), Value::Null, json!({ "forgotten": forgotten }));
-    Ok(Forgotten::new(forgotten))
+    by.did("forget-entry", &format!("domain {domain}"), Value::Null, json!({ "forgotten": 1 }));
+    Ok(Forgotten::new(1))
 }
 
 /// Forgets all entries of a domain.
@@ -316,3 +323,39 @@ pub(super) fn now() -> f64 {
 
 /// How often numbers are looked at.
 pub(super) const EACH: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sekisho_scheduler::{Scheduler, Secret, TableSpec};
+
+    use super::*;
+
+    #[test]
+    fn entry_is_found_by_its_id_alone_and_not_by_that_of_one_that_was_there_before() {
+        let spec = TableSpec {
+            name: "default".into(),
+            max_entries: 1,
+            max_bytes: 1000,
+            expire: Duration::from_secs(60),
+        };
+        let (now, server) = (Instant::now(), Arc::from("a"));
+        let scheduler =
+            Scheduler::build(Vec::new(), vec![spec], &Secret::new(&[7; 32]).unwrap(), 7, None, now);
+        let table = scheduler.table("default").unwrap();
+        let put = |user: &[u8]| {
+            let key = Key::new(KeyKind::USER, user).unwrap();
+            assert!(table.assign(&key, None, &server, now));
+            id(&table.list(None, None, 1, now)[0])
+        };
+        let anna = put(b"anna");
+        assert_eq!(entry(table, &anna, now).map(|entry| entry.key), Key::new(KeyKind::USER, b"anna"));
+        // It takes the only place.
+        let otto = put(b"otto");
+        assert!(entry(table, &anna, now).is_none() && entry(table, &otto, now).is_some());
+        for wrong in ["", "-", "0", "0-", "zz-00", "ffffffffffffffffffff-00"] {
+            assert!(entry(table, wrong, now).is_none(), "{wrong}");
+        }
+    }
+}

@@ -28,7 +28,7 @@ use crate::spec::TableSpec;
 use entry::{Entry, Home};
 pub(crate) use entry::{Held, Holds};
 pub use file::{Journalled, Replayed};
-pub use operator::EntryView;
+pub use operator::{EntryPlace, EntryView};
 pub use remote::{Change, Digest, Follower, Learned, Lesson};
 use shard::Limits;
 pub use shard::TableCounts;
@@ -246,7 +246,12 @@ impl Table {
     )]
     fn home(&self, hash: u64) -> &Arc<Home> {
         // The upper bits choose the shard, the lower ones the place in it.
-        &self.shards[(hash >> 48) as usize % self.shards.len()]
+        &self.shards[self.number(hash)]
+    }
+
+    /// The shard's number.
+    fn number(&self, hash: u64) -> usize {
+        (hash >> 48) as usize % self.shards.len()
     }
 
     /// The stamp of a change that happens now.

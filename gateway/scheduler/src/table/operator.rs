@@ -12,9 +12,31 @@ use super::shard::Shard;
 use super::slab::{Node, Which};
 use crate::clock::Moment;
 
+/// Where an entry of a table is. Once it is gone, another may be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EntryPlace {
+    shard: u32,
+    slot: u32,
+}
+
+impl EntryPlace {
+    /// A number that stands for it.
+    pub fn number(self) -> u64 {
+        u64::from(self.shard) << 32 | u64::from(self.slot)
+    }
+
+    /// What [`number`](Self::number) stands for; any number stands for some place, if not for one of this table.
+    pub fn of(number: u64) -> Self {
+        // Each half of 64 bits has 32.
+        Self { shard: (number >> 32) as u32, slot: number as u32 }
+    }
+}
+
 /// One entry, for an operator's eyes. The key's value shows only through [`Key::expose`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryView {
+    /// Where it is, as long as it is there: [`Table::at`].
+    pub place: EntryPlace,
     /// The key.
     pub key: Key,
     /// The pool whose own entry this is; none: every pool's that has a server of the name.
@@ -30,13 +52,14 @@ pub struct EntryView {
 }
 
 impl EntryView {
-    fn of(shard: &Shard, node: &Node, now: Moment) -> Option<Self> {
+    fn of(shard: &Shard, number: usize, node: &Node, now: Moment) -> Option<Self> {
         let expires_in = match shard.expires(node) {
             Some(at) if at <= now => return None,
             Some(at) => Some(at.since(now)),
             None => None,
         };
         Some(Self {
+            place: EntryPlace { shard: u32::try_from(number).ok()?, slot: node.entry.slot },
             key: node.entry.key.clone(),
             pool: node.entry.scope.clone(),
             server: Arc::clone(&node.server),
@@ -58,15 +81,15 @@ impl Table {
     ) -> Vec<EntryView> {
         let now = self.clock.moment(now);
         let mut views = Vec::new();
-        for home in &self.shards {
+        for (number, home) in self.shards.iter().enumerate() {
             let shard = home.shard.lock();
             let nodes = shard.slab.iter(Which::Open).chain(shard.slab.iter(Which::Closed));
             let wanted = nodes.filter(|node| {
                 kind.is_none_or(|kind| node.entry.key.kind() == kind)
                     && server.is_none_or(|server| *node.server == *server)
             });
-            views
-                .extend(wanted.filter_map(|node| EntryView::of(&shard, node, now)).take(limit - views.len()));
+            let found = wanted.filter_map(|node| EntryView::of(&shard, number, node, now));
+            views.extend(found.take(limit - views.len()));
         }
         views
     }
@@ -78,11 +101,19 @@ impl Table {
         scopes
             .filter_map(|scope| {
                 let hash = self.hasher.hash(key, scope);
+                let number = self.number(hash);
                 let shard = self.home(hash).shard.lock();
                 let node = shard.slab.get(shard.peek(hash, key, scope)?)?;
-                EntryView::of(&shard, node, now)
+                EntryView::of(&shard, number, node, now)
             })
             .collect()
+    }
+
+    /// The entry at a place, unless it has expired.
+    pub fn at(&self, place: EntryPlace, now: Instant) -> Option<EntryView> {
+        let number = place.shard as usize;
+        let shard = self.shards.get(number)?.shard.lock();
+        EntryView::of(&shard, number, shard.slab.get(place.slot)?, self.clock.moment(now))
     }
 
     /// Removes the entry of a key, in every pool's scope or that of one; false if there was none.

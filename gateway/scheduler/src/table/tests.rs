@@ -104,6 +104,24 @@ fn an_entry_larger_than_the_table_is_not_kept() {
 }
 
 #[test]
+fn an_entry_is_found_at_its_place_and_what_is_not_there_is_not() {
+    let bench = Bench::new(&small(4096, 1 << 17));
+    for i in 0..1000 {
+        drop(bench.bind(&format!("user{i}"), "a"));
+    }
+    let now = bench.now;
+    let all = bench.table.list(None, None, usize::MAX, now);
+    assert_eq!(all.len(), 1000);
+    for entry in &all {
+        let place = EntryPlace::of(entry.place.number());
+        assert_eq!(bench.table.at(place, now).as_ref(), Some(entry));
+    }
+    assert_eq!(bench.table.at(EntryPlace::of(u64::MAX), now), None);
+    assert!(bench.table.remove(&all[0].key, None));
+    assert_eq!(bench.table.at(all[0].place, now), None);
+}
+
+#[test]
 fn lower_limits_take_effect_at_once() {
     let bench = Bench::new(&small(100, 10_000));
     for i in 0..100 {
