@@ -5,7 +5,7 @@ mod snippet;
 use std::fmt;
 
 use sekisho_api::settings::{Problem, Span};
-use snippet::Lines;
+use snippet::{Lines, Snippet};
 
 /// Everything wrong, or worth a warning, in one configuration.
 ///
@@ -141,14 +141,22 @@ impl Report {
 
     /// Writes the report, with or without colours.
     pub fn render(&self, colour: Colour) -> String {
-        let paint = Paint(colour);
+        self.written(Paint(colour), true)
+    }
+
+    /// Writes the report for a log: what is wrong and where, but not the lines themselves, which may hold secrets.
+    pub fn without_lines(&self) -> String {
+        self.written(Paint(Colour::Plain), false)
+    }
+
+    fn written(&self, paint: Paint, with_lines: bool) -> String {
         let lines: Vec<Lines<'_>> = self.sources.iter().map(|source| Lines::new(&source.text)).collect();
         let mut out = String::new();
         for finding in self.findings.iter().take(SHOWN) {
             let span = &finding.problem.span;
             let source = self.sources.iter().zip(&lines).rfind(|(source, _)| source.start <= span.start);
             if let Some((source, lines)) = source {
-                finding.write(&mut out, &source.origin, &source.own(span), lines, paint);
+                finding.write(&mut out, &source.origin, &source.own(span), lines, with_lines, paint);
             }
         }
         if self.findings.len() > SHOWN {
@@ -186,7 +194,15 @@ impl Source {
 }
 
 impl Finding {
-    fn write(&self, out: &mut String, origin: &str, span: &Span, lines: &Lines<'_>, paint: Paint) {
+    fn write(
+        &self,
+        out: &mut String,
+        origin: &str,
+        span: &Span,
+        lines: &Lines<'_>,
+        with_lines: bool,
+        paint: Paint,
+    ) {
         let Problem { message, label, help, .. } = &self.problem;
         let (word, sgr) = match self.severity {
             Severity::Error => ("error", RED),
@@ -198,6 +214,11 @@ impl Finding {
             paint.with(BOLD, &format!(": {}", clean(message)))
         ));
         let margin = match lines.snippet(span) {
+            Some(snippet) if !with_lines => {
+                let Snippet { line, column, .. } = snippet;
+                out.push_str(&format!(" --> {origin}:{line}:{column}\n  = {}\n", clean(label)));
+                " ".to_owned()
+            }
             Some(snippet) => {
                 let number = snippet.line.to_string();
                 let margin = " ".repeat(number.len());

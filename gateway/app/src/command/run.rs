@@ -40,6 +40,7 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
         logging::start(options.log.as_deref(), &gateway.log, format(options, &config), &gateway.log_to)?;
     log_warnings(&warnings);
     if let Some(report) = left_out {
+        let report = report.without_lines();
         tracing::error!("The runtime layer does not fit the file, and is left out\n{report}");
     }
     // Before the gateway starts: a signal during the start is not lost, nor does it end the process half-way.

@@ -39,6 +39,16 @@ fn servers(layered: &Layered) -> Vec<String> {
 }
 
 #[test]
+fn report_for_a_log_says_where_and_shows_no_line() {
+    let text = "change = [{ at = ['vip', 'web'], set = { password = 'hunter2' }, more = 1 }]\n";
+    let report = Layer::read(text).unwrap_err();
+    assert!(report.to_string().contains("hunter2"), "for eyes at a terminal:\n{report}");
+    let logged = report.without_lines();
+    assert!(logged.contains("this is no change\n --> runtime layer:"), "{logged}");
+    assert!(!logged.contains("hunter2"), "{logged}");
+}
+
+#[test]
 fn what_is_set_replaces_and_what_is_removed_is_gone() {
     let mut layer = Layer::default();
     layer.set(server("www.3"), value("{ address = '10.0.0.23:80', weight = 5 }"));

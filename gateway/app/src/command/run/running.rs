@@ -176,6 +176,7 @@ impl Running<'_> {
             Ok(_) => {}
             Err(Refusal::Wrong(report)) => {
                 let (file, problems) = (self.options.file.display(), report.errors());
+                let report = report.without_lines();
                 error!(%file, problems, "Configuration refused, nothing is changed\n{report}");
             }
             // The gateway has logged it.
