@@ -48,7 +48,7 @@ pub struct Done {
     pub warnings: Option<Report>,
 }
 
-/// Why it was not done; nothing has changed.
+/// Why it was not done; but for [`Refusal::Written`], nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The configuration would have errors.
@@ -57,6 +57,16 @@ pub enum Refusal {
     NoSuchPlace(Place),
     /// It is right, and could not be brought into force: an address in use, a file that cannot be written.
     Failed(String),
+    /// The runtime layer was written into the file, which could then not be brought into force. The gateway serves as
+    /// before, with its layer.
+    Written {
+        /// The file.
+        file: PathBuf,
+        /// Which configuration is in force, as it was before.
+        epoch: u64,
+        /// Why not.
+        why: Box<Refusal>,
+    },
 }
 
 /// The configuration as it is written.

@@ -249,6 +249,7 @@ impl From<Refusal> for Refused {
                 "GET /v1/config shows what there is",
             ),
             Refusal::Failed(why) => Self::new(Status::Conflict, why, "nothing was changed"),
+            Refusal::Written { file, epoch, why } => Self::from(*why).after_writing(&file, epoch),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Why something is not done, and what would be.
 
+use std::path::Path;
+
 use sekisho_config::Scope;
 use sekisho_runtime::Unanswered;
 use serde::Serialize;
@@ -34,6 +36,24 @@ impl Refused {
     /// The same with what is wrong one by one.
     pub(super) fn with(self, findings: Value) -> Self {
         Self { findings: Some(findings), ..self }
+    }
+
+    /// The same, where a file was written first: what it says now, and what the gateway does.
+    pub(super) fn after_writing(self, file: &Path, epoch: u64) -> Self {
+        let error = format!(
+            "{} now has the changes, and could not be brought into force: {}",
+            file.display(),
+            self.error
+        );
+        let help = format!(
+            "the gateway serves as before (epoch {epoch}) and keeps its runtime layer; once the cause is mended, save again"
+        );
+        Self { status: Status::Conflict, error, help, ..self }
+    }
+
+    /// A field stands there more than once.
+    pub(super) fn twice(field: &str) -> Self {
+        Self::new(Status::BadRequest, format!("`{field}` stands there more than once"), "send it once")
     }
 
     pub(super) fn no_such_path() -> Self {
@@ -105,3 +125,21 @@ impl From<Unanswered> for Refused {
 
 /// The most names that an explanation lists.
 const KNOWN: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steering::Refusal;
+
+    #[test]
+    fn file_that_was_written_and_not_brought_into_force_is_not_called_unchanged() {
+        let why = Box::new(Refusal::Failed("127.0.0.1:80 is in use".to_owned()));
+        let refused = Refused::from(Refusal::Written { file: "gateway.toml".into(), epoch: 7, why });
+        assert_eq!(refused.status, Status::Conflict);
+        assert_eq!(
+            refused.error,
+            "gateway.toml now has the changes, and could not be brought into force: 127.0.0.1:80 is in use"
+        );
+        assert!(refused.help.contains("serves as before (epoch 7)") && !refused.help.contains("nothing"));
+    }
+}

@@ -111,6 +111,64 @@ fn token_is_good_for_its_scope_and_nothing_is_for_nobody() {
 }
 
 #[test]
+fn every_attempt_to_change_something_that_is_refused_is_written_down_with_who_and_why() {
+    let site = Site::start("admin-refused", "127.0.9.217");
+    let path = "/v1/servers/web/a";
+    let large = format!("{{\"weight\": 1, \"x\": \"{}\"}}", "y".repeat(20_000));
+    let (twice, json) = (format!("Authorization: Bearer {}", site.tokens[0]), r#"{"weight": 7}"#);
+    assert_eq!(site.curl(&["--json", json], path).0, 401);
+    assert_eq!(site.with(1, &["--header", &twice, "--json", json], path).0, 400);
+    assert_eq!(site.with(1, &["--data", "weight=7"], path).0, 415);
+    assert_eq!(site.with(1, &["--json", &large], path).0, 413);
+    assert_eq!(site.with(1, &["--json", r#"{"weight": 1000}"#], path).0, 400);
+    assert_eq!(site.with(1, &["--json", json], "/v1/servers/web/z").0, 404);
+    assert_eq!(site.with(1, &["--json", json, "-X", "PATCH"], path).0, 405);
+    assert_eq!(site.with(2, &["--header", "Origin: http://evil.example", "--json", json], path).0, 403);
+    // What only looks changes nothing, and is not written down.
+    assert_eq!(site.curl(&[], "/v1/pools").0, 401);
+    let audit = site.audit();
+    let told: Vec<_> = audit.iter().map(|line| (line["who"].as_str().unwrap(), &line["status"])).collect();
+    let (anna, stranger) = ("token operate", "stranger");
+    let all = [
+        (stranger, 401),
+        (stranger, 400),
+        (anna, 415),
+        (anna, 413),
+        (anna, 400),
+        (anna, 404),
+        (anna, 405),
+        (stranger, 403),
+    ];
+    assert_eq!(told, all.map(|(who, status)| (who, json!(status))).each_ref().map(|(who, s)| (*who, s)));
+    assert!(audit.iter().all(|line| line["refused"].is_string() && line["from"] == "127.0.0.1"), "{audit:?}");
+    assert_eq!(audit[2]["target"], "web/a");
+    assert_eq!(audit[0]["action"], "POST /v1/servers/{pool}/{server}");
+}
+
+#[test]
+fn file_that_was_saved_and_not_brought_into_force_is_said_to_be_written() {
+    let site = Site::start("admin-save", "127.0.9.218");
+    let server = ["-X", "PUT", "--json", r#"{"address": "127.0.9.218:7504"}"#];
+    assert_eq!(site.with(2, &server, "/v1/servers/web/b").0, 200);
+    // Somebody has added a VIP to the file, whose address another program has.
+    let other = std::net::TcpListener::bind("127.0.9.218:7505").unwrap();
+    let file = site.sekisho.folder.read("gateway.toml");
+    let more = "[vip.more]\nlisten = '127.0.9.218:7505'\nprotocol = 'tcp'\npool = 'web'\n";
+    site.sekisho.folder.write("gateway.toml", &format!("{file}{more}"));
+    let (status, why) = site.with(2, &["--json", "{}"], "/v1/config/save");
+    assert_eq!(status, 409, "{why}");
+    let (error, help) = (why["error"].as_str().unwrap(), why["help"].as_str().unwrap());
+    assert!(error.contains("gateway.toml now has the changes") && error.contains("7505"), "{why}");
+    assert!(help.contains("serves as before (epoch 2)") && help.contains("save again"), "{why}");
+    assert!(site.sekisho.folder.read("gateway.toml").contains("127.0.9.218:7504"), "as it says");
+    let status = site.with(0, &[], "/v1/status").1;
+    assert_eq!((&status["epoch"], &status["changes"]), (&json!(2), &json!(1)), "as it says");
+    drop(other);
+    assert_eq!(site.with(2, &["--json", "{}"], "/v1/config/save").0, 200);
+    assert_eq!(site.with(0, &[], "/v1/status").1["changes"], 0);
+}
+
+#[test]
 fn what_is_changed_at_run_time_serves_is_shown_survives_a_crash_and_is_saved_with_its_comments() {
     let mut site = Site::start("admin-layer", "127.0.9.12");
     let vip = r#"{"listen": "127.0.9.12:7510", "protocol": "tcp", "pool": "web"}"#;

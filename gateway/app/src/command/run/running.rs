@@ -215,7 +215,9 @@ impl Running<'_> {
                 written::replace(&now.file, &text).map_err(|error| {
                     Refusal::Failed(format!("{} cannot be written: {error}", now.file.display()))
                 })?;
-                self.bring(text, Layer::default())
+                let epoch = self.gateway.view().status().epoch;
+                let brought = self.bring(text, Layer::default());
+                brought.map_err(|why| Refusal::Written { file: now.file, epoch, why: Box::new(why) })
             }
         }
     }
