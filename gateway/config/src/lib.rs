@@ -28,6 +28,7 @@ mod defaults;
 mod layer;
 mod load;
 mod model;
+mod moment;
 mod read;
 mod registry;
 mod report;
@@ -42,6 +43,7 @@ pub use model::{
     ServerTls, SharedStore, Source, SyslogAddress, Timeouts, TlsMode, TlsVersion, Token, Topology, Track,
     Vip, VipMode, Vrrp, VrrpChecksum, VrrpMode,
 };
+pub use moment::Moment;
 pub use registry::Registry;
 pub use report::{Colour, Finding, Report, Severity, Spot};
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use sekisho_config::Scope;
 
-use crate::command::rdp_file;
+use crate::command::{rdp_file, token};
 use crate::help;
 use crate::place::Place;
 
@@ -84,6 +84,9 @@ pub(crate) struct TokenOptions {
     /// What it is good for: read, operate or configure
     #[arg(long, value_name = "SCOPE", value_parser = scope)]
     pub(crate) scope: Scope,
+    /// From when on it is good for nothing: a time from now, or a moment such as 2027-01-31T12:00:00Z [default: never]
+    #[arg(long, value_name = "TIME", value_parser = token::lifetime)]
+    pub(crate) expires: Option<token::Lifetime>,
     /// Add its hash to this file; it is made if it is missing
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,

@@ -36,6 +36,9 @@ Exit status:
 pub(crate) const TOKEN: &str = "\
 Examples:
   sekisho token new --name grafana --scope read --file admin.tokens
+  sekisho token new --name anna --scope operate --expires 90d --file admin.tokens
+
+A token that has expired is good for nothing from that second on, and `sekisho check` warns two weeks ahead.
 
 Exit status:
   0  the token is printed; whoever reads it may use it

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::ClientTls;
+use crate::moment::Moment;
 
 /// How operators reach the gateway beside its socket, and what is kept of what they do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,30 +62,45 @@ pub struct Token {
     pub scope: Scope,
     /// SHA-256 of it. Tokens are 256 random bits: nobody finds one by trying, so that one round is enough.
     pub hash: [u8; 32],
+    /// From when on it is good for nothing; none: as long as it stands in the file.
+    pub expires: Option<Moment>,
 }
 
 impl Token {
-    /// A line of the file of tokens: `NAME SCOPE sha256:HEX`. `None` for an empty one or a comment.
+    /// Whether it is good for nothing any more.
+    pub fn has_expired(&self, now: SystemTime) -> bool {
+        self.expires.is_some_and(|at| at.time() <= now)
+    }
+
+    /// A line of the file of tokens: `NAME SCOPE sha256:HEX`, and perhaps `expires=DATE-TIME`. `None` for an empty one or
+    /// a comment.
     ///
     /// # Errors
     /// What is wrong with it; never the line itself.
     pub fn read(line: &str) -> Option<Result<Self, &'static str>> {
         let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
         let name = words.next()?;
-        Some(Self::of(name, words.next(), words.next(), words.next().is_some()))
+        Some(Self::of(name, [words.next(), words.next(), words.next(), words.next()]))
     }
 
-    fn of(name: &str, scope: Option<&str>, hash: Option<&str>, more: bool) -> Result<Self, &'static str> {
+    fn of(name: &str, words: [Option<&str>; 4]) -> Result<Self, &'static str> {
         const EXPECTED: &str = "expected a name, a scope and sha256:HEX";
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
         if name.len() > 64 || !name.chars().all(allowed) {
             return Err("a name has letters, digits, `-`, `_`, `.`, `@`, at most 64 of them");
         }
-        let (Some(scope), Some(hash), false) = (scope, hash, more) else { return Err(EXPECTED) };
+        let [Some(scope), Some(hash), expires, None] = words else { return Err(EXPECTED) };
         let scope = Scope::ALL.iter().find(|(name, _)| *name == scope).map(|(_, scope)| *scope);
         let hash = hash.strip_prefix("sha256:").and_then(digest).ok_or(EXPECTED)?;
         let scope = scope.ok_or("the scope is `read`, `operate` or `configure`")?;
-        Ok(Self { name: name.to_owned(), scope, hash })
+        let expires = match expires.map(|word| word.strip_prefix("expires=").ok_or(EXPECTED)) {
+            None => None,
+            // Never a token that lasts for ever because its end was misspelt.
+            Some(text) => {
+                Some(Moment::read(text?).ok_or("it expires at no moment such as 2027-01-31T12:00:00Z")?)
+            }
+        };
+        Ok(Self { name: name.to_owned(), scope, hash, expires })
     }
 }
 
@@ -91,7 +108,8 @@ impl fmt::Display for Token {
     /// A line of the file of tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} sha256:", self.name, self.scope.name())?;
-        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.expires.map_or(Ok(()), |at| write!(f, " expires={at}"))
     }
 }
 
@@ -118,8 +136,10 @@ mod tests {
 
     #[test]
     fn token_is_kept_as_a_line_and_read_back() {
-        let token = Token { name: "grafana".into(), scope: Scope::Read, hash: [0xa7; 32] };
-        assert_eq!(Token::read(&format!("  {token} # since May")), Some(Ok(token)));
+        for expires in [None, Moment::read("2027-01-31T12:00:00Z")] {
+            let token = Token { name: "grafana".into(), scope: Scope::Read, hash: [0xa7; 32], expires };
+            assert_eq!(Token::read(&format!("  {token} # since May")), Some(Ok(token)));
+        }
         assert_eq!(Token::read("# grafana read"), None);
         assert_eq!(Token::read("  "), None);
     }
@@ -135,6 +155,9 @@ mod tests {
             format!("name read sha256:{hash}0"),
             format!("name read sha256:{}", "é".repeat(32)),
             format!("name read sha256:{hash} more"),
+            format!("name read sha256:{hash} expires=2027-01-31"),
+            format!("name read sha256:{hash} expires="),
+            format!("name read sha256:{hash} expires=2027-01-31T12:00:00Z more"),
             format!("na/me read sha256:{hash}"),
         ] {
             assert!(Token::read(&line).is_some_and(|read| read.is_err()), "{line}");

@@ -101,6 +101,7 @@ fn tokens(section: &mut Section<'_>, context: &Context<'_>) -> Vec<Token> {
                 "the name is used before"
             }
             Some(Ok(token)) => {
+                warn_of_expiry(&token, &written.span, context);
                 tokens.push(token);
                 continue;
             }
@@ -111,6 +112,19 @@ fn tokens(section: &mut Section<'_>, context: &Context<'_>) -> Vec<Token> {
         context.error(problem.help("make one with `sekisho token new`"));
     }
     tokens
+}
+
+/// Says so while there is time to make another, and once nobody is let in by it.
+fn warn_of_expiry(token: &Token, span: &settings::Span, context: &Context<'_>) {
+    let Some(expires) = token.expires else { return };
+    let message = match expires.time().duration_since(context.now) {
+        Err(_) => format!("the token `{}` has expired", token.name),
+        Ok(left) if left.is_zero() => format!("the token `{}` has expired", token.name),
+        Ok(left) if left <= defaults::EXPIRY_WARNING => format!("the token `{}` expires soon", token.name),
+        Ok(_) => return,
+    };
+    let help = "delete its line, and make another with `sekisho token new --expires 90d`";
+    context.warn(Problem::new(span.clone(), message, format!("at {expires}")).help(help));
 }
 
 /// `clients`: subjects of certificates, and their scopes.

@@ -73,7 +73,12 @@ impl Folder {
         self.write("ca.pem", &authority(), 0o644);
         self.write("text.pem", "not a certificate\n", 0o644);
         self.write("secret", "0123456789abcdef0123456789abcdef\n", 0o600);
-        self.write("tokens", &format!("# of May\nanna configure sha256:{}\n", "5a".repeat(32)), 0o600);
+        let (anna, grafana) = ("5a".repeat(32), "a5".repeat(32));
+        let lasting = format!("# of May\nanna configure sha256:{anna}\n");
+        let ending = |at: &str| format!("grafana read sha256:{grafana} expires={at}\n");
+        self.write("tokens", &format!("{lasting}{}", ending("2027-01-31T12:00:00Z")), 0o600);
+        self.write("tokens-that-end", &ending("2026-01-10T00:00:00Z").replace("grafana", "soon"), 0o600);
+        self.write("tokens-that-ended", &ending("2026-01-01T00:00:00Z").replace("grafana", "past"), 0o600);
         self.write("short-secret", "tooshort\n", 0o600);
         self.write("store-password", "correct horse\n", 0o600);
         self.write("readable-secret", "0123456789abcdef0123456789abcdef\n", 0o644);

@@ -96,7 +96,20 @@ fn every_key_of_admin_reaches_the_model() {
     assert_eq!(tls.unwrap().client_auth, ClientAuth::Request(folder.path().join("certs/ca.pem")));
     assert_eq!(
         tokens,
-        [crate::Token { name: "anna".into(), scope: crate::Scope::Configure, hash: [0x5a; 32] }]
+        [
+            crate::Token {
+                name: "anna".into(),
+                scope: crate::Scope::Configure,
+                hash: [0x5a; 32],
+                expires: None
+            },
+            crate::Token {
+                name: "grafana".into(),
+                scope: crate::Scope::Read,
+                hash: [0xa5; 32],
+                expires: crate::Moment::read("2027-01-31T12:00:00Z"),
+            },
+        ]
     );
     assert_eq!(clients, [("CN=anna".to_owned(), crate::Scope::Operate)]);
     assert_eq!((anonymous, names), (Some(crate::Scope::Read), vec!["gateway.example.org".to_owned()]));
