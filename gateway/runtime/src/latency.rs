@@ -1,7 +1,11 @@
 //! How long things took, in fixed buckets: counted by one worker without a lock, added up by whoever asks.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+
+use sekisho_api::Server;
+use sekisho_scheduler::ServerState;
 
 /// The upper bounds of the buckets, in microseconds; longer times have a bucket of their own behind them.
 const BOUNDS: [u32; 18] = [
@@ -9,8 +13,10 @@ const BOUNDS: [u32; 18] = [
     2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
 ];
 
-/// How long what a VIP has served took, by worker. Only that worker may count: adding is not atomic.
+/// How long what a VIP has served from one pool took, by worker. Only that worker may count: adding is not atomic.
+/// Aligned so that no two workers write to one cache line, or to two that are fetched together.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Times {
     pub(crate) connect: Histogram,
     pub(crate) answer: Histogram,
@@ -22,6 +28,16 @@ pub(crate) struct Times {
 pub(crate) struct Histogram {
     counts: [AtomicU64; BOUNDS.len() + 1],
     micros: AtomicU64,
+}
+
+/// Where one worker counts the times of one VIP: each pool has a place of its own, so that what is asked of a VIP and
+/// what is asked of a pool are sums of the same numbers, and nothing is counted twice.
+#[derive(Debug)]
+pub(crate) struct PoolTimes {
+    /// By the pool's name, in the order of the VIP's pools.
+    pools: Box<[(Arc<str>, Arc<Times>)]>,
+    /// What no pool has served.
+    none: Arc<Times>,
 }
 
 /// How long what a VIP has served took.
@@ -57,6 +73,26 @@ impl Histogram {
     }
 }
 
+impl PoolTimes {
+    pub(crate) fn new(pools: Box<[(Arc<str>, Arc<Times>)]>, none: Arc<Times>) -> Self {
+        Self { pools, none }
+    }
+
+    /// Where the times of what this server has served are counted.
+    pub(crate) fn of(&self, server: Option<&Arc<dyn Server>>) -> &Times {
+        match (server, &*self.pools) {
+            (None, _) => &self.none,
+            // Most VIPs have one pool, and nothing is looked for.
+            (Some(_), [(_, only)]) => only,
+            (Some(server), pools) => {
+                let state = server.as_any().downcast_ref::<ServerState>();
+                let named = |(name, _): &&(Arc<str>, _)| state.is_some_and(|state| state.pool() == name);
+                pools.iter().find(named).map_or(&self.none, |(_, times)| times)
+            }
+        }
+    }
+}
+
 impl Times {
     /// Adds what this worker has counted.
     pub(crate) fn add_to(&self, sum: &mut Latencies) {
@@ -66,7 +102,23 @@ impl Times {
     }
 }
 
+impl Latencies {
+    /// Adds what was counted elsewhere.
+    pub fn merge(&mut self, more: &Self) {
+        self.connect.merge(&more.connect);
+        self.answer.merge(&more.answer);
+        self.total.merge(&more.total);
+    }
+}
+
 impl Distribution {
+    fn merge(&mut self, more: &Self) {
+        for (sum, more) in self.counts.iter_mut().zip(&more.counts) {
+            *sum += more;
+        }
+        self.micros = self.micros.wrapping_add(more.micros);
+    }
+
     fn add(&mut self, more: &Histogram) {
         for (sum, more) in self.counts.iter_mut().zip(&more.counts) {
             *sum += more.load(Relaxed);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use parking_lot::Mutex;
 use sekisho_api::End;
 
-use crate::latency::{Latencies, Times};
+use crate::latency::{Latencies, PoolTimes, Times};
 
 /// What a VIP has served since the gateway began to serve it, over reloads. What still runs is not in it yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +110,9 @@ pub(crate) struct Tally {
     sent: AtomicU64,
     /// By [`End::place`].
     ends: [AtomicU64; End::KINDS.len()],
-    times: Times,
+    /// How long things took, by the pool's name; none: what no pool has served. The lock is taken when the worker begins
+    /// to serve the VIP under a configuration, and by whoever asks.
+    times: Mutex<BTreeMap<Option<Arc<str>>, Arc<Times>>>,
     /// By [`CLASSES`].
     classes: [AtomicU64; CLASSES.len()],
     /// Connections by how their clients became known. Taken once a connection, and by whoever asks.
@@ -188,8 +190,23 @@ impl Tallies {
     /// How long what all of them served took.
     pub(crate) fn latencies(&self) -> Latencies {
         let mut sum = Latencies::default();
-        self.workers.lock().values().for_each(|tally| tally.times.add_to(&mut sum));
+        for tally in self.workers.lock().values() {
+            tally.times.lock().values().for_each(|times| times.add_to(&mut sum));
+        }
         sum
+    }
+
+    /// The same by pool; what none has served is left out.
+    pub(crate) fn latencies_by_pool(&self) -> BTreeMap<Arc<str>, Latencies> {
+        let mut sums: BTreeMap<Arc<str>, Latencies> = BTreeMap::new();
+        for tally in self.workers.lock().values() {
+            for (pool, times) in &*tally.times.lock() {
+                if let Some(pool) = pool {
+                    times.add_to(sums.entry(pool.clone()).or_default());
+                }
+            }
+        }
+        sums
     }
 }
 
@@ -202,9 +219,13 @@ impl Tally {
         }
     }
 
-    /// How long things took. Only the tally's own worker may count there.
-    pub(crate) fn times(&self) -> &Times {
-        &self.times
+    /// Where it is counted how long things took that these pools serve: the same places after a reload. Only the tally's
+    /// own worker may count there.
+    pub(crate) fn times<'p>(&self, pools: impl Iterator<Item = &'p Arc<str>>) -> PoolTimes {
+        let mut times = self.times.lock();
+        let pools = pools.map(|name| (name.clone(), times.entry(Some(name.clone())).or_default().clone()));
+        let pools = pools.collect();
+        PoolTimes::new(pools, times.entry(None).or_default().clone())
     }
 
     /// Counts how a client became known.
@@ -234,9 +255,46 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use sekisho_api::Deadline;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use sekisho_api::{Deadline, Server};
+    use sekisho_scheduler::{Scheduler, Secret};
 
     use super::*;
+
+    #[test]
+    fn times_are_counted_once_and_told_by_pool_and_together_over_reloads() {
+        let (tallies, second) = (Tallies::default(), Duration::from_secs(1));
+        let (web, mail): (Arc<str>, Arc<str>) = ("web".into(), "mail".into());
+        let servers = bench(&["web", "mail"]);
+        let [www, post] = [&servers[0], &servers[1]];
+        let before = tallies.of(0).times([&web].into_iter());
+        before.of(Some(www)).total.count(second);
+        before.of(None).total.count(second);
+        // A reload has given the VIP another pool; whoever came before goes on counting where it did.
+        let after = tallies.of(0).times([&web, &mail].into_iter());
+        after.of(Some(post)).total.count(second);
+        after.of(Some(www)).total.count(second);
+        before.of(Some(www)).total.count(second);
+        tallies.of(1).times([&mail].into_iter()).of(Some(post)).total.count(second);
+        assert_eq!(tallies.latencies().total.count(), 6);
+        let by_pool = tallies.latencies_by_pool();
+        let by_pool: Vec<_> = by_pool.iter().map(|(name, of)| (&**name, of.total.count())).collect();
+        assert_eq!(by_pool, [("mail", 2), ("web", 3)]);
+    }
+
+    /// A server of each of these pools.
+    fn bench(pools: &[&str]) -> Vec<Arc<dyn Server>> {
+        let text: String =
+            pools.iter().map(|name| format!("[pool.{name}]\nservers = {{ s = '127.0.0.1:1' }}\n")).collect();
+        let config =
+            sekisho_config::parse(&text, "", Path::new(""), &sekisho_config::Registry::new()).unwrap();
+        let pools = config.pools.iter().map(|pool| pool.spec.clone()).collect();
+        let secret = Secret::new(&[7; 32]).unwrap();
+        let scheduler = Scheduler::build(pools, Vec::new(), &secret, 7, None, Instant::now());
+        scheduler.pools().iter().map(|pool| pool.servers()[0].clone() as Arc<dyn Server>).collect()
+    }
 
     #[test]
     fn workers_count_apart_and_are_added_up() {

@@ -56,6 +56,8 @@ pub struct VipStatus {
     pub classes: Classes,
     /// How long that took.
     pub latencies: Latencies,
+    /// The same by the pool that served it.
+    pub pool_latencies: BTreeMap<Arc<str>, Latencies>,
     /// How the clients of its connections became known, in the protocol's own words.
     pub known: BTreeMap<&'static str, u64>,
     /// What became of its datagrams; none unless its protocol exchanges them.
@@ -127,6 +129,7 @@ fn status(vip: &LiveVip) -> VipStatus {
         ends: tallies.ends(),
         classes: tallies.classes(),
         latencies: tallies.latencies(),
+        pool_latencies: tallies.latencies_by_pool(),
         known: tallies.known(),
         exchanges,
     }

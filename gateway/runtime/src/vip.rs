@@ -19,6 +19,7 @@ use crate::access::Place;
 use crate::decisions::Decision;
 use crate::dial::{dial, within};
 use crate::io::Io;
+use crate::latency::PoolTimes;
 use crate::limits::Gauge;
 use crate::live::{LiveVip, ServerSide};
 use crate::slot::{Drain, Serving};
@@ -34,6 +35,7 @@ pub(crate) struct VipCore {
     live: Arc<LiveVip>,
     connections: Arc<Gauge>,
     tally: Arc<Tally>,
+    times: PoolTimes,
     drain: Rc<Drain>,
     /// What it is part of.
     serving: OnceCell<Weak<Serving>>,
@@ -43,7 +45,8 @@ impl VipCore {
     pub(crate) fn new(worker: Rc<Worker>, live: Arc<LiveVip>, drain: Rc<Drain>) -> Self {
         let connections = worker.with_live(|live| live.connections.clone());
         let tally = live.counts.tallies.of(worker.index);
-        Self { worker, live, connections, tally, drain, serving: OnceCell::new() }
+        let times = tally.times(live.pools.iter().map(|pool| pool.name()));
+        Self { worker, live, connections, tally, times, drain, serving: OnceCell::new() }
     }
 
     /// It is part of this from now on.
@@ -148,7 +151,7 @@ impl VipCore {
         let began = Instant::now();
         let dialled = dial(&side, facts, timeouts.connect, keepalive, self.worker.ticker()).await;
         if dialled.is_ok() {
-            self.tally.times().connect.count(began.elapsed());
+            self.times.of(Some(lease.server())).connect.count(began.elapsed());
         }
         dialled
     }
@@ -259,7 +262,7 @@ impl Core for VipCore {
     fn record(&self, record: &Record<'_>) {
         self.tally.count(record.received, record.sent, record.end);
         let status = record.request.as_ref().map_or(0, |request| request.status);
-        self.measure(record.answered, record.took, status);
+        self.measure(record.server, record.answered, record.took, status);
         if let Some(word) = record.known_by {
             self.tally.known(word);
         }
@@ -278,9 +281,15 @@ impl Core for VipCore {
         self.tally.count(received, sent, end);
     }
 
-    fn measure(&self, answered: Option<Duration>, took: Duration, status: u16) {
+    fn measure(
+        &self,
+        server: Option<&Arc<dyn Server>>,
+        answered: Option<Duration>,
+        took: Duration,
+        status: u16,
+    ) {
         self.tally.answered(status);
-        let times = self.tally.times();
+        let times = self.times.of(server);
         if let Some(answered) = answered {
             times.answer.count(answered);
         }

@@ -171,8 +171,9 @@ fn build_pool(
         Method::LeastBandwidth { window } => window,
         _ => DISPLAY_WINDOW,
     };
-    let around = Surroundings { clock: Arc::clone(clock), queue, peers, health: spec.health, window };
-    let moment = clock.moment(now);
+    let (pool, clock) = (Arc::clone(&spec.name), Arc::clone(clock));
+    let around = Surroundings { pool, clock, queue, peers, health: spec.health, window };
+    let moment = around.clock.moment(now);
     let servers: Vec<_> = spec
         .servers
         .iter()

@@ -206,9 +206,16 @@ pub trait Core: fmt::Debug {
     fn count(&self, received: u64, sent: u64, end: End);
 
     /// Counts how long a request took and how it was answered, beside [`Core::count`]; [`Core::record`] does it by
-    /// itself. `answered`: until the server's first byte; `status`: as in [`RequestLine::status`].
-    fn measure(&self, answered: Option<Duration>, took: Duration, status: u16) {
-        let _ = (answered, took, status);
+    /// itself. `server`: the one that served it; `answered`: until its first byte; `status`: as in
+    /// [`RequestLine::status`].
+    fn measure(
+        &self,
+        server: Option<&Arc<dyn Server>>,
+        answered: Option<Duration>,
+        took: Duration,
+        status: u16,
+    ) {
+        let _ = (server, answered, took, status);
     }
 }
 

@@ -288,7 +288,8 @@ impl Exchange {
         let received = self.conn.upload().bytes;
         let Some(line) = &self.line else {
             core.count(received, self.sent, self.end);
-            core.measure(self.answered, now.saturating_duration_since(self.began), self.status);
+            let server = self.lease.as_ref().map(Lease::server);
+            core.measure(server, self.answered, now.saturating_duration_since(self.began), self.status);
             return;
         };
         let why = self.lease.as_ref().map(Lease::why);

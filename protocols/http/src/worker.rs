@@ -254,7 +254,7 @@ pub(crate) fn book(worker: &HttpWorker, facts: &Facts, end: End) {
     let core = &worker.core;
     if !core.records() {
         core.count(0, 0, end);
-        return core.measure(None, Duration::ZERO, 0);
+        return core.measure(None, None, Duration::ZERO, 0);
     }
     let now = core.now();
     core.record(&Record {

@@ -33,6 +33,7 @@ use status::Status;
 /// What all servers of a pool share.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
+    pub(crate) pool: Arc<str>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) peers: Arc<Peers>,
@@ -45,6 +46,7 @@ pub(crate) struct Surroundings {
 /// It outlives reloads as long as pool, name and address stay, so its counts and its id do too.
 pub struct ServerState {
     id: u64,
+    pool: Arc<str>,
     name: Arc<str>,
     address: SocketAddr,
     token: Box<str>,
@@ -81,6 +83,7 @@ impl ServerState {
         status.publish(&monitor, spec.admin);
         Self {
             id: NEXT_ID.fetch_add(1, Relaxed),
+            pool: Arc::clone(&around.pool),
             name: Arc::clone(&spec.name),
             address: spec.address,
             token,
@@ -106,6 +109,11 @@ impl ServerState {
                 certificate: None,
             }),
         }
+    }
+
+    /// The name of its pool.
+    pub fn pool(&self) -> &Arc<str> {
+        &self.pool
     }
 
     /// Goes on under a new configuration. What the file did not change keeps what the operator set at run time.

@@ -34,7 +34,7 @@ impl Ended<'_> {
         let (received, sent) = (size(self.request), self.before + size(self.answer));
         if !core.records() {
             core.count(received, sent, self.end);
-            return core.measure(self.answered, now.saturating_duration_since(self.began), 0);
+            return core.measure(self.server, self.answered, now.saturating_duration_since(self.began), 0);
         }
         let described = desk.describe(self.request, self.answer);
         core.record(&Record {

@@ -20,7 +20,8 @@ impl Exchanges {
         if !self.core.records() {
             let took = now.saturating_duration_since(query.began);
             self.core.count(query.request.len() as u64, answer.len() as u64, end);
-            return self.core.measure(served.map(|_| took), took, 0);
+            let server = served.map(|(lease, _)| lease.server());
+            return self.core.measure(server, served.map(|_| took), took, 0);
         }
         let facts = query.facts();
         let why = served.map(|(lease, _)| lease.why());
@@ -51,7 +52,7 @@ impl Exchanges {
             self.write(&blank(facts, request, answer, end, now), request, answer);
         } else {
             self.core.count(request.len() as u64, answer.len() as u64, end);
-            self.core.measure(None, Duration::ZERO, 0);
+            self.core.measure(None, None, Duration::ZERO, 0);
         }
     }
 
