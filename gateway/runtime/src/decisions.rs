@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
-use sekisho_api::{Unavailable, Why};
+use sekisho_api::{Key, Unavailable, Why};
 use sekisho_scheduler::Explanation;
 
 /// A choice that was made.
@@ -23,9 +23,13 @@ pub struct Decision {
     pub id: u64,
     /// The client.
     pub client: SocketAddr,
+    /// What the client is known by; to be compared with, never to be told.
+    pub keys: Vec<Key>,
     /// The server and why, or why there was none.
     pub outcome: Result<(Arc<str>, Why), Unavailable>,
-    /// What persistence found, and how the servers stood at that moment.
+    /// How long the client has waited in the pool's queue for that; none: it was not there.
+    pub waited: Option<Duration>,
+    /// What persistence found, and how the servers stood at that moment; for whoever waited, when that began.
     pub explanation: Explanation,
 }
 
@@ -120,6 +124,8 @@ mod tests {
             at: SystemTime::UNIX_EPOCH,
             id: 1,
             client: "192.0.2.1:5000".parse().unwrap(),
+            keys: Vec::new(),
+            waited: None,
             outcome: Err(Unavailable::AllDown),
             explanation,
         }

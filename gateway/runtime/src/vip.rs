@@ -13,7 +13,7 @@ use sekisho_api::{
     BoxStream, Core, End, Facts, Failure, Key, Lease, Local, Record, Route, Server, Unavailable,
 };
 use sekisho_config::Vip;
-use sekisho_scheduler::{Ask, Pool, Table};
+use sekisho_scheduler::{Ask, Explanation, Pool, Table};
 
 use crate::access::Place;
 use crate::decisions::Decision;
@@ -98,12 +98,59 @@ impl VipCore {
         });
         let (explanation, lease) = chosen.unwrap_or((None, Err(Unavailable::AllDown)));
         if let Some(explanation) = explanation {
-            let outcome = lease.as_ref().map(|lease| (lease.server().name().clone(), lease.why()));
-            let outcome = outcome.map_err(|why| *why);
-            let (at, id, client) = (SystemTime::now(), facts.id, facts.client);
-            decisions.keep(Decision { number: 0, at, id, client, outcome, explanation });
+            self.keep(route, facts, &lease, explanation, None);
         }
         lease
+    }
+
+    /// Keeps a choice for whoever watches.
+    fn keep(
+        &self,
+        route: &Route,
+        facts: &Facts,
+        lease: &Result<Lease, Unavailable>,
+        explanation: Explanation,
+        waited: Option<Duration>,
+    ) {
+        let outcome = lease.as_ref().map(|lease| (lease.server().name().clone(), lease.why()));
+        self.live.counts.decisions.keep(Decision {
+            number: 0,
+            at: SystemTime::now(),
+            id: facts.id,
+            client: facts.client,
+            keys: route.keys.to_vec(),
+            outcome: outcome.map_err(|why| *why),
+            waited,
+            explanation,
+        });
+    }
+
+    /// How the servers stand for a client that begins to wait, if somebody watches.
+    #[cold]
+    fn explain_waiting(&self, route: &Route, facts: &Facts, now: Instant) -> Option<Box<Explanation>> {
+        let wanted = self.live.counts.decisions.wanted(now);
+        let explain = |pool: &Arc<Pool>, table: &Arc<Table>| {
+            // Where there is no queue, the choice that found no server has said everything.
+            (pool.spec().queue.capacity > 0).then(|| pool.explain(&self.ask(route, facts, table), now))
+        };
+        wanted.then(|| self.with_pool(route.pool, explain)).flatten().flatten().map(Box::new)
+    }
+
+    /// Waits in the pool's queue.
+    async fn wait_in_queue(&self, route: &Route, facts: &Facts) -> Result<Lease, Unavailable> {
+        let found = self.with_pool(route.pool, |pool, table| (pool.enqueue(Instant::now()), table.clone()));
+        let (waiting, table) = found.ok_or(Unavailable::AllDown)?;
+        let mut waiting = waiting?;
+        let deadline = waiting.deadline();
+        let leased = pin!(poll_fn(|cx| {
+            // A reload may have brought other servers, or taken the pool.
+            let stays = self.with_pool(route.pool, |pool, _| waiting.follow(pool));
+            match stays {
+                Some(true) => waiting.poll(cx, &self.ask(route, facts, &table), Instant::now()),
+                Some(false) | None => Poll::Ready(Err(Unavailable::AllDown)),
+            }
+        }));
+        within(self.worker.ticker(), deadline, leased).await.unwrap_or(Err(Unavailable::QueueTimeout))
     }
 
     fn ask<'a>(&'a self, route: &'a Route, facts: &Facts, table: &'a Arc<Table>) -> Ask<'a> {
@@ -185,21 +232,17 @@ impl Core for VipCore {
     }
 
     fn queue<'a>(&'a self, route: &'a Route, facts: &'a Facts) -> Local<'a, Result<Lease, Unavailable>> {
+        if !self.live.counts.decisions.watched() {
+            return Box::pin(self.wait_in_queue(route, facts));
+        }
         Box::pin(async move {
-            let found =
-                self.with_pool(route.pool, |pool, table| (pool.enqueue(Instant::now()), table.clone()));
-            let (waiting, table) = found.ok_or(Unavailable::AllDown)?;
-            let mut waiting = waiting?;
-            let deadline = waiting.deadline();
-            let leased = pin!(poll_fn(|cx| {
-                // A reload may have brought other servers, or taken the pool.
-                let stays = self.with_pool(route.pool, |pool, _| waiting.follow(pool));
-                match stays {
-                    Some(true) => waiting.poll(cx, &self.ask(route, facts, &table), Instant::now()),
-                    Some(false) | None => Poll::Ready(Err(Unavailable::AllDown)),
-                }
-            }));
-            within(self.worker.ticker(), deadline, leased).await.unwrap_or(Err(Unavailable::QueueTimeout))
+            let began = Instant::now();
+            let explanation = self.explain_waiting(route, facts, began);
+            let lease = self.wait_in_queue(route, facts).await;
+            if let Some(explanation) = explanation {
+                self.keep(route, facts, &lease, *explanation, Some(began.elapsed()));
+            }
+            lease
         })
     }
 
