@@ -62,6 +62,11 @@ pub(crate) fn filter(option: Option<&str>, configured: &str) -> String {
 }
 
 impl Log {
+    /// The way to its receiver, which counts; none for standard error.
+    pub(crate) fn sender(&self) -> Option<LogSender> {
+        self.0.as_ref().map(LogReceiver::sender)
+    }
+
     /// Opens its file anew, after something moved it away.
     pub(crate) fn reopen(&self) {
         if let Some(receiver) = &self.0 {

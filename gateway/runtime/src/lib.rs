@@ -50,7 +50,7 @@ pub use gateway::{Gateway, Options, Prepared, ReloadSummary, StartError, prepare
 pub use handover::{Handed, HandedSocket, Memory, RunSecret, TableNews};
 pub use latency::{Distribution, Latencies};
 pub use proxy_header::oracle as proxy_header_oracle;
-pub use receiver::{LogReceiver, LogSender, Severity};
+pub use receiver::{LogCounts, LogReceiver, LogSender, Severity};
 pub use roster::{Connection, Unanswered, Which};
 pub use tls::{CertificateExpiry, ClientTlsError, DoorTls, client_tls, node_tls};
 pub use totals::{Classes, Ends, ExchangeTotals, Totals};

@@ -94,6 +94,9 @@ families! {
 
     POOL_QUEUED = Gauge "sekisho_pool_queued" POOL, "Clients that wait for a server with room.";
     POOL_QUEUE_CAPACITY = Gauge "sekisho_pool_queue_capacity" POOL, "The most clients that may wait.";
+    POOL_CONNECT = Histogram "sekisho_pool_connect_seconds" POOL, "Until a connection to one of its servers was there, where one had to be made.";
+    POOL_RESPONSE = Histogram "sekisho_pool_response_seconds" POOL, "Until the first byte of one of its servers, of what has ended.";
+    POOL_DURATION = Histogram "sekisho_pool_duration_seconds" POOL, "From the first byte to the last, of what it has served and has ended.";
 
     SERVER_UP = Gauge "sekisho_server_up" SERVER, "Whether it serves anybody: 1 when up, suspect or draining, 0 when down, ejected or in maintenance.";
     SERVER_STATE = Gauge "sekisho_server_state" &["pool", "server", "state"], "1 for the state that it is in, 0 for the others.";
@@ -139,6 +142,8 @@ families! {
 
     LOG_LINES = Counter "sekisho_access_log_lines_total" &["log"], "Lines of the access log that were written.";
     LOG_OMITTED = Counter "sekisho_access_log_omitted_total" &["log", "reason"], "Lines that were not: `sampled` and `limited` by configuration, `slow` and `failed` by the receiver.";
+    LOG_MESSAGES = Counter "sekisho_log_messages_total" NONE, "Messages of the gateway's own log that were written; not given where it goes to standard error.";
+    LOG_LOST = Counter "sekisho_log_messages_lost_total" &["reason"], "Messages of it that were not: `slow`, because so many waited for the receiver, or `failed`, because it did not take them.";
 
     STORE_UP = Gauge "sekisho_store_up" NONE, "Whether what clients are known is shared with other gateways: 1 while the store of `[store]` is reached.";
     STORE_PENDING = Gauge "sekisho_store_pending" NONE, "Changes that were sent to the store and that it has not confirmed.";
@@ -149,5 +154,6 @@ families! {
     STORE_FAILURES = Counter "sekisho_store_failures_total" NONE, "How often reaching it failed, or a connection to it was lost.";
     STORE_LAG = Gauge "sekisho_store_lag_seconds" NONE, "For how long what is known here may not be known to others: since the oldest change that is not confirmed, or since the store is gone.";
 
+    TOKEN_EXPIRY = Gauge "sekisho_token_expiry_timestamp_seconds" &["name"], "When an operator's token expires, since 1970; not given for those that do not.";
     CERTIFICATE_EXPIRY = Gauge "sekisho_certificate_expiry_timestamp_seconds" &["vip", "name", "file"], "When a certificate in use expires, since 1970.";
 }

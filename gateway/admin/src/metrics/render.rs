@@ -1,6 +1,6 @@
 //! From a snapshot to text.
 
-use sekisho_runtime::{ExchangeTotals, LogStatus};
+use sekisho_runtime::{ExchangeTotals, LogCounts, LogStatus};
 use sekisho_scheduler::State;
 
 use crate::nodes::{Peer, Peers, SharedStore, VrrpTable};
@@ -27,9 +27,21 @@ pub(crate) fn render(snapshot: &Snapshot, form: Form) -> String {
     vrrp(&mut page, &snapshot.vrrp);
     peers(&mut page, &snapshot.peers);
     logs(&mut page, &snapshot.logs);
+    log(&mut page, snapshot.log);
+    tokens(&mut page, &snapshot.tokens);
     store(&mut page, snapshot.store.as_ref());
     own(&mut page, &snapshot.own);
     page.finish()
+}
+
+fn log(page: &mut Page, log: Option<LogCounts>) {
+    page.all(&names::LOG_MESSAGES, log.map(|log| ([], log.written)));
+    let lost = log.map(|log| [(["slow"], log.slow), (["failed"], log.failed)]);
+    page.all(&names::LOG_LOST, lost.into_iter().flatten());
+}
+
+fn tokens(page: &mut Page, tokens: &[(String, std::time::Duration)]) {
+    page.all(&names::TOKEN_EXPIRY, tokens.iter().map(|(name, at)| ([name.as_str()], at.as_secs())));
 }
 
 fn process(page: &mut Page, process: &Process) {
@@ -89,6 +101,10 @@ fn exchanges(page: &mut Page, vips: &[Vip]) {
 fn pools(page: &mut Page, pools: &[Pool]) {
     page.all(&names::POOL_QUEUED, pools.iter().map(|pool| ([&*pool.name], pool.queued)));
     page.all(&names::POOL_QUEUE_CAPACITY, pools.iter().map(|pool| ([&*pool.name], pool.queue_capacity)));
+    let times = || pools.iter().map(|pool| (&*pool.name, &pool.latencies));
+    page.histograms(&names::POOL_CONNECT, times().map(|(pool, of)| (pool, &of.connect)));
+    page.histograms(&names::POOL_RESPONSE, times().map(|(pool, of)| (pool, &of.answer)));
+    page.histograms(&names::POOL_DURATION, times().map(|(pool, of)| (pool, &of.total)));
 }
 
 fn servers(page: &mut Page, servers: &[Server]) {

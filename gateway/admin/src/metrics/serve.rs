@@ -29,7 +29,9 @@ pub(crate) fn refuse(why: Unread) -> Answer {
         Unread::Malformed => text(Status::BadRequest, "This is no HTTP request.\n"),
         Unread::HeadTooLarge => text(Status::HeadTooLarge, "The head of the request is too large.\n"),
         // Never said: bodies are not read here.
-        Unread::Length => text(Status::LengthRequired, "The length of the body is not known.\n"),
+        Unread::Length | Unread::BodyMissing => {
+            text(Status::LengthRequired, "The length of the body is not known.\n")
+        }
         Unread::BodyTooLarge => text(Status::ContentTooLarge, "The body of the request is too large.\n"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sekisho_runtime::{Classes, Ends, ExchangeTotals, Latencies, LogStatus, Totals};
+use sekisho_runtime::{Classes, Ends, ExchangeTotals, Latencies, LogCounts, LogStatus, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
 use crate::nodes::{Peers, SharedStore, VrrpTable};
@@ -27,6 +27,10 @@ pub(crate) struct Snapshot {
     pub(crate) peers: Peers,
     /// The access logs.
     pub(crate) logs: Vec<LogStatus>,
+    /// The gateway's own log; none where it goes to standard error.
+    pub(crate) log: Option<LogCounts>,
+    /// When operators' tokens expire, by name, since 1970.
+    pub(crate) tokens: Vec<(String, Duration)>,
     /// Where gateways share what clients they know.
     pub(crate) store: Option<SharedStore>,
     /// What protocols count themselves, one after the other.
@@ -62,6 +66,8 @@ pub(crate) struct Pool {
     pub(crate) name: String,
     pub(crate) queued: usize,
     pub(crate) queue_capacity: usize,
+    /// Of what its servers have served, over all VIPs.
+    pub(crate) latencies: Latencies,
 }
 
 #[derive(Clone, Debug)]

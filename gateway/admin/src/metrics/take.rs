@@ -1,12 +1,13 @@
 //! From a running gateway to a snapshot.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 use sekisho_api::{Metric, VipMetric};
-use sekisho_config::{Config, Registry};
-use sekisho_runtime::{CertificateExpiry, Status, View, VipStatus};
+use sekisho_config::{Config, Registry, Token};
+use sekisho_runtime::{CertificateExpiry, Latencies, LogSender, Status, View, VipStatus};
 use sekisho_scheduler::{self as scheduler, ServerState};
 
 use super::names;
@@ -21,12 +22,19 @@ pub(crate) struct Source {
     registry: Registry,
     nodes: Nodes,
     started: (SystemTime, Instant),
+    /// The gateway's own log, where it goes to a receiver.
+    log: OnceLock<LogSender>,
 }
 
 impl Source {
     /// The numbers of this gateway. What the process counts from its start, it counts from here.
     pub(crate) fn new(view: View, registry: Registry, nodes: Nodes) -> Self {
-        Self { view, registry, nodes, started: (SystemTime::now(), Instant::now()) }
+        Self { view, registry, nodes, started: (SystemTime::now(), Instant::now()), log: OnceLock::new() }
+    }
+
+    /// Counts this log as well, from now on. There is one at the most.
+    pub(crate) fn watch_log(&self, log: LogSender) {
+        let _ = self.log.set(log);
     }
 
     /// The numbers now.
@@ -36,18 +44,24 @@ impl Source {
         let servers = pools
             .iter()
             .flat_map(|pool| pool.servers().iter().map(|server| self::server(pool.name(), server)));
+        let mut latencies: BTreeMap<Arc<str>, Latencies> = BTreeMap::new();
+        for (pool, of) in vips.iter().flat_map(|vip| &vip.pool_latencies) {
+            latencies.entry(pool.clone()).or_default().merge(of);
+        }
         Snapshot {
             process: self.process(),
             epoch,
             connections,
             vips: vips.into_iter().map(vip).collect(),
-            pools: pools.iter().map(|pool| self::pool(pool)).collect(),
+            pools: pools.iter().map(|pool| self::pool(pool, latencies.remove(pool.name()))).collect(),
             servers: servers.collect(),
             domains: scheduler.tables().iter().map(|table| domain(table)).collect(),
             certificates: self::certificates(certificates),
             vrrp: self.nodes.tables(),
             peers: self.nodes.peers(),
             logs,
+            log: self.log.get().map(LogSender::counts),
+            tokens: tokens(&config),
             store: self.nodes.store(),
             own: own(&self.registry, &config),
         }
@@ -73,15 +87,22 @@ fn resident(status: &str) -> Option<u64> {
 }
 
 fn vip(status: VipStatus) -> Vip {
-    let VipStatus { name, connections, totals, ends, classes, latencies, known, exchanges } = status;
+    let VipStatus { name, connections, totals, ends, classes, latencies, known, exchanges, .. } = status;
     Vip { name: name.as_ref().to_owned(), connections, totals, ends, classes, latencies, known, exchanges }
 }
 
-fn pool(pool: &scheduler::Pool) -> Pool {
+/// When operators' tokens expire.
+fn tokens(config: &Config) -> Vec<(String, Duration)> {
+    let expires = |token: &Token| token.expires?.time().duration_since(UNIX_EPOCH).ok();
+    config.admin.tokens.iter().filter_map(|token| Some((token.name.clone(), expires(token)?))).collect()
+}
+
+fn pool(pool: &scheduler::Pool, latencies: Option<Latencies>) -> Pool {
     Pool {
         name: pool.name().as_ref().to_owned(),
         queued: pool.queued(),
         queue_capacity: pool.spec().queue.capacity,
+        latencies: latencies.unwrap_or_default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sekisho_api::End;
-use sekisho_runtime::{ExchangeTotals, Latencies, LogStatus, Totals};
+use sekisho_runtime::{ExchangeTotals, Latencies, LogCounts, LogStatus, Totals};
 use sekisho_scheduler::{State, TableCounts};
 
 use super::names::{self, Family, Kind};
@@ -76,7 +76,12 @@ fn snapshot() -> Snapshot {
         epoch: 2,
         connections: 8,
         vips: vec![vip("names", 3, Some(exchanges)), vip("web", 5, None)],
-        pools: vec![Pool { name: "web".to_owned(), queued: 1, queue_capacity: 100 }],
+        pools: vec![Pool {
+            name: "web".to_owned(),
+            queued: 1,
+            queue_capacity: 100,
+            latencies: Latencies::default(),
+        }],
         servers: vec![
             server("www1", State::Up, Some(Duration::from_micros(1500))),
             server("www2", State::Draining, None),
@@ -131,8 +136,12 @@ fn snapshot() -> Snapshot {
             slow: 93,
             failed: 94,
         }],
+        log: Some(LogCounts { written: 95, slow: 96, failed: 97 }),
+        tokens: vec![("grafana".to_owned(), Duration::from_secs(1_801_396_800))],
         store: Some(SharedStore {
+            address: "store.example.org:6379".to_owned(),
             up: true,
+            loaded: true,
             pending: 81,
             lag: Duration::from_millis(82_500),
             written: 83,
@@ -140,6 +149,7 @@ fn snapshot() -> Snapshot {
             refused: 85,
             connects: 86,
             failures: 87,
+            error: None,
         }),
         own: vec![Own {
             name: "sekisho_dns_cache_hits_total".to_owned(),

@@ -98,6 +98,7 @@ pub(crate) fn run(options: &RunOptions, registry: &Registry) -> Result<ExitCode,
     };
     let (view, registered) = (gateway.view(), registry.clone());
     let admin = Admin::start_steered(steering.clone(), nodes, upgrade, view, registered, doors)?;
+    log.sender().into_iter().for_each(|log| admin.watch_log(log));
     if let Some(before) = before {
         let view = gateway.view();
         before.follow(move |news| view.learn(news))?;

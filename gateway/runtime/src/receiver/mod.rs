@@ -126,7 +126,23 @@ impl LogReceiver {
     }
 }
 
+/// What has become of the messages of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogCounts {
+    /// Messages written.
+    pub written: u64,
+    /// Messages dropped, because so many waited for the receiver.
+    pub slow: u64,
+    /// Messages that the receiver did not take.
+    pub failed: u64,
+}
+
 impl LogSender {
+    /// What has become of what was sent so far, by whomever.
+    pub fn counts(&self) -> LogCounts {
+        LogCounts { written: self.written(), slow: self.dropped(), failed: self.lost() }
+    }
+
     /// Sends one message, which may have several lines. Never waits.
     pub fn event(&self, severity: Severity, text: Vec<u8>) {
         self.send(Message::Event(severity, text), 1);
