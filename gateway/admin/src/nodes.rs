@@ -109,8 +109,12 @@ pub struct VrrpPeer {
 /// How the store stands in which gateways share what clients they know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedStore {
+    /// Where it is: host and port.
+    pub address: String,
     /// Whether changes go to and fro.
     pub up: bool,
+    /// Whether everything that was in it at the last connecting has been read.
+    pub loaded: bool,
     /// Changes of this gateway that the store has not confirmed.
     pub pending: usize,
     /// For how long what is known here may not be known to others.
@@ -125,6 +129,8 @@ pub struct SharedStore {
     pub connects: u64,
     /// How often reaching it failed, or a connection was lost.
     pub failures: u64,
+    /// Why it is not up, or does not take entries.
+    pub error: Option<String>,
 }
 
 impl Nodes {

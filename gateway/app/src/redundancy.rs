@@ -65,8 +65,9 @@ fn digest(TableDigest { domain, entries, sum }: TableDigest) -> PeerTable {
 }
 
 fn store(status: &StoreStatus) -> SharedStore {
-    let &StoreStatus { up, pending, lag, written, learned, refused, connects, failures, .. } = status;
-    SharedStore { up, pending, lag, written, learned, refused, connects, failures }
+    let StoreStatus { address, error, .. } = status.clone();
+    let &StoreStatus { up, loaded, pending, lag, written, learned, refused, connects, failures, .. } = status;
+    SharedStore { address, up, loaded, pending, lag, written, learned, refused, connects, failures, error }
 }
 
 fn table(status: TableStatus) -> VrrpTable {

@@ -11,7 +11,7 @@ pub(super) struct Answer {
 }
 
 #[derive(Serialize)]
-struct PeerLine {
+pub(super) struct PeerLine {
     name: String,
     up: bool,
     kind: Option<&'static str>,
@@ -52,7 +52,8 @@ pub(super) fn peers(peers: Peers) -> Answer {
     }
 }
 
-fn line(peer: Peer) -> PeerLine {
+/// A node.
+pub(super) fn line(peer: Peer) -> PeerLine {
     let [sent, learned, known, older, refused] = peer.updates;
     PeerLine {
         name: peer.name,

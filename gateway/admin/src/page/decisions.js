@@ -32,7 +32,8 @@ export function showVip(head, vip) {
   return { draw: () => {}, leave };
 }
 
-function choice({ at: when, client, pool, method, server, why, keys, candidates }) {
+function choice({ at: when, client, pool, method, server, why, queue, waited_seconds, keys, candidates }) {
+  const waited = queue ? `, ${queue === "full" ? "the queue is full" : `${waited_seconds} s in the queue`}` : "";
   const found = keys.map(key => `${key.kind ?? "key"} ${key.found}${key.server ? ` (${key.server})` : ""}`);
   const persistence = found.length > 0 ? `Persistence: ${found.join("; ")}.` : "Nothing to remember by.";
   const titles = ["server", "state", "weight", "open", "verdict"];
@@ -53,7 +54,7 @@ function choice({ at: when, client, pool, method, server, why, keys, candidates 
       el("time", { class: "dim" }, clock(when)),
       ` ${client} → `,
       el("b", { class: server ? "" : "bad" }, server ?? "nobody"),
-      ` – ${why}`,
+      ` – ${why}${waited}`,
     ),
     el("p", { class: "dim" }, `Pool ${pool}, ${method}. ${persistence}`),
     el(

@@ -53,10 +53,35 @@ export class View {
     say(tile.found.number, total.found ? share(total.found.hits, total.found.asked) : "–");
     say(tile.found.more, total.found ? `found; ${count(total.found.entries)} remembered` : "");
     if (process) {
+      drawShared(process);
       const layer = process.changes > 0 ? `, ${count(process.changes)} changed beside the file` : "";
       say(at("process"), `${process.version}, up ${span(process.uptime_seconds)}, configuration ${process.epoch}${layer}`);
     }
   }
+}
+
+let sharing = "";
+
+/// Peers and the store: whether what clients are known reaches the other gateways, and how late.
+function drawShared({ peers, store }) {
+  const rows = [
+    ...peers.map(peer => ({ name: `peer ${peer.name}`, ...peer, told: peer.sent })),
+    ...(store ? [{ name: `store ${store.address}`, ...store, told: store.written }] : []),
+  ];
+  // Nothing is moved under a reader while nothing has changed.
+  const now = JSON.stringify(rows);
+  if (now === sharing) return;
+  sharing = now;
+  at("sharing").hidden = rows.length === 0;
+  at("shared").replaceChildren(...rows.map(shared));
+}
+
+function shared({ name, up, told, learned, lag_seconds, error, differing }) {
+  const late = lag_seconds >= 1 ? `, ${span(lag_seconds)} behind` : "";
+  const numbers = ` – ${count(told)} told, ${count(learned)} learned${late}`;
+  const wrong = [error, ...(differing ?? []).map(what => `${what} differs there`)].filter(Boolean);
+  const why = wrong.length > 0 ? [" ", el("span", { class: "bad" }, wrong.join("; "))] : [];
+  return el("li", { "data-shared": name }, `${name} `, named("b", up ? "up" : "down"), numbers, ...why);
 }
 
 function counted(servers) {

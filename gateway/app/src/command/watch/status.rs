@@ -40,6 +40,7 @@ struct Look {
     certificates: Value,
     vrrp: Value,
     peers: Value,
+    store: Value,
 }
 
 /// Prints the look. A gateway that does not answer is the worst that can be said, and exits like that.
@@ -80,6 +81,7 @@ impl Look {
             certificates: look(client, "/v1/certificates")?,
             vrrp: look(client, "/v1/vrrp")?,
             peers: look(client, "/v1/peers")?,
+            store: look(client, "/v1/store")?,
         })
     }
 
@@ -135,6 +137,18 @@ impl Look {
                 add(Severity::Warning, format!("peer {name}: {} differs there", clean(differing)));
             }
         }
+        if let Some(store) = self.store() {
+            let (address, why) = (word(store, "address"), store.get("error").and_then(Value::as_str));
+            let why = why.map(|why| format!(": {}", clean(why)));
+            match store.get("up").and_then(Value::as_bool) {
+                Some(false) => {
+                    let what = format!("store {address} is not reached{}", why.unwrap_or_default());
+                    add(Severity::Warning, what);
+                }
+                // It is there, and does not take everything.
+                _ => why.into_iter().for_each(|why| add(Severity::Warning, format!("store {address}{why}"))),
+            }
+        }
         // Those that are alike keep their order.
         found.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
         found
@@ -145,7 +159,13 @@ impl Look {
             "verdict": verdict, "problems": problems, "status": self.status, "vips": self.vips,
             "pools": self.pools, "certificates": self.certificates.get("certificates"),
             "vrrp": self.vrrp.get("tables"), "peers": self.peers.get("peers"),
+            "store": self.store.get("store"),
         })
+    }
+
+    /// The store in which gateways share what clients they know, if there is one.
+    fn store(&self) -> Option<&Value> {
+        self.store.get("store").filter(|store| store.is_object())
     }
 
     fn text(&self, verdict: Severity, problems: &[Problem]) -> String {
@@ -222,7 +242,7 @@ impl Look {
         table
     }
 
-    /// A line for each address that moves, and for each peer.
+    /// A line for each address that moves, for each peer, and for the store.
     fn nodes(&self, text: &mut String) {
         let mut lines = Vec::new();
         for row in rows(&self.vrrp, "tables") {
@@ -238,11 +258,27 @@ impl Look {
             let up = row.get("up").and_then(Value::as_bool) == Some(true);
             let (name, state) = (word(row, "name"), if up { "up" } else { "gone" });
             let (sent, learned) = (number(row, "sent"), number(row, "learned"));
-            lines.push(format!("peer {name}: {state}, {sent} changes sent, {learned} learned"));
+            let lag = lag(row);
+            lines.push(format!("peer {name}: {state}{lag}, {sent} changes sent, {learned} learned"));
+        }
+        if let Some(row) = self.store() {
+            let up = row.get("up").and_then(Value::as_bool) == Some(true);
+            let (address, state) = (word(row, "address"), if up { "up" } else { "gone" });
+            let (written, learned, lag) = (number(row, "written"), number(row, "learned"), lag(row));
+            lines
+                .push(format!("store {address}: {state}{lag}, {written} changes written, {learned} learned"));
         }
         if !lines.is_empty() {
             _ = write!(text, "\n{}\n", lines.join("\n"));
         }
+    }
+}
+
+/// How late what is known here is known there, where that is worth a word.
+fn lag(row: &Value) -> String {
+    match row.get("lag_seconds").and_then(Value::as_f64) {
+        Some(lag) if lag >= 1.0 => format!(", {} behind", span(lag as u64)),
+        _ => String::new(),
     }
 }
 
@@ -294,6 +330,7 @@ mod tests {
             certificates: Value::Null,
             vrrp: json!({ "tables": [{ "name": "web", "state": "active", "seconds": 90.0, "unfit": [] }] }),
             peers: Value::Null,
+            store: json!({ "store": null }),
         }
     }
 
@@ -340,6 +377,30 @@ warning: server mail/m2 is down: re\u{fffd}fused
         assert_eq!(at(1_000_000 - 5 * day, 4), Severity::Ok);
         assert_eq!(at(1_000_000 - 5 * day, 6), Severity::Warning);
         assert_eq!(at(1_000_000, 6), Severity::Critical);
+    }
+
+    #[test]
+    fn store_has_a_line_and_is_a_warning_while_it_is_not_reached_or_takes_not_everything() {
+        let mut look = look(&["up"]);
+        let with = |up: bool, error: Value| {
+            json!({ "store": { "address": "store:6379", "up": up, "lag_seconds": 75.2, "written": 5,
+                               "learned": 6, "error": error } })
+        };
+        look.store = with(true, Value::Null);
+        assert_eq!(look.problems(0, 14), []);
+        let text = look.text(Severity::Ok, &[]);
+        assert!(
+            text.contains("\nstore store:6379: up, 1 m behind, 5 changes written, 6 learned\n"),
+            "{text}"
+        );
+        let mut said = |up, error| {
+            look.store = with(up, error);
+            let mut problems = look.problems(0, 14);
+            assert_eq!((problems.len(), verdict(&problems)), (1, Severity::Warning));
+            problems.remove(0).what
+        };
+        assert_eq!(said(false, json!("refused")), "store store:6379 is not reached: refused");
+        assert_eq!(said(true, json!("no memory")), "store store:6379: no memory");
     }
 
     #[test]
