@@ -92,7 +92,7 @@ pub(crate) struct TailOptions {
     /// Only this server; POOL/SERVER for one pool's
     #[arg(long, value_name = "SERVER")]
     pub(crate) server: Option<String>,
-    /// Only decisions about this user's connections, as `sekisho connections` lists them; in any spelling
+    /// Only decisions about this user, in any spelling, or about this name that clients ask for (DNS, SNI)
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
     /// Only decisions about clients of this address or network, e.g. 192.0.2.0/24

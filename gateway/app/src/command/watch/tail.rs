@@ -42,14 +42,14 @@ pub(crate) fn run(
     let client = Client::new(socket(&options.at, registry)?);
     let Vips { vips } = look(&client, "/v1/vips")?;
     let followed = followed(options, &vips)?;
-    let mut filter = Filter::new(options, &vips, client.clone());
+    let filter = Filter::new(options, &vips);
     let (teller, told) = channel();
     if !filter.only_decisions() {
-        listen(&client, None, &teller)?;
+        listen(&client, None, None, &teller)?;
     }
     let names = followed.join(", ");
     for vip in followed {
-        listen(&client, Some(vip), &teller)?;
+        listen(&client, Some(vip), options.user.clone(), &teller)?;
     }
     if !options.at.json {
         // Nothing may happen for long, and whoever looks should know that it is waited for. Nobody needs to read it.
@@ -101,15 +101,22 @@ struct Source {
     client: Client,
     /// The VIP whose decisions it tells; none: everything else.
     vip: Option<String>,
+    /// Whose decisions; none: everybody's.
+    user: Option<String>,
     /// The process that it comes from, and the number of the event that was told last.
     process: u32,
     told: Option<u64>,
 }
 
 /// Follows one stream on a thread of its own. Refusals are known before this returns.
-fn listen(client: &Client, vip: Option<String>, teller: &Sender<Told>) -> Result<(), Failure> {
+fn listen(
+    client: &Client,
+    vip: Option<String>,
+    user: Option<String>,
+    teller: &Sender<Told>,
+) -> Result<(), Failure> {
     let Status { pid: process, .. } = look(client, "/v1/status")?;
-    let mut source = Source { client: client.clone(), vip, process, told: None };
+    let mut source = Source { client: client.clone(), vip, user, process, told: None };
     let (mut events, teller) = (source.follow()?, teller.clone());
     let work = move || {
         loop {
@@ -143,7 +150,7 @@ impl Source {
         // Operators' requests are told on each, so that each knows of another process.
         let topics = if self.vip.is_some() { "decisions,operator" } else { "health,operator,reload" };
         let question = Question::get("/v1/events").and("topics", Some(topics));
-        let question = question.and("vip", self.vip.as_deref());
+        let question = question.and("vip", self.vip.as_deref()).and("user", self.user.as_deref());
         let after = self.told.map(|told| told.to_string());
         self.client.follow(question.and("after", after.as_deref()))
     }

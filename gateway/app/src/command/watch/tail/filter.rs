@@ -2,17 +2,13 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use sekisho_api::Network;
 use serde_json::Value;
 
 use super::super::seen::Vip;
 use crate::cli::TailOptions;
-use crate::command::operator::{Client, Event, Question, number, rows, word};
-
-/// How long what is known of a user's connections holds.
-const FRESH: Duration = Duration::from_millis(500);
+use crate::command::operator::{Event, word};
 
 /// What is wanted.
 pub(super) struct Filter {
@@ -20,36 +16,28 @@ pub(super) struct Filter {
     pools: Option<HashSet<String>>,
     server: Option<String>,
     client: Option<Network>,
-    user: Option<User>,
-}
-
-/// Whose connections are wanted. Decisions name nobody, so the gateway is asked for the numbers of the user's.
-struct User {
-    name: String,
-    ask: Client,
-    known: HashSet<u64>,
-    asked: Option<Instant>,
+    /// Whether somebody's decisions are wanted. They name nobody, so the gateway is asked for that user's alone.
+    user: bool,
 }
 
 impl Filter {
-    pub(super) fn new(options: &TailOptions, vips: &[Vip], ask: Client) -> Self {
+    pub(super) fn new(options: &TailOptions, vips: &[Vip]) -> Self {
         let wanted = vips.iter().filter(|vip| options.vips.contains(&vip.name));
-        let user = options.user.clone();
         Self {
             pools: (!options.vips.is_empty()).then(|| wanted.flat_map(|vip| vip.pools.clone()).collect()),
             server: options.server.clone(),
             client: options.client,
-            user: user.map(|name| User { name, ask, known: HashSet::new(), asked: None }),
+            user: options.user.is_some(),
         }
     }
 
     /// Whether nothing but decisions is about whom is wanted.
     pub(super) fn only_decisions(&self) -> bool {
-        self.client.is_some() || self.user.is_some()
+        self.client.is_some() || self.user
     }
 
     /// Whether this is wanted. `vip` is that of a decision.
-    pub(super) fn keeps(&mut self, vip: Option<&str>, Event { name, data, .. }: &Event) -> bool {
+    pub(super) fn keeps(&self, vip: Option<&str>, Event { name, data, .. }: &Event) -> bool {
         match (vip, name.as_str()) {
             (Some(_), "decision") => self.decision(data),
             (None, "health") => {
@@ -70,7 +58,7 @@ impl Filter {
         }
     }
 
-    fn decision(&mut self, data: &Value) -> bool {
+    fn decision(&self, data: &Value) -> bool {
         let client = word(data, "client").parse::<SocketAddr>();
         if let Some(network) = &self.client
             && !client.is_ok_and(|client| network.contains(client.ip()))
@@ -79,7 +67,6 @@ impl Filter {
         }
         let chosen = data.get("server").and_then(Value::as_str).unwrap_or_default();
         self.is_server(&word(data, "pool"), chosen)
-            && self.user.as_mut().is_none_or(|user| user.has(number(data, "id")))
     }
 
     /// Whether it is the server that is wanted, by its name or with its pool.
@@ -91,22 +78,6 @@ impl Filter {
     }
 }
 
-impl User {
-    fn has(&mut self, id: u64) -> bool {
-        if self.known.contains(&id) {
-            return true;
-        }
-        if self.asked.is_none_or(|asked| asked.elapsed() >= FRESH) {
-            let question = Question::get("/v1/connections").and("user", Some(&self.name));
-            // Without an answer the streams are about to say why.
-            let answer = self.ask.ask(&question.and("limit", Some("10000"))).unwrap_or_default();
-            self.known = rows(&answer, "connections").map(|row| number(row, "id")).collect();
-            self.asked = Some(Instant::now());
-        }
-        self.known.contains(&id)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -114,7 +85,7 @@ mod tests {
     use super::*;
 
     fn filter() -> Filter {
-        Filter { pools: None, server: None, client: None, user: None }
+        Filter { pools: None, server: None, client: None, user: false }
     }
 
     fn decision(client: &str, server: &str) -> Event {
@@ -129,7 +100,7 @@ mod tests {
     #[test]
     fn server_is_known_by_its_name_or_with_its_pool() {
         for (wanted, kept) in [("www1", true), ("web/www1", true), ("mail/www1", false), ("www2", false)] {
-            let mut filter = Filter { server: Some(wanted.to_owned()), ..filter() };
+            let filter = Filter { server: Some(wanted.to_owned()), ..filter() };
             assert_eq!(filter.keeps(Some("web"), &decision("192.0.2.1:5", "www1")), kept, "{wanted}");
             assert_eq!(filter.keeps(None, &health("web")), kept, "{wanted}");
             let reload = Event { id: None, name: "reload".to_owned(), data: json!({}) };
@@ -139,7 +110,7 @@ mod tests {
 
     #[test]
     fn client_is_an_address_or_a_network() {
-        let mut filter = Filter { client: Some("192.0.2.0/24".parse().unwrap()), ..filter() };
+        let filter = Filter { client: Some("192.0.2.0/24".parse().unwrap()), ..filter() };
         assert!(filter.keeps(Some("web"), &decision("192.0.2.9:5", "www1")));
         assert!(!filter.keeps(Some("web"), &decision("192.0.3.9:5", "www1")));
         assert!(!filter.keeps(Some("web"), &decision("nonsense", "www1")));
@@ -147,7 +118,7 @@ mod tests {
 
     #[test]
     fn vip_keeps_what_becomes_of_its_servers() {
-        let mut filter = Filter { pools: Some(HashSet::from(["web".to_owned()])), ..filter() };
+        let filter = Filter { pools: Some(HashSet::from(["web".to_owned()])), ..filter() };
         assert!(filter.keeps(None, &health("web")) && !filter.keeps(None, &health("mail")));
         let drained =
             |target: &str| Event { id: None, name: "operator".to_owned(), data: json!({ "target": target }) };

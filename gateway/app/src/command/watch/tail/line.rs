@@ -56,6 +56,14 @@ fn decision(vip: &str, data: &Value) -> String {
     if !looked.is_empty() {
         text.push_str(&format!(" ({})", looked.join(", ")));
     }
+    match word(data, "queue").as_str() {
+        "" => {}
+        "full" => text.push_str(", the queue is full"),
+        _ => {
+            let waited = data.get("waited_seconds").and_then(Value::as_f64).unwrap_or(0.0);
+            text.push_str(&format!(", after {waited:.1} s in the queue"));
+        }
+    }
     text
 }
 
@@ -98,6 +106,14 @@ mod tests {
             json!({ "at": 0.0, "client": "192.0.2.7:5", "pool": "web", "server": null, "why": "all down" });
         let none = text(Some("web"), &event("decision", none));
         assert_eq!(none, "00:00:00.000Z web 192.0.2.7:5 -> web, no server: all down");
+        let queued = |queue: &str, server: Option<&str>| {
+            let data = json!({ "at": 0.0, "client": "192.0.2.7:5", "pool": "web", "server": server,
+                               "why": "because", "queue": queue, "waited_seconds": 1.25 });
+            text(Some("web"), &event("decision", data)).replace("00:00:00.000Z web 192.0.2.7:5 -> ", "")
+        };
+        assert_eq!(queued("served", Some("www1")), "web/www1: because, after 1.2 s in the queue");
+        assert_eq!(queued("timeout", None), "web, no server: because, after 1.2 s in the queue");
+        assert_eq!(queued("full", None), "web, no server: because, the queue is full");
         let health = json!({ "at": 1.5, "pool": "web", "server": "www2", "from": "up", "to": "down",
                              "why": "re\u{1b}[2Jfused" });
         assert_eq!(
