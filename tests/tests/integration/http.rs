@@ -170,8 +170,8 @@ fn access_log_tells_who_where_why_and_how_it_ended() {
         ("server", "one"),
         ("why", "method"),
         ("end", "done"),
-        ("method", "round-robin"),
-        ("request", "GET"),
+        ("balance", "round-robin"),
+        ("method", "GET"),
         ("target", "/page"),
         ("host", "www.example.org"),
     ] {

@@ -44,7 +44,7 @@ fn websocket_passes_whole_and_is_one_line_of_the_log() {
     converse(WebSocket::open(connect_from("127.0.0.1", rig.address("chat")), &early));
     let line = rig.line(|line| line["status"] == 101);
     assert_eq!(
-        (&line["end"], &line["server"], &line["request"]),
+        (&line["end"], &line["server"], &line["method"]),
         (&"done".into(), &"one".into(), &"GET".into()),
         "{line}"
     );

@@ -39,7 +39,7 @@ fn both_logs_reach_syslog_the_journal_and_a_file_that_is_opened_anew() {
     remote.set_read_timeout(PATIENCE).unwrap();
     let configuration = format!(
         "[gateway]\nmax-connections = 15000\nlog-to = {{ syslog = 'unix:{syslog_path}', tag = 'lb1' }}\n\
-         access-log = [\n{{ path = 'access.log', format = '{{request}} {{target}} {{status}} {{server}}' }},\n\
+         access-log = [\n{{ path = 'access.log', format = '{{method}} {{target}} {{status}} {{server}}' }},\n\
          {{ journald = '{journal_path}' }},\n\
          {{ syslog = 'udp:127.0.4.67:7474', facility = 'local3', format = 'json' }} ]\n\
          [vip.web]\nlisten = '{listen}'\nprotocol = 'http'\npool = 'web'\n\

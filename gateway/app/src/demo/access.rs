@@ -45,7 +45,7 @@ impl Entry {
             vip: text("vip")?,
             server: text("server"),
             why: text("why"),
-            method: text("method"),
+            method: text("balance"),
             key: text("key"),
             known_by: text("known_by"),
             target: text("target"),

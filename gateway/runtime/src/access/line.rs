@@ -6,7 +6,7 @@
 //! ```text
 //! 2026-01-02T03:04:05.042Z vip=web id=00000000000004d2 client=192.0.2.7:50112 local=203.0.113.10:443 tls=TLSv1.3
 //! pool=web server=www1 why=persisted key=cookie attempts=1 answered_ms=1.250 took_ms=1.402 received=311 sent=5120
-//! end=done request="GET" host="www.example.org" target="/index.html" version="HTTP/1.1" status=200
+//! end=done method="GET" host="www.example.org" target="/index.html" version="HTTP/1.1" status=200
 //! ```
 
 use std::net::{IpAddr, SocketAddr};

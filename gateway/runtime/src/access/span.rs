@@ -88,7 +88,7 @@ impl Attributes<'_> {
 fn conventional(field: Field) -> Option<&'static str> {
     Some(match field {
         Field::Client => "client.address",
-        Field::Request => "http.request.method",
+        Field::Method => "http.request.method",
         Field::Host => "server.address",
         Field::Target => "url.path",
         Field::Version => "network.protocol.version",

@@ -96,7 +96,7 @@ fn text_lines_have_names_in_a_fixed_order_and_quote_what_comes_from_the_network(
         formatted(Text, true, Some(REQUEST)),
         "2026-01-02T03:04:05.042Z vip=web id=00000000000004d2 client=192.0.2.7:50112 local=[2001:db8::1]:443 \
          tls=TLSv1.3 pool=\"my pool\" server=www1 why=persisted key=cookie attempts=1 answered_ms=1.250 took_ms=1000.402 \
-         received=311 sent=0 end=done request=\"GET\" host=\"www.example.org\" \
+         received=311 sent=0 end=done method=\"GET\" host=\"www.example.org\" \
          target=\"/a?b=\\\"c\\\"\\r\\nforged\" version=\"HTTP/1.1\" rule=api status=200 \
          request_id=\"req \\\"1\\\"\" trace_id=4bf92f rate_limit=each\n"
     );
@@ -135,7 +135,7 @@ fn json_lines_have_the_same_names() {
         "{\"time\":\"2026-01-02T03:04:05.042Z\",\"vip\":\"web\",\"id\":\"00000000000004d2\",\
          \"client\":\"192.0.2.7:50112\",\"local\":\"[2001:db8::1]:443\",\"tls\":\"TLSv1.3\",\"pool\":\"my pool\",\"server\":\"www1\",\
          \"why\":\"persisted\",\"key\":\"cookie\",\"attempts\":1,\"answered_ms\":1.250,\"took_ms\":1000.402,\
-         \"received\":311,\"sent\":0,\"end\":\"done\",\"request\":\"GET\",\"host\":\"www.example.org\",\
+         \"received\":311,\"sent\":0,\"end\":\"done\",\"method\":\"GET\",\"host\":\"www.example.org\",\
          \"target\":\"/a?b=\\\"c\\\"\\r\\nforged\",\"version\":\"HTTP/1.1\",\"rule\":\"api\",\"status\":200,\
          \"request_id\":\"req \\\"1\\\"\",\"trace_id\":\"4bf92f\",\"rate_limit\":\"each\"}\n"
     );

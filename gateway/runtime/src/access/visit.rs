@@ -42,7 +42,7 @@ pub(super) fn visit(place: &Place<'_>, record: &Record<'_>, sink: &mut impl Sink
     if let Some(why) = record.why {
         sink.known(Field::Why, why.name());
         if let Why::Method(method) | Why::Moved(method) = why {
-            sink.known(Field::Method, method);
+            sink.known(Field::Balance, method);
         }
     }
     if let Some(key) = record.key {
@@ -95,7 +95,7 @@ fn client(record: &Record<'_>, sink: &mut impl Sink) {
 fn request(record: &Record<'_>, sink: &mut impl Sink) {
     let Some(request) = &record.request else { return };
     let said = [
-        (Field::Request, request.method),
+        (Field::Method, request.method),
         (Field::Host, request.host),
         // What is asked over DNS has neither.
         (Field::Target, request.target),

@@ -131,12 +131,7 @@ fn the_access_log_says_who_asked_for_what_over_which_transport_and_what_came_of_
     for from in ["127.0.4.4", "127.0.4.5"] {
         let line = gate.rig.line(|line| line["client"].as_str().is_some_and(|client| client.contains(from)));
         assert_eq!(
-            (
-                line["request"].as_str(),
-                line["status"].as_u64(),
-                line["server"].as_str(),
-                line["end"].as_str()
-            ),
+            (line["method"].as_str(), line["status"].as_u64(), line["server"].as_str(), line["end"].as_str()),
             (Some("AAAA"), Some(3), Some("s0"), Some("done")),
             "{line}"
         );

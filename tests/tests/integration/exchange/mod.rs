@@ -335,7 +335,7 @@ fn access_log_says_what_was_asked_and_how_it_was_answered() {
     receive(&client);
     let line = rig.line(|_| true);
     assert_eq!(
-        (&line["request"], &line["host"], &line["server"]),
+        (&line["method"], &line["host"], &line["server"]),
         (&"?".into(), &"example".into(), &"s0".into()),
         "{line}"
     );

@@ -65,7 +65,7 @@ fields! {
     /// Why that server: `preferred`, `persisted`, `method`, `moved`, `last-resort`.
     Why = "why",
     /// The balancing method, where one chose.
-    Method = "method",
+    Balance = "balance",
     /// The kind of key that the client was known by; never the key.
     Key = "key",
     /// How the client became known, in the protocol's own word.
@@ -82,8 +82,8 @@ fields! {
     Sent = "sent",
     /// The one reason for which it ended.
     End = "end",
-    /// The request's method.
-    Request = "request",
+    /// The request's method, as HTTP has them; of other protocols, what stands for it: the type of a DNS query.
+    Method = "method",
     /// The host asked for.
     Host = "host",
     /// The request's path and query as they came.
