@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sekisho_config::{Admin as Settings, Registry};
-use sekisho_runtime::{DoorTls, View};
+use sekisho_runtime::{DoorTls, LogSender, View};
 use tokio::sync::oneshot;
 
 use crate::api::Api;
@@ -74,6 +74,8 @@ struct Address {
     wanted: SocketAddr,
     /// With the port that the kernel chose.
     address: SocketAddr,
+    /// A second descriptor, to be handed on.
+    listener: TcpListener,
     thread: Thread,
 }
 
@@ -130,6 +132,11 @@ impl Admin {
         let Bound { metrics, admin, api, settings, tls } = bound;
         this.change(Change { metrics: Some(metrics), admin: Some(admin), api: Some(api), settings, tls })?;
         Ok(this)
+    }
+
+    /// Counts what becomes of the messages of the gateway's own log, for the metrics.
+    pub fn watch_log(&self, log: LogSender) {
+        self.source.watch_log(log);
     }
 
     /// Where the gateway is operated, with the port that the kernel chose.
@@ -207,8 +214,10 @@ impl Admin {
         let metrics = self.metrics.as_ref().map(|of| Ok((of.wanted, of.listener.try_clone()?.into())));
         let admin = self.admin.as_ref();
         let admin = admin.map(|of| Ok((of.file.path().to_owned(), of.listener.try_clone()?.into())));
-        let (metrics, admin) = (metrics.transpose(), admin.transpose());
-        metrics.and_then(|metrics| admin.map(|admin| HandedDoors { metrics, admin }))
+        let api = self.api.as_ref().map(|of| Ok((of.wanted, of.listener.try_clone()?.into())));
+        let api: io::Result<_> = api.transpose();
+        let (metrics, admin): (io::Result<_>, io::Result<_>) = (metrics.transpose(), admin.transpose());
+        Ok(HandedDoors { metrics: metrics?, admin: admin?, api: api? })
     }
 
     /// Lets nobody in any more, since another process does; who is in is answered. `taken`: that process has the
@@ -232,18 +241,12 @@ impl Admin {
 impl Address {
     fn start(bound: BoundApi, api: Api, secured: &Arc<Secured>) -> Result<Self, AdminError> {
         let BoundApi { wanted, listener } = bound;
-        let address = listener.as_ref().map_or(Ok(wanted), TcpListener::local_addr)?;
-        let secured = secured.clone();
-        let listener = || {
-            let listener = listener.map(tokio::net::TcpListener::from_std).transpose()?;
-            Ok(match listener {
-                Some(listener) => Listener::Tcp(listener, Some(secured)),
-                None => Listener::Later(wanted, secured),
-            })
-        };
+        let address = listener.local_addr()?;
+        let (second, secured) = (listener.try_clone()?, secured.clone());
+        let listener = || Ok(Listener::Tcp(tokio::net::TcpListener::from_std(listener)?, Some(secured)));
         let thread = Thread::start("admin-api", listener, Content::Api(Box::new(api)))?;
         tracing::info!(%address, "The gateway can be operated");
-        Ok(Self { wanted, address, thread })
+        Ok(Self { wanted, address, listener: second, thread })
     }
 }
 

@@ -85,8 +85,7 @@ pub struct Bound {
 pub(crate) struct BoundApi {
     /// As it was asked for.
     pub(crate) wanted: SocketAddr,
-    /// None while the process before this one has it.
-    pub(crate) listener: Option<TcpListener>,
+    pub(crate) listener: TcpListener,
 }
 
 #[derive(Debug)]
@@ -103,6 +102,8 @@ pub struct HandedDoors {
     pub metrics: Option<(SocketAddr, OwnedFd)>,
     /// The operator's socket.
     pub admin: Option<(PathBuf, OwnedFd)>,
+    /// The listener of the operator's address.
+    pub api: Option<(SocketAddr, OwnedFd)>,
 }
 
 /// As [`bind`], with the doors of the process before this one as far as they are where they were.
@@ -114,14 +115,10 @@ pub fn take(doors: &Doors, handed: HandedDoors) -> Result<Bound, AdminError> {
         Some((wanted, listener)) => Some(BoundMetrics { wanted, listener: listener.into() }),
         None => doors.metrics.map(BoundMetrics::new).transpose()?,
     };
-    let api = doors.api.listen.map(|wanted| match BoundApi::new(wanted) {
-        // The process before this one leaves it once this one serves.
-        Err(AdminError::Api { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
-            Ok(BoundApi { wanted, listener: None })
-        }
-        other => other,
-    });
-    let api = api.transpose()?;
+    let api = match handed.api.filter(|(address, _)| doors.api.listen == Some(*address)) {
+        Some((wanted, listener)) => Some(BoundApi { wanted, listener: listener.into() }),
+        None => doors.api.listen.map(BoundApi::new).transpose()?,
+    };
     let admin = match handed.admin.filter(|(path, _)| doors.admin.as_ref() == Some(path)) {
         Some((path, listener)) => Some(Socket::taken(&path, listener)?),
         None => doors.admin.as_deref().map(Socket::bind).transpose()?,
@@ -171,7 +168,7 @@ impl BoundApi {
     pub(crate) fn new(address: SocketAddr) -> Result<Self, AdminError> {
         let bound = TcpListener::bind(address).and_then(|listener| {
             listener.set_nonblocking(true)?;
-            Ok(Self { wanted: address, listener: Some(listener) })
+            Ok(Self { wanted: address, listener })
         });
         bound.map_err(|source| AdminError::Api { address, source })
     }

@@ -13,16 +13,17 @@ use serde::{Deserialize, Serialize};
 use super::Broken;
 
 /// Of this conversation; a process that speaks another one refuses.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// What the old process says first. With it come the descriptors of the sockets, of metrics and of the operator's
-/// socket, in this order.
+/// What the old process says first. With it come the descriptors of the sockets, of metrics, of the operator's
+/// socket and of the operator's address, in this order.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Welcome {
     version: u32,
     sockets: Vec<Place>,
     metrics: Option<SocketAddr>,
     admin: Option<PathBuf>,
+    api: Option<SocketAddr>,
     secret: Option<String>,
     way: Option<Way>,
 }
@@ -93,6 +94,7 @@ impl Estate {
             sockets: sockets.iter().map(place).collect(),
             metrics: self.doors.metrics.as_ref().map(|(address, _)| *address),
             admin: self.doors.admin.as_ref().map(|(path, _)| path.clone()),
+            api: self.doors.api.as_ref().map(|(address, _)| *address),
             secret: self.handed.secret.as_ref().map(|secret| secret.expose().to_owned()),
             way: self.way.map(|ReturnPath { manage, mark, table, priority }| Way {
                 manage,
@@ -104,6 +106,7 @@ impl Estate {
         let doors = [
             self.doors.metrics.as_ref().map(|(_, socket)| socket.as_fd()),
             self.doors.admin.as_ref().map(|(_, socket)| socket.as_fd()),
+            self.doors.api.as_ref().map(|(_, socket)| socket.as_fd()),
         ];
         let all = sockets.iter().map(|socket| socket.socket.as_fd()).chain(doors.into_iter().flatten());
         (welcome, all.collect())
@@ -111,11 +114,12 @@ impl Estate {
 
     /// From words and descriptors.
     pub(super) fn from(welcome: Welcome, descriptors: Vec<OwnedFd>) -> Result<Self, Broken> {
-        let Welcome { version, sockets, metrics, admin, secret, way } = welcome;
+        let Welcome { version, sockets, metrics, admin, api, secret, way } = welcome;
         if version != VERSION {
             return Err(Broken::Strange(format!("version {version} of the upgrade, not {VERSION}")));
         }
-        let wanted = sockets.len() + usize::from(metrics.is_some()) + usize::from(admin.is_some());
+        let doors = [metrics.is_some(), admin.is_some(), api.is_some()];
+        let wanted = sockets.len() + doors.into_iter().filter(|is_there| *is_there).count();
         if descriptors.len() != wanted {
             return Err(Broken::Strange(format!("{} descriptors, not {wanted}", descriptors.len())));
         }
@@ -125,11 +129,12 @@ impl Estate {
         let sockets = sockets.map(socket).collect();
         let metrics = metrics.and_then(|address| Some((address, descriptors.next()?)));
         let admin = admin.and_then(|path| Some((path, descriptors.next()?)));
+        let api = api.and_then(|address| Some((address, descriptors.next()?)));
         let way =
             way.map(|Way { manage, mark, table, priority }| ReturnPath { manage, mark, table, priority });
         Ok(Self {
             handed: Handed { sockets, secret: secret.map(RunSecret::new) },
-            doors: HandedDoors { metrics, admin },
+            doors: HandedDoors { metrics, admin, api },
             way,
         })
     }
@@ -154,7 +159,11 @@ mod tests {
         let secret = Some(RunSecret::new("0123456789abcdef".to_owned()));
         let estate = Estate {
             handed: Handed { sockets: vec![socket("web"), socket("mail")], secret: secret.clone() },
-            doors: HandedDoors { metrics: None, admin: Some(("admin.sock".into(), again())) },
+            doors: HandedDoors {
+                metrics: None,
+                admin: Some(("admin.sock".into(), again())),
+                api: Some((address, again())),
+            },
             way: Some(ReturnPath { mark: 7, ..ReturnPath::default() }),
         };
         let (welcome, descriptors) = estate.words();
@@ -165,6 +174,7 @@ mod tests {
         assert_eq!(names, [Some("web"), Some("mail")]);
         assert_eq!((other.handed.secret, other.way), (secret, estate.way));
         assert!(other.doors.admin.is_some() && other.doors.metrics.is_none());
+        assert_eq!(other.doors.api.map(|(address, _)| address), Some(address));
         let (welcome, _) = estate.words();
         assert!(matches!(Estate::from(welcome, Vec::new()), Err(Broken::Strange(_))));
     }
