@@ -24,6 +24,8 @@ pub(crate) enum Status {
     NotFound,
     /// The methods that are allowed.
     Method(&'static str),
+    /// What belongs to the request did not come.
+    Timeout,
     Conflict,
     LengthRequired,
     ContentTooLarge,
@@ -50,6 +52,7 @@ impl Status {
             Self::Forbidden => "403 Forbidden",
             Self::NotFound => "404 Not Found",
             Self::Method(_) => "405 Method Not Allowed",
+            Self::Timeout => "408 Request Timeout",
             Self::Conflict => "409 Conflict",
             Self::LengthRequired => "411 Length Required",
             Self::ContentTooLarge => "413 Content Too Large",

@@ -1,14 +1,15 @@
 //! The audit log: who changed what, from where, and what it was before.
 //!
 //! One JSON object a line, in a file of its own where the configuration names one, and always in the log and among the
-//! events. Which server, pool or VIP it was about stands there; of users only how many.
+//! events. Which server, pool or VIP it was about stands there; of users only how many. What was asked for and refused is
+//! a line as well, also where nobody knows who asked.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_runtime::{Happening, View};
 use serde_json::{Value, json};
@@ -21,9 +22,33 @@ use crate::moment;
 pub(crate) struct Audit {
     view: View,
     policy: Arc<Policy>,
+    strangers: Arc<Mutex<Strangers>>,
 }
 
-/// One change, done or refused.
+/// How much of what strangers were refused is written: nobody fills a disk without showing who they are.
+#[derive(Debug, Default)]
+struct Strangers {
+    /// When the minute began.
+    since: Option<Instant>,
+    written: u32,
+    left_out: u64,
+}
+
+/// What was asked for, and is not done.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt<'a> {
+    /// Who, as far as they have shown; none: a stranger.
+    pub(crate) who: Option<&'a str>,
+    pub(crate) from: &'a str,
+    /// The method and the path, names left out.
+    pub(crate) action: &'a str,
+    /// The names.
+    pub(crate) target: &'a str,
+    pub(crate) status: u16,
+    pub(crate) why: &'a str,
+}
+
+/// One change that was done.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry<'a> {
     /// What was done, in words that scripts can look for.
@@ -37,14 +62,14 @@ pub(crate) struct Entry<'a> {
 
 impl Audit {
     pub(crate) fn new(view: View, policy: Arc<Policy>) -> Self {
-        Self { view, policy }
+        Self { view, policy, strangers: Arc::default() }
     }
 
     /// Writes that something was done.
     pub(crate) fn done(&self, caller: &Caller, entry: &Entry<'_>) {
         let Entry { action, target, before, after } = entry;
         tracing::info!(who = caller.who, from = caller.from, action, target, %before, %after, "Operator");
-        self.write(caller, action, target, json!({ "before": before, "after": after }));
+        self.write(&caller.who, &caller.from, action, target, json!({ "before": before, "after": after }));
         let what = Happening::Operator {
             who: caller.who.clone(),
             what: told(action, after),
@@ -54,18 +79,28 @@ impl Audit {
     }
 
     /// Writes that something was asked for, and not done.
-    pub(crate) fn refused(&self, caller: &Caller, action: &str, target: &str, status: u16, why: &str) {
-        tracing::info!(who = caller.who, from = caller.from, action, target, status, why, "Operator refused");
-        self.write(caller, action, target, json!({ "refused": why, "status": status }));
+    pub(crate) fn refused(&self, attempt: &Attempt<'_>, now: Instant) {
+        let Attempt { who, from, action, target, status, why } = *attempt;
+        let mut more = json!({ "refused": why, "status": status });
+        if who.is_none() {
+            let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(left_out) = strangers.admit(now) else { return };
+            if let (Value::Object(more), 1..) = (&mut more, left_out) {
+                more.insert("left_out_before".to_owned(), json!(left_out));
+            }
+        }
+        let who = who.unwrap_or("stranger");
+        tracing::info!(who, from, action, target, status, why, "Operator refused");
+        self.write(who, from, action, target, more);
     }
 
-    fn write(&self, caller: &Caller, action: &str, target: &str, more: Value) {
+    fn write(&self, who: &str, from: &str, action: &str, target: &str, more: Value) {
         let settings = self.policy.get();
         let Some(path) = &settings.audit_log else { return };
         let mut line = json!({
             "time": moment::text(SystemTime::now()),
-            "who": caller.who,
-            "from": caller.from,
+            "who": who,
+            "from": from,
             "action": action,
             "target": target,
         });
@@ -87,8 +122,42 @@ fn told(action: &str, after: &Value) -> String {
     }
 }
 
+impl Strangers {
+    /// Whether one more is written; if so, how many were not since the one before.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= MINUTE) {
+            (self.since, self.written) = (Some(now), 0);
+        }
+        if self.written >= EACH_MINUTE {
+            self.left_out += 1;
+            return None;
+        }
+        self.written += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+/// Of strangers.
+const EACH_MINUTE: u32 = 60;
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// Opened each time: changes are few, and whoever rotates the file has nobody to tell.
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     file.write_all(line.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_are_refused_is_written_so_often_a_minute_and_counted_beyond() {
+        let (mut strangers, begin) = (Strangers::default(), Instant::now());
+        let written = (0..1000).filter(|_| strangers.admit(begin).is_some()).count();
+        assert_eq!(written, EACH_MINUTE as usize);
+        assert_eq!(strangers.admit(begin + MINUTE / 2), None);
+        assert_eq!(strangers.admit(begin + MINUTE), Some(1001 - u64::from(EACH_MINUTE)));
+        assert_eq!(strangers.admit(begin + MINUTE), Some(0));
+    }
 }

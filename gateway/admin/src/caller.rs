@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use sekisho_api::TlsFacts;
-use sekisho_config::{Admin as Settings, Scope};
+use sekisho_config::{Admin as Settings, Moment, Scope};
 
 use crate::request::{Sender, name_of};
 
@@ -19,6 +20,10 @@ pub(crate) struct Caller {
     /// From where: an address, or the socket.
     pub(crate) from: String,
     pub(crate) scope: Scope,
+    /// Whether they have shown anything.
+    pub(crate) known: bool,
+    /// When what they have shown expires.
+    pub(crate) until: Option<SystemTime>,
 }
 
 /// How whoever asks came in.
@@ -30,6 +35,16 @@ pub(crate) enum Peer {
     Address { address: IpAddr, tls: Option<Arc<TlsFacts>> },
 }
 
+impl Peer {
+    /// From which address; none at the socket.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Socket(_) => None,
+            Self::Address { address, .. } => Some(*address),
+        }
+    }
+}
+
 /// Somebody who was let in for longer than a request, as long as that holds.
 pub(crate) struct Stay {
     policy: Arc<Policy>,
@@ -37,17 +52,20 @@ pub(crate) struct Stay {
     settings: Arc<Settings>,
     peer: Peer,
     sender: Sender,
+    /// When what they have shown expires.
+    until: Option<SystemTime>,
 }
 
 impl Stay {
     /// Whether they would be let in now. Nothing is compared while nothing has changed.
-    pub(crate) fn holds(&mut self) -> bool {
-        let now = self.policy.get();
-        if !Arc::ptr_eq(&now, &self.settings) {
-            self.settings = now;
-            return self.policy.caller(&self.peer, &self.sender).is_ok();
+    pub(crate) fn holds(&mut self, now: SystemTime) -> bool {
+        let settings = self.policy.get();
+        if !Arc::ptr_eq(&settings, &self.settings) {
+            self.settings = settings;
+            let Ok(caller) = self.policy.caller(&self.peer, &self.sender, now) else { return false };
+            self.until = caller.until;
         }
-        true
+        self.until.is_none_or(|until| now < until)
     }
 }
 
@@ -62,6 +80,8 @@ impl fmt::Debug for Stay {
 pub(crate) enum Stranger {
     /// Nothing was shown, or nothing that is known.
     Unknown,
+    /// The token was good, and has expired.
+    Expired,
     /// Another site's page sends it.
     ForeignPage,
     /// The gateway is not reached by this name.
@@ -82,14 +102,19 @@ impl Policy {
     }
 
     /// Somebody who is to stay. They are looked at once more: the rules may have changed since they came in.
-    pub(crate) fn stay(self: &Arc<Self>, peer: &Peer, sender: &Sender) -> Result<Stay, Stranger> {
+    pub(crate) fn stay(
+        self: &Arc<Self>,
+        peer: &Peer,
+        sender: &Sender,
+        now: SystemTime,
+    ) -> Result<Stay, Stranger> {
         let settings = self.get();
-        self.caller(peer, sender)?;
-        Ok(Stay { policy: self.clone(), settings, peer: peer.clone(), sender: sender.clone() })
+        let until = self.caller(peer, sender, now)?.until;
+        Ok(Stay { policy: self.clone(), settings, peer: peer.clone(), sender: sender.clone(), until })
     }
 
     /// Who sends this.
-    pub(crate) fn caller(&self, peer: &Peer, sender: &Sender) -> Result<Caller, Stranger> {
+    pub(crate) fn caller(&self, peer: &Peer, sender: &Sender, now: SystemTime) -> Result<Caller, Stranger> {
         let (address, tls) = match peer {
             // The file's mode has let in its owner alone; their browser may come here through a forwarded port.
             Peer::Socket(uid) => {
@@ -98,13 +123,15 @@ impl Policy {
                     nameless(sender)?;
                 }
                 let who = uid.map_or_else(|| "unknown user".to_owned(), |uid| format!("uid {uid}"));
-                return Ok(Caller { who, from: "socket".to_owned(), scope: Scope::Configure });
+                let from = "socket".to_owned();
+                return Ok(Caller { who, from, scope: Scope::Configure, known: true, until: None });
             }
             Peer::Address { address, tls } => (address, tls),
         };
         let settings = self.get();
         guarded(&settings, sender)?;
-        let caller = |who: String, scope| Caller { who, from: address.to_string(), scope };
+        let from = address.to_string();
+        let caller = |who: String, scope| Caller { who, from, scope, known: true, until: None };
         if let Some(token) = &sender.token {
             let shown = digest(&SHA256, token.as_bytes());
             // All are compared, so that time tells nothing of which is nearly right.
@@ -115,7 +142,11 @@ impl Policy {
                 }
             }
             let token = found.ok_or(Stranger::Unknown)?;
-            return Ok(caller(format!("token {}", token.name), token.scope));
+            if token.has_expired(now) {
+                return Err(Stranger::Expired);
+            }
+            let until = token.expires.map(Moment::time);
+            return Ok(Caller { until, ..caller(format!("token {}", token.name), token.scope) });
         }
         let subject = tls.as_ref().and_then(|tls| tls.client_subject.as_deref());
         if let Some(subject) = subject
@@ -124,7 +155,7 @@ impl Policy {
             return Ok(caller(format!("certificate {subject}"), *scope));
         }
         let scope = settings.anonymous.ok_or(Stranger::Unknown)?;
-        Ok(caller("anonymous".to_owned(), scope))
+        Ok(Caller { known: false, ..caller("anonymous".to_owned(), scope) })
     }
 }
 
@@ -172,11 +203,22 @@ mod tests {
 
     use super::*;
 
+    const END: &str = "2027-01-31T12:00:00Z";
+
+    fn now() -> SystemTime {
+        Moment::read("2027-01-31T11:59:59Z").unwrap().time()
+    }
+
     fn policy() -> Policy {
         let hash = digest(&SHA256, b"secret-of-grafana").as_ref().try_into().unwrap();
         let policy = Policy::default();
         policy.set(Settings {
-            tokens: vec![Token { name: "grafana".into(), scope: Scope::Read, hash }],
+            tokens: vec![Token {
+                name: "grafana".into(),
+                scope: Scope::Read,
+                hash,
+                expires: Moment::read(END),
+            }],
             clients: vec![("CN=ops".into(), Scope::Configure)],
             names: vec!["gateway.example.org".into()],
             ..Settings::default()
@@ -196,28 +238,39 @@ mod tests {
     fn token_and_certificate_say_who_asks() {
         let policy = policy();
         let token = Sender { token: Some("secret-of-grafana".into()), ..sender() };
-        let caller = policy.caller(&at(None), &token).unwrap();
+        let caller = policy.caller(&at(None), &token, now()).unwrap();
         assert_eq!((&*caller.who, caller.scope), ("token grafana", Scope::Read));
         let wrong = Sender { token: Some("secret-of-grafane".into()), ..sender() };
-        assert_eq!(policy.caller(&at(None), &wrong), Err(Stranger::Unknown));
+        assert_eq!(policy.caller(&at(None), &wrong, now()), Err(Stranger::Unknown));
         let subject = TlsFacts { client_subject: Some("CN=ops".into()), ..TlsFacts::default() };
-        let caller = policy.caller(&at(Some(subject)), &sender()).unwrap();
+        let caller = policy.caller(&at(Some(subject)), &sender(), now()).unwrap();
         assert_eq!((&*caller.who, caller.scope), ("certificate CN=ops", Scope::Configure));
         let subject = TlsFacts { client_subject: Some("CN=ops,O=x".into()), ..TlsFacts::default() };
-        assert_eq!(policy.caller(&at(Some(subject)), &sender()), Err(Stranger::Unknown));
-        assert_eq!(policy.caller(&at(None), &sender()), Err(Stranger::Unknown));
+        assert_eq!(policy.caller(&at(Some(subject)), &sender(), now()), Err(Stranger::Unknown));
+        assert_eq!(policy.caller(&at(None), &sender(), now()), Err(Stranger::Unknown));
     }
 
     #[test]
     fn whoever_stays_leaves_once_the_token_is_good_for_nothing() {
         let policy = Arc::new(policy());
         let token = Sender { token: Some("secret-of-grafana".into()), ..sender() };
-        let mut stay = policy.stay(&at(None), &token).unwrap();
-        assert!(stay.holds());
+        let mut stay = policy.stay(&at(None), &token, now()).unwrap();
+        assert!(stay.holds(now()));
         policy.set(Settings { names: vec!["other.example.org".into()], ..(*policy.get()).clone() });
-        assert!(stay.holds(), "something else has changed");
+        assert!(stay.holds(now()), "something else has changed");
         policy.set(Settings::default());
-        assert!(!stay.holds());
+        assert!(!stay.holds(now()));
+    }
+
+    #[test]
+    fn token_is_good_up_to_its_last_second_also_for_whoever_stays() {
+        let policy = Arc::new(policy());
+        let token = Sender { token: Some("secret-of-grafana".into()), ..sender() };
+        let mut stay = policy.stay(&at(None), &token, now()).unwrap();
+        let end = Moment::read(END).unwrap().time();
+        assert!(policy.caller(&at(None), &token, now()).is_ok() && stay.holds(now()));
+        assert_eq!(policy.caller(&at(None), &token, end), Err(Stranger::Expired));
+        assert!(!stay.holds(end) && policy.stay(&at(None), &token, end).is_err());
     }
 
     #[test]
@@ -225,7 +278,7 @@ mod tests {
         let policy = policy();
         let subject = TlsFacts { client_subject: Some("CN=ops".into()), ..TlsFacts::default() };
         let wrong = Sender { token: Some("old".into()), ..sender() };
-        assert_eq!(policy.caller(&at(Some(subject)), &wrong), Err(Stranger::Unknown));
+        assert_eq!(policy.caller(&at(Some(subject)), &wrong, now()), Err(Stranger::Unknown));
     }
 
     #[test]
@@ -239,7 +292,7 @@ mod tests {
             (Sender { origin: Some("null".into()), ..token() }, Stranger::ForeignPage),
             (Sender { foreign: true, ..token() }, Stranger::ForeignPage),
         ] {
-            assert_eq!(policy.caller(&at(None), &sender), Err(why));
+            assert_eq!(policy.caller(&at(None), &sender, now()), Err(why));
         }
         for (host, origin) in [
             ("localhost", "http://localhost:9102"),
@@ -247,7 +300,7 @@ mod tests {
             ("::1", "http://[::1]:9102"),
         ] {
             let sender = Sender { host: Some(host.into()), origin: Some(origin.into()), ..token() };
-            assert!(policy.caller(&at(None), &sender).is_ok(), "{host}");
+            assert!(policy.caller(&at(None), &sender, now()).is_ok(), "{host}");
         }
     }
 
@@ -261,7 +314,7 @@ mod tests {
                 foreign,
                 ..Sender::default()
             };
-            policy.caller(&Peer::Socket(Some(0)), &sender).map(|caller| caller.scope)
+            policy.caller(&Peer::Socket(Some(0)), &sender, now()).map(|caller| caller.scope)
         };
         assert_eq!(asked("gateway", None, false), Ok(Scope::Configure));
         assert_eq!(asked("gateway.example.org", None, false), Ok(Scope::Configure));

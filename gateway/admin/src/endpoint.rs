@@ -1,39 +1,40 @@
 //! A door's thread: few connections, small requests, short deadlines.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sekisho_runtime::DoorTls;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant as Deadline, sleep, timeout, timeout_at};
 
 use crate::answer::Answer;
 use crate::api::{self, Api, Reply};
 use crate::caller::Peer;
 use crate::metrics::{Source, serve};
 use crate::page;
+use crate::places::{Place, Places, Room};
 use crate::request::{HEAD_MAX, Head, Unread};
 use crate::secured::Secured;
 
-/// A few scrapers, and a few persons with a page open. Others wait in the kernel's backlog.
-const CONNECTIONS: usize = 8;
-const API_CONNECTIONS: usize = 64;
-/// Of them, those of one address: nobody takes all places by saying nothing.
-const CONNECTIONS_EACH: usize = 24;
+/// A few scrapers, who show nothing.
+const METRICS: Room = Room { strangers: 8, strangers_each: 6, known: 0, known_each: 0 };
+/// A few persons with a page open, of which a browser fetches the parts on six connections at once before it shows who
+/// asks, and a few scripts.
+const API: Room = Room { strangers: 24, strangers_each: 12, known: 40, known_each: 24 };
+/// At the socket, where nobody is a stranger. Others wait in the kernel's backlog.
+const CONNECTIONS: usize = 64;
 /// Requests on one connection.
 const REQUESTS: usize = 1000;
-/// Between two of them.
+/// Between two of them, for whoever has shown who they are.
 const IDLE: Duration = Duration::from_secs(30);
-/// For the request to come, and then for the answer to be taken.
+/// For a stranger's TLS and the head of the request together, and between two requests of one.
+const STRANGE: Duration = Duration::from_secs(3);
+/// For the body of a request to come, and then for the answer to be taken.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What is read and forgotten behind a request: closing before it would cut the answer off.
 const LEFTOVER_MAX: usize = 64 * 1024;
@@ -46,8 +47,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener, Option<Arc<Secured>>),
-    /// An address that another process leaves in a moment.
-    Later(SocketAddr, Arc<Secured>),
     Unix(UnixListener),
 }
 
@@ -76,10 +75,6 @@ pub(crate) async fn run(listener: Listener, content: Content, stop: oneshot::Rec
 }
 
 async fn accept(listener: Listener, content: Rc<Content>) {
-    let listener = match listener {
-        Listener::Later(address, tls) => Listener::Tcp(left(address).await, Some(tls)),
-        other => other,
-    };
     if let Listener::Tcp(_, Some(tls)) = &listener {
         let tls = tls.clone();
         spawn_local(async move {
@@ -89,21 +84,27 @@ async fn accept(listener: Listener, content: Rc<Content>) {
             }
         });
     }
-    let places = Arc::new(Semaphore::new(content.places()));
-    let shares = Shares::default();
+    let (places, at_socket) = (Places::new(content.room()), Arc::new(Semaphore::new(CONNECTIONS)));
     // The semaphore is never closed.
-    while let Ok(place) = places.clone().acquire_owned().await {
+    while let Ok(permit) = at_socket.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let Some(share) = shares.take(&peer) else { continue };
                 let content = content.clone();
-                spawn_local(async move {
-                    let _share = share;
-                    if let Err(error) = converse(stream, &content, peer).await {
-                        tracing::debug!(%error, "Whoever asked left before the answer");
+                match peer.address() {
+                    None => spawn_local(async move {
+                        said(converse(stream, &content, peer, None).await);
+                        drop(permit);
+                    }),
+                    Some(address) => {
+                        let (place, leaves) = places.enter(address, Instant::now());
+                        spawn_local(async move {
+                            tokio::select! {
+                                done = converse(stream, &content, peer, Some(&place)) => said(done),
+                                _ = leaves => tracing::debug!(%address, "A stranger makes way for another"),
+                            }
+                        })
                     }
-                    drop(place);
-                });
+                };
             }
             Err(error) => {
                 tracing::warn!(%error, "Nobody can be let in to operate the gateway now");
@@ -113,48 +114,9 @@ async fn accept(listener: Listener, content: Rc<Content>) {
     }
 }
 
-/// How many connections each address has.
-#[derive(Clone, Debug, Default)]
-struct Shares(Rc<RefCell<HashMap<IpAddr, usize>>>);
-
-/// One of them, given back when dropped.
-#[derive(Debug)]
-struct Share(Option<(Shares, IpAddr)>);
-
-impl Shares {
-    /// One more; none if there are enough. Whoever comes in by the socket is not counted.
-    fn take(&self, peer: &Peer) -> Option<Share> {
-        let Peer::Address { address, .. } = peer else { return Some(Share(None)) };
-        let mut all = self.0.borrow_mut();
-        let has = all.entry(*address).or_default();
-        if *has >= CONNECTIONS_EACH {
-            return None;
-        }
-        *has += 1;
-        Some(Share(Some((self.clone(), *address))))
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let Some((shares, address)) = &self.0 else { return };
-        if let Entry::Occupied(mut has) = shares.0.borrow_mut().entry(*address) {
-            *has.get_mut() -= 1;
-            if *has.get() == 0 {
-                has.remove();
-            }
-        }
-    }
-}
-
-/// Listens at an address as soon as nobody else does.
-async fn left(address: SocketAddr) -> TcpListener {
-    loop {
-        match TcpListener::bind(address).await {
-            Ok(listener) => return listener,
-            Err(error) => tracing::debug!(%address, %error, "The operator's address is not left yet"),
-        }
-        sleep(PAUSE).await;
+fn said(done: io::Result<()>) {
+    if let Err(error) = done {
+        tracing::debug!(%error, "Whoever asked left before the answer");
     }
 }
 
@@ -167,8 +129,6 @@ impl Listener {
                 let peer = Peer::Address { address: address.ip().to_canonical(), tls: None };
                 Ok((Comer::Tcp(stream, tls), peer))
             }
-            // It has become an address before anybody is let in.
-            Self::Later(..) => Err(io::ErrorKind::NotConnected.into()),
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let uid = stream.peer_cred().ok().map(|peer| peer.uid());
@@ -192,7 +152,7 @@ impl Comer {
             Self::Tcp(tcp, None) => return Ok(Box::new(tcp)),
             Self::Tcp(tcp, Some(tls)) => (tcp, tls),
         };
-        let stream = timeout(DEADLINE, tls.accept(tcp)).await??;
+        let stream = tls.accept(tcp).await?;
         if let Peer::Address { tls, .. } = peer {
             *tls = stream.tls().cloned();
         }
@@ -200,24 +160,27 @@ impl Comer {
     }
 }
 
-/// Everything that somebody asks on a connection.
-async fn converse(comer: Comer, content: &Content, mut peer: Peer) -> io::Result<()> {
-    let mut stream = comer.greet(&mut peer).await?;
+/// Everything that somebody asks on a connection; without a place, at the socket.
+async fn converse(comer: Comer, content: &Content, mut peer: Peer, place: Option<&Place>) -> io::Result<()> {
+    // Strangers have little time for everything that comes before they are known.
+    let mut until = Deadline::now() + if place.is_some() { STRANGE } else { DEADLINE };
+    let mut stream = timeout_at(until, comer.greet(&mut peer)).await??;
     // Where one request is all that anybody has, the connection ends with its answer.
     let mut left = match (content, &peer) {
         (Content::Api(_), Peer::Address { .. }) => REQUESTS,
         _ => 1,
     };
-    let (mut bytes, mut patience, mut asked) = (Vec::with_capacity(1024), DEADLINE, false);
+    let (mut bytes, mut patience, mut asked) = (Vec::with_capacity(1024), STRANGE, false);
     while left > 0 {
         left -= 1;
-        let head = match timeout(patience, head(&mut stream, &mut bytes)).await? {
+        let head = match timeout_at(until, head(&mut stream, &mut bytes)).await? {
             Ok(Ok(head)) => head,
             Ok(Err(why)) => return end(&mut stream, &content.refuse(why)).await,
             // It has asked before, and asks no more.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && asked => return Ok(()),
             Err(error) => return Err(error),
         };
+        place.into_iter().for_each(Place::asks);
         let stays = left > 0 && head.stays;
         let answer = match content {
             Content::Metrics(source) => serve::answer(source, &head),
@@ -227,12 +190,24 @@ async fn converse(comer: Comer, content: &Content, mut peer: Peer) -> io::Result
                 None => match api.admit(&head, &peer) {
                     Err(refused) => return end(&mut stream, &refused).await,
                     Ok(admitted) => {
+                        if let Some(place) = place.filter(|_| admitted.is_known()) {
+                            if !place.proven(Instant::now()) {
+                                return end(&mut stream, &api.busy(&admitted, &head)).await;
+                            }
+                            patience = IDLE;
+                        }
                         let most = admitted.body_max();
-                        let body =
-                            match timeout(DEADLINE, body(&mut stream, &mut bytes, &head, most)).await?? {
-                                Ok(body) => body,
-                                Err(why) => return end(&mut stream, &content.refuse(why)).await,
-                            };
+                        let body = timeout(DEADLINE, body(&mut stream, &mut bytes, &head, most)).await;
+                        let body = match body.unwrap_or(Err(io::ErrorKind::TimedOut.into())) {
+                            Ok(Ok(body)) => body,
+                            Ok(Err(why)) => {
+                                return end(&mut stream, &api.unread(&admitted, &head, why)).await;
+                            }
+                            Err(error) => {
+                                let answer = api.unread(&admitted, &head, Unread::BodyMissing);
+                                return end(&mut stream, &answer).await.and(Err(error));
+                            }
+                        };
                         match api.answer(&admitted, &head, &body).await {
                             Reply::Answer(answer) => answer,
                             Reply::Follow(follow) => return follow.run(&mut stream).await,
@@ -250,16 +225,17 @@ async fn converse(comer: Comer, content: &Content, mut peer: Peer) -> io::Result
             stream.flush().await
         };
         timeout(DEADLINE, sent).await??;
-        (patience, asked) = (IDLE, true);
+        place.into_iter().for_each(Place::waits);
+        (until, asked) = (Deadline::now() + patience, true);
     }
     Ok(())
 }
 
 impl Content {
-    fn places(&self) -> usize {
+    fn room(&self) -> Room {
         match self {
-            Self::Metrics(_) => CONNECTIONS,
-            Self::Api(_) => API_CONNECTIONS,
+            Self::Metrics(_) => METRICS,
+            Self::Api(_) => API,
         }
     }
 
@@ -337,23 +313,3 @@ async fn end(stream: &mut dyn Stream, answer: &Answer) -> io::Result<()> {
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_address_never_has_all_places_and_gives_back_those_that_it_had() {
-        let shares = Shares::default();
-        let peer = |last| Peer::Address { address: [192, 0, 2, last].into(), tls: None };
-        let mut held: Vec<_> = std::iter::from_fn(|| shares.take(&peer(1))).collect();
-        assert_eq!(held.len(), CONNECTIONS_EACH);
-        const { assert!(CONNECTIONS_EACH < API_CONNECTIONS) };
-        assert!(shares.take(&peer(2)).is_some());
-        assert!(shares.take(&Peer::Socket(None)).is_some());
-        held.pop();
-        assert!(shares.take(&peer(1)).is_some());
-        drop(held);
-        assert!(shares.0.borrow().is_empty());
-    }
-}

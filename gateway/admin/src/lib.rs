@@ -10,6 +10,7 @@
 //! socket            the operator's socket: made for its owner alone, taken from nobody, removed at the end
 //! secured           the TLS of the operator's address
 //! endpoint          a door's thread: few connections, small requests, short deadlines
+//! places            who is in, and who makes way for whom
 //! request, answer   HTTP/1.1 as far as it is needed here
 //! caller            who asks, and what they may do
 //! audit             who changed what; moment: when
@@ -34,6 +35,7 @@ mod metrics;
 mod moment;
 mod nodes;
 mod page;
+mod places;
 mod request;
 mod secured;
 mod socket;

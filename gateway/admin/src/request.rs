@@ -27,6 +27,8 @@ pub(crate) struct Head {
     pub(crate) has: Option<String>,
     /// What it says about whoever sends it.
     pub(crate) sender: Sender,
+    /// A field that stands there more than once, where one of them would have to be believed.
+    pub(crate) twice: Option<&'static str>,
 }
 
 /// What a request says about whoever sends it, and from where.
@@ -68,6 +70,22 @@ pub(crate) enum Unread {
     Length,
     /// The body is too long.
     BodyTooLarge,
+    /// The body has not come, or not all of it.
+    BodyMissing,
+}
+
+impl Method {
+    /// Its name; of one that is not known here, none.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Other => "?",
+        }
+    }
 }
 
 impl Head {
@@ -103,6 +121,7 @@ impl Head {
             stays: request.version == Some(1) && !has_word(request.headers, "connection", "close"),
             has: only(request.headers, "if-none-match").map(str::to_owned),
             sender: sender(request.headers),
+            twice: twice(request.headers),
         }))
     }
 }
@@ -139,6 +158,12 @@ fn sender(fields: &[httparse::Header<'_>]) -> Sender {
         json: kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")),
         last_event: only(fields, "last-event-id").and_then(|id| id.parse().ok()),
     }
+}
+
+/// Whoever stands between might read another one of them than the gateway.
+fn twice(fields: &[httparse::Header<'_>]) -> Option<&'static str> {
+    let names = ["Authorization", "Host", "Origin", "Content-Type"];
+    names.into_iter().find(|name| values(fields, name).nth(1).is_some())
 }
 
 /// A host without its port.

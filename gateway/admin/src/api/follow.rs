@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_runtime::{Event, Happening, View};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::query::Query;
 use super::refused::Refused;
+use super::whose::Whose;
 use super::{inside, look};
 use crate::answer::{GUARDS, Status};
 use crate::caller::Stay;
@@ -27,6 +28,8 @@ pub(crate) struct Follow {
     view: View,
     topics: Vec<Topic>,
     vip: Option<String>,
+    /// Whose decisions are wanted; none: everybody's.
+    whose: Option<Whose>,
     /// The number of the event that was told last, and of the choice.
     told: u64,
     decided: u64,
@@ -77,11 +80,23 @@ impl Follow {
                 return Err(Refused::unknown("VIP", name, config.vips.iter().map(|vip| &*vip.name)));
             }
         }
+        let whose = query.get("user").map(|name| Whose::new(&view, vip.as_deref(), name)).transpose()?;
         let latest = view.latest_event();
         let now = *latest.borrow();
         // Numbers of another process, which had told of more, mean nothing here.
         let told = query.number("after")?.or(last).filter(|after| *after <= now).unwrap_or(now);
-        Ok(Self { view, topics, vip, told, decided: 0, latest, rows: HashMap::new(), stay, _place: place })
+        Ok(Self {
+            view,
+            topics,
+            vip,
+            whose,
+            told,
+            decided: 0,
+            latest,
+            rows: HashMap::new(),
+            stay,
+            _place: place,
+        })
     }
 
     /// Tells until the other side leaves, or takes too long to listen.
@@ -107,7 +122,7 @@ impl Follow {
                     _ => continue,
                 },
             };
-            if !self.stay.holds() {
+            if !self.stay.holds(SystemTime::now()) {
                 return chunk(stream, "").await;
             }
             let mut text = self.happened();
@@ -173,6 +188,9 @@ impl Follow {
         let Some(vip) = self.vip.as_ref().filter(|_| self.topics.contains(&Topic::Decisions)) else { return };
         for decision in self.view.decisions(vip, self.decided).unwrap_or_default() {
             self.decided = decision.number;
+            if self.whose.as_ref().is_some_and(|whose| !whose.is(&decision)) {
+                continue;
+            }
             let data = serde_json::to_value(inside::decision(&decision)).unwrap_or_default();
             push(text, "decision", &data);
         }

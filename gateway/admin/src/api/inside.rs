@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key as Secret};
 use aws_lc_rs::rand::SystemRandom;
-use sekisho_api::{Key, KeyKind};
+use sekisho_api::{Key, KeyKind, Unavailable};
 use sekisho_runtime::{Decision, Status, View};
 use sekisho_scheduler::{EntryPlace, EntryView, LastProbe, Table};
 use serde::Serialize;
@@ -14,12 +14,16 @@ use serde_json::{Value, json};
 
 use super::change::{By, Forgotten};
 use super::look::{identity, seconds};
+use super::peers::{self, PeerLine};
 use super::query::Query;
 use super::refused::Refused;
 use super::site;
+use super::store::{self, StoreLine};
+use super::whose::Whose;
 use crate::caller::Caller;
 use crate::explained;
 use crate::moment;
+use crate::nodes::Nodes;
 use crate::steering::InForce;
 
 #[derive(Serialize)]
@@ -36,6 +40,10 @@ pub(super) struct Process {
     pools: usize,
     servers: usize,
     domains: Vec<DomainLine>,
+    /// Nodes with which what clients are known is exchanged.
+    peers: Vec<PeerLine>,
+    /// Where gateways share it; none: nowhere.
+    store: Option<StoreLine>,
 }
 
 /// A persistence domain: what is remembered, and how often that was asked for.
@@ -48,7 +56,7 @@ struct DomainLine {
 }
 
 /// The process.
-pub(super) fn status(status: &Status, started: Instant, now: &InForce) -> Process {
+pub(super) fn status(status: &Status, started: Instant, now: &InForce, nodes: &Nodes) -> Process {
     let pools = status.scheduler.pools();
     Process {
         version: env!("CARGO_PKG_VERSION"),
@@ -62,6 +70,8 @@ pub(super) fn status(status: &Status, started: Instant, now: &InForce) -> Proces
         pools: pools.len(),
         servers: pools.iter().map(|pool| pool.servers().len()).sum(),
         domains: status.scheduler.tables().iter().map(|table| domain_line(table)).collect(),
+        peers: nodes.peers().nodes.into_iter().map(peers::line).collect(),
+        store: nodes.store().map(store::line),
     }
 }
 
@@ -221,7 +231,7 @@ fn shown(key: &Key) -> Option<String> {
 }
 
 /// What names an entry, for as long as this process lives, and does not give its key away: not to whoever guesses keys
-/// either.
+/// either. It begins with where the entry is, so that it is found without looking at any other.
 fn id(entry: &EntryView) -> String {
     static SECRET: LazyLock<Option<Secret>> =
         LazyLock::new(|| Secret::generate(HMAC_SHA256, &SystemRandom::new()).ok());
@@ -283,6 +293,9 @@ pub(super) struct DecisionLine {
     server: Option<String>,
     /// Why this server, or why none.
     why: String,
+    /// What became of the client in the pool's queue, and how long it was there; none: it was not.
+    queue: Option<&'static str>,
+    waited_seconds: Option<f64>,
     keys: Vec<Value>,
     candidates: Vec<Value>,
 }
@@ -293,11 +306,13 @@ pub(super) fn decisions(view: &View, status: &Status, query: &Query) -> Result<D
     let after = query.number("after")?.unwrap_or(0);
     let known = status.config.vips.iter().map(|vip| &*vip.name);
     let found = view.decisions(vip, after).ok_or_else(|| Refused::unknown("VIP", vip, known))?;
-    Ok(Decisions { decisions: found.iter().map(decision).collect() })
+    let whose = query.get("user").map(|name| Whose::new(view, Some(vip), name)).transpose()?;
+    let wanted = found.iter().filter(|decision| whose.as_ref().is_none_or(|whose| whose.is(decision)));
+    Ok(Decisions { decisions: wanted.map(decision).collect() })
 }
 
 pub(super) fn decision(decision: &Decision) -> DecisionLine {
-    let Decision { number, at, id, client, outcome, explanation } = decision;
+    let Decision { number, at, id, client, outcome, waited, explanation, .. } = decision;
     let (server, why) = match outcome {
         Ok((server, why)) => (Some(server.as_ref().to_owned()), why.name().to_owned()),
         Err(why) => (None, why.to_string()),
@@ -311,8 +326,22 @@ pub(super) fn decision(decision: &Decision) -> DecisionLine {
         method: explanation.method,
         server,
         why,
+        queue: waited.map(|_| queue(outcome)),
+        waited_seconds: waited.map(seconds),
         keys: explanation.keys.iter().map(explained::key).collect(),
         candidates: explanation.candidates.iter().map(explained::candidate).collect(),
+    }
+}
+
+/// What became of a client in a queue.
+fn queue<T>(outcome: &Result<T, Unavailable>) -> &'static str {
+    match outcome {
+        Ok(_) => "served",
+        Err(Unavailable::QueueTimeout) => "timeout",
+        // It had no room for this one.
+        Err(Unavailable::Full) => "full",
+        // Waiting has come to mean nothing: the servers are gone, or the client's own is.
+        Err(_) => "useless",
     }
 }
 

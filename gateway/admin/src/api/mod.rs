@@ -10,6 +10,8 @@
 //! inside    the process, its tables, certificates, choices, and what servers have been through
 //! vrrp      addresses that move between nodes
 //! peers     nodes with which what clients are known is exchanged
+//! store     where gateways share that
+//! whose     whose decisions are wanted
 //! follow    what happens, as it happens
 //! change    servers taken out and put back; users moved, forgotten, kicked
 //! config    the configuration: shown, checked, changed beside the file, loaded anew
@@ -27,9 +29,12 @@ mod refused;
 mod routes;
 mod schema;
 mod site;
+mod store;
 mod vrrp;
+mod whose;
 
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use sekisho_config::Scope;
 use sekisho_runtime::View;
@@ -37,7 +42,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::answer::{Answer, GUARDS, Status};
-use crate::audit::Audit;
+use crate::audit::{Attempt, Audit};
 use crate::caller::{Caller, Peer, Policy};
 use crate::nodes::Nodes;
 use crate::request::{Head, Method, Unread};
@@ -53,6 +58,8 @@ use routes::{Action, NotFound, Route};
 const BODY_MAX: usize = 8 * 1024;
 /// A definition of a pool with a thousand servers.
 const DEFINITION_MAX: usize = 256 * 1024;
+/// Of a path where there is nothing, as much is written down.
+const PATH_MAX: usize = 200;
 /// A whole configuration, whose every byte may be escaped.
 const CANDIDATE_MAX: usize = 9 * 1024 * 1024;
 
@@ -65,7 +72,7 @@ pub(crate) struct Api {
     steering: Steering,
     policy: Arc<Policy>,
     audit: Audit,
-    started: std::time::Instant,
+    started: Instant,
     followers: Arc<tokio::sync::Semaphore>,
 }
 
@@ -93,7 +100,7 @@ impl Api {
         upgrade: Upgrade,
         steering: Steering,
         policy: Arc<Policy>,
-        started: std::time::Instant,
+        started: Instant,
     ) -> Self {
         let audit = Audit::new(view.clone(), policy.clone());
         let followers = Arc::new(tokio::sync::Semaphore::new(follow::FOLLOWERS));
@@ -102,35 +109,64 @@ impl Api {
 
     /// Whether a request may be carried out: by its head alone, so that strangers send nothing that is kept.
     pub(crate) fn admit(&self, head: &Head, peer: &Peer) -> Result<Admitted, Answer> {
-        self.admitted(head, peer).map_err(|refused| not_done(&refused, head))
+        let caller = self.policy.caller(peer, &head.sender, SystemTime::now());
+        // Before anything that they say is believed.
+        let said = head.twice.map_or(Ok(()), |field| Err(Refused::twice(field)));
+        let admitted = said.and(caller.clone().map_err(Refused::from));
+        admitted.and_then(|caller| admitted_as(caller, head, peer)).map_err(|refused| {
+            let who = caller.as_ref().ok().filter(|_| head.twice.is_none());
+            self.write_down(head.method, &head.path, who, peer, &refused);
+            not_done(&refused, head)
+        })
     }
 
-    fn admitted(&self, head: &Head, peer: &Peer) -> Result<Admitted, Refused> {
-        let caller = self.policy.caller(peer, &head.sender)?;
-        let (route, names) = routes::find(head.method, &head.path).map_err(|not_found| match not_found {
-            NotFound::Path => Refused::no_such_path(),
-            NotFound::Method(allowed) => Refused::method(allowed),
-        })?;
-        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        if caller.scope < route.scope {
-            let refused = Refused::scope(route.scope);
-            self.audit.refused(&caller, route.path, &names.join("/"), Status::Forbidden.code(), "scope");
-            return Err(refused);
-        }
-        let browser = matches!(peer, Peer::Address { .. });
-        if browser && head.length.is_some_and(|length| length > 0) && !head.sender.json {
-            return Err(Refused::new(
-                Status::UnsupportedMedia,
-                "the body is not said to be JSON",
-                "send Content-Type: application/json",
-            ));
-        }
-        Ok(Admitted { route, names, caller, peer: peer.clone() })
+    /// The answer to a request that was admitted, and whose body cannot be read.
+    pub(crate) fn unread(&self, admitted: &Admitted, head: &Head, why: Unread) -> Answer {
+        let refused = unread(why);
+        self.write_down(head.method, &head.path, Some(&admitted.caller), &admitted.peer, &refused);
+        not_done(&refused, head)
+    }
+
+    /// The answer to a request that was admitted, where so many others are known that all places are taken.
+    pub(crate) fn busy(&self, admitted: &Admitted, head: &Head) -> Answer {
+        let error = "all places at the operator's address are taken";
+        let help = "close a connection or a stream, or ask at the socket";
+        let refused = Refused::new(Status::Unavailable, error, help);
+        self.write_down(head.method, &head.path, Some(&admitted.caller), &admitted.peer, &refused);
+        not_done(&refused, head)
+    }
+
+    /// Has it in the audit log that somebody wanted to change something. What is read changes nothing, whoever asks.
+    fn write_down(
+        &self,
+        method: Method,
+        path: &str,
+        caller: Option<&Caller>,
+        peer: &Peer,
+        refused: &Refused,
+    ) {
+        let (template, names) = match routes::find(method, path) {
+            Ok((route, _)) if !route.changes() => return,
+            Ok((route, names)) => (route.path, names.join("/")),
+            Err(_) if matches!(method, Method::Get | Method::Head) => return,
+            Err(_) => (path.get(..PATH_MAX).unwrap_or(path), String::new()),
+        };
+        let (status, why) = refused.told();
+        let from = peer.address().map_or_else(|| "socket".to_owned(), |address| address.to_string());
+        let attempt = Attempt {
+            who: caller.filter(|caller| caller.known).map(|caller| caller.who.as_str()),
+            from: &from,
+            action: &format!("{} {template}", method.name()),
+            target: &names,
+            status,
+            why,
+        };
+        self.audit.refused(&attempt, Instant::now());
     }
 
     /// Does what is asked, or says why not.
     pub(crate) async fn answer(&self, admitted: &Admitted, head: &Head, body: &[u8]) -> Reply {
-        let Admitted { route, names, caller, peer } = admitted;
+        let Admitted { route, caller, peer, .. } = admitted;
         if route.action == Action::Events {
             return match self.follow(head, peer) {
                 Ok(follow) if head.method == Method::Get => Reply::Follow(Box::new(follow)),
@@ -141,22 +177,19 @@ impl Api {
         Reply::Answer(match self.done(admitted, &head.query, body).await {
             Ok(body) => json(Status::Ok, body, head.method == Method::Head),
             Err(refused) => {
-                if route.changes() {
-                    let (code, why) = refused.told();
-                    self.audit.refused(caller, route.path, &names.join("/"), code, why);
-                }
+                self.write_down(head.method, &head.path, Some(caller), peer, &refused);
                 not_done(&refused, head)
             }
         })
     }
 
     fn follow(&self, head: &Head, peer: &Peer) -> Result<Follow, Refused> {
-        let stay = self.policy.stay(peer, &head.sender)?;
+        let stay = self.policy.stay(peer, &head.sender, SystemTime::now())?;
         let place = self.followers.clone().try_acquire_owned();
         let place = place.map_err(|_| {
             Refused::new(Status::Unavailable, "too many follow already", "close another stream first")
         })?;
-        let known: Vec<&str> = vec!["topics", "vip", "after"];
+        let known: Vec<&str> = vec!["topics", "vip", "after", "user"];
         let query = Query::read(&head.query, &known)?;
         Follow::new(self.view.clone(), &query, head.sender.last_event, stay, place)
     }
@@ -176,13 +209,16 @@ impl Api {
         let name = |index: usize| names.get(index).map(String::as_str).unwrap_or_default();
         let (first, second) = (name(0), name(1));
         match route.action {
-            Action::Status => text(&inside::status(&status, self.started, &self.steering.in_force())),
+            Action::Status => {
+                text(&inside::status(&status, self.started, &self.steering.in_force(), &self.nodes))
+            }
             Action::OpenApi => text(&openapi::document()),
             Action::Caller => text(&inside::caller(caller)),
             Action::Vips => text(&look::vips(&status)),
             Action::Pools => text(&look::pools(&status)),
             Action::Vrrp => text(&vrrp::tables(self.nodes.tables())),
             Action::Peers => text(&peers::peers(self.nodes.peers())),
+            Action::Store => text(&store::answer(self.nodes.store())),
             Action::Users => text(&look::users(&status, &query)?),
             Action::Connections => text(&look::connections(&self.view, &status, &query).await?),
             Action::Entries => text(&inside::entries(&status, &query)?),
@@ -226,6 +262,11 @@ impl Api {
 }
 
 impl Admitted {
+    /// Whether they have shown who they are.
+    pub(crate) fn is_known(&self) -> bool {
+        self.caller.known
+    }
+
     /// The longest body that is read for it.
     pub(crate) fn body_max(&self) -> usize {
         match (self.route.action, self.route.body) {
@@ -236,8 +277,33 @@ impl Admitted {
     }
 }
 
+/// By its head alone, somebody who is known, or whom the rules let in unknown.
+fn admitted_as(caller: Caller, head: &Head, peer: &Peer) -> Result<Admitted, Refused> {
+    let (route, names) = routes::find(head.method, &head.path).map_err(|not_found| match not_found {
+        NotFound::Path => Refused::no_such_path(),
+        NotFound::Method(allowed) => Refused::method(allowed),
+    })?;
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    if caller.scope < route.scope {
+        return Err(Refused::scope(route.scope));
+    }
+    let browser = matches!(peer, Peer::Address { .. });
+    if browser && head.length.is_some_and(|length| length > 0) && !head.sender.json {
+        return Err(Refused::new(
+            Status::UnsupportedMedia,
+            "the body is not said to be JSON",
+            "send Content-Type: application/json",
+        ));
+    }
+    Ok(Admitted { route, names, caller, peer: peer.clone() })
+}
+
 /// The answer to what was not understood.
 pub(crate) fn refuse(why: Unread) -> Answer {
+    unread(why).answer()
+}
+
+fn unread(why: Unread) -> Refused {
     match why {
         Unread::Malformed => Refused::new(Status::BadRequest, "this is no HTTP request", "speak HTTP/1.1"),
         Unread::HeadTooLarge => {
@@ -253,8 +319,12 @@ pub(crate) fn refuse(why: Unread) -> Answer {
             "the body is too large",
             "send less: 8 KiB will do for most",
         ),
+        Unread::BodyMissing => Refused::new(
+            Status::Timeout,
+            "the body did not come",
+            "send as many bytes as Content-Length says, within 5 seconds",
+        ),
     }
-    .answer()
 }
 
 /// What a body says; nothing at all is as good as an empty object.

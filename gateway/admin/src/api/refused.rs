@@ -103,6 +103,11 @@ impl From<Stranger> for Refused {
                 "nobody knows who asks",
                 "send Authorization: Bearer and a token; `sekisho token new` makes one",
             ),
+            Stranger::Expired => Self::new(
+                Status::Unauthorized,
+                "the token has expired",
+                "have another made with `sekisho token new`",
+            ),
             Stranger::ForeignPage => Self::new(
                 Status::Forbidden,
                 "a page of another site may not ask here",

@@ -125,6 +125,8 @@ fn answers() -> Vec<(&'static str, Value)> {
                 ("pools", count()),
                 ("servers", count()),
                 ("domains", list(&reference("Domain"))),
+                ("peers", list(&reference("PeerNode"))),
+                ("store", maybe(reference("SharedStore"))),
             ]),
         ),
         ("Caller", {
@@ -138,7 +140,8 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("Entries", more("entries", "Entry")),
         ("Certificates", rows("certificates", "Certificate")),
         ("Vrrp", rows("tables", "Object")),
-        ("Peers", object(&[("peers", list(&reference("Object"))), ("tables", list(&reference("Object")))])),
+        ("Peers", object(&[("peers", list(&reference("PeerNode"))), ("tables", list(&reference("Object")))])),
+        ("Store", object(&[("store", maybe(reference("SharedStore")))])),
         (
             "History",
             object(&[("probes", list(&reference("Probe"))), ("changes", list(&reference("Change")))]),
@@ -179,6 +182,40 @@ fn common() -> Vec<(&'static str, Value)> {
     let health = words(&["up", "suspect", "down"]);
     vec![
         ("Object", json!({ "type": "object" })),
+        (
+            "PeerNode",
+            object(&[
+                ("name", text()),
+                ("up", flag()),
+                ("kind", maybe(text())),
+                ("taught", flag()),
+                ("lag_seconds", seconds()),
+                ("sent", count()),
+                ("learned", count()),
+                ("known", count()),
+                ("older", count()),
+                ("refused", count()),
+                ("connections", count()),
+                ("error", maybe(text())),
+                ("differing", list(&text())),
+            ]),
+        ),
+        (
+            "SharedStore",
+            object(&[
+                ("address", text()),
+                ("up", flag()),
+                ("loaded", flag()),
+                ("lag_seconds", seconds()),
+                ("pending", count()),
+                ("written", count()),
+                ("learned", count()),
+                ("refused", count()),
+                ("connections", count()),
+                ("failures", count()),
+                ("error", maybe(text())),
+            ]),
+        ),
         ("Domain", object(&[("name", text()), ("entries", count()), ("hits", count()), ("misses", count())])),
         (
             "Vip",
@@ -292,6 +329,8 @@ fn common() -> Vec<(&'static str, Value)> {
                 ("method", text()),
                 ("server", maybe(text())),
                 ("why", text()),
+                ("queue", maybe_word(&words(&["served", "timeout", "full", "useless"]))),
+                ("waited_seconds", maybe(seconds())),
                 (
                     "keys",
                     list(&object(&[

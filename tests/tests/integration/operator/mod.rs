@@ -1,5 +1,6 @@
 //! What the operator asks and does at the admin socket, as clients meet it.
 
+mod address;
 mod connections;
 mod door;
 mod http;

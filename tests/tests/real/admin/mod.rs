@@ -105,7 +105,7 @@ fn token_is_good_for_its_scope_and_nothing_is_for_nobody() {
     let weight = line("token operate", "weight");
     assert_eq!((&weight["before"], &weight["after"]), (&json!(1), &json!(7)));
     assert_eq!((&weight["target"], &weight["from"]), (&json!("server web/a"), &json!("127.0.0.1")));
-    assert_eq!(line("token read", "/v1/servers/{pool}/{server}")["status"], 403);
+    assert_eq!(line("token read", "POST /v1/servers/{pool}/{server}")["status"], 403);
     let log = site.sekisho.log();
     assert!(!site.tokens.iter().any(|token| log.contains(token.as_str())), "a token stands in the log");
 }
