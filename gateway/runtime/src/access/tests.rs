@@ -155,7 +155,7 @@ fn method_that_chose_is_named_and_absurd_targets_are_cut() {
         Json.line(&mut Clock::default(), SystemTime::UNIX_EPOCH, &place, &record, &mut out);
     });
     let line = String::from_utf8(out).unwrap();
-    assert!(line.contains("\"why\":\"moved\",\"method\":\"least-connections\",\"key\""));
+    assert!(line.contains("\"why\":\"moved\",\"balance\":\"least-connections\",\"key\""));
     assert!(line.contains("\"end\":\"bad-request\"") && !line.contains("status"));
     assert!(line.len() < 5000);
 }
