@@ -64,11 +64,11 @@ pub(crate) fn serve(
             Serve::Exchange(_) => return,
         };
         let conversation = converse.open(&facts);
-        let mut cut = Cut { serving: &serving, facts: &facts, began, armed: true };
-        let front = Box::pin(converse::run(&worker, &serving, conversation, io, &facts, began)).await;
-        let (ended, lease) = follow(&worker, &serving, &facts, front).await;
+        let mut cut = Cut { serving: &serving, facts: &mut facts, began, armed: true };
+        let front = Box::pin(converse::run(&worker, &serving, conversation, io, cut.facts, began)).await;
+        let (ended, lease) = follow(&worker, &serving, cut.facts, front).await;
         cut.armed = false;
-        finish(&serving, &facts, began, &ended, lease);
+        finish(&serving, cut.facts, began, &ended, lease);
         drop(admission);
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn serve(
 /// Books a connection whose task is dropped before its end: the drain timeout is over, or something in it panicked.
 struct Cut<'a> {
     serving: &'a Serving,
-    facts: &'a Facts,
+    facts: &'a mut Facts,
     began: Instant,
     armed: bool,
 }

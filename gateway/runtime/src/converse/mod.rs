@@ -42,16 +42,17 @@ pub(crate) struct Related {
     pub(crate) listed: Option<Listed>,
 }
 
-/// Runs a conversation until it relays or ends.
+/// Runs a conversation until it relays or ends. `facts` learn of TLS that begins in mid-stream.
 pub(crate) async fn run(
     worker: &Rc<Worker>,
     serving: &Rc<Serving>,
     conversation: Box<dyn Conversation>,
     client: Io,
-    facts: &Facts,
+    facts: &mut Facts,
     began: Instant,
 ) -> Front {
     let limits = EngineLimits { buffer: serving.live.vip.limits.buffer, ..EngineLimits::default() };
+    let engine = Engine::new(conversation, facts, limits);
     let mut driver = Driver {
         worker,
         serving,
@@ -59,7 +60,7 @@ pub(crate) async fn run(
         client,
         server: None,
         listed: None,
-        engine: Engine::new(conversation, facts, limits),
+        engine,
         route: Route::new(),
         told: false,
         ended: Ended {
@@ -90,7 +91,8 @@ type First = (BytesMut, BytesMut);
 struct Driver<'a> {
     worker: &'a Rc<Worker>,
     serving: &'a Rc<Serving>,
-    facts: &'a Facts,
+    /// TLS that begins in mid-stream is added.
+    facts: &'a mut Facts,
     client: Io,
     server: Option<(Io, Lease)>,
     /// The client's place in the roster, while it has a lease.

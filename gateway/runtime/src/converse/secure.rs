@@ -33,7 +33,9 @@ impl Driver<'_> {
                     None => return Err(End::Expired(Deadline::Handshake)),
                 }
                 self.head = Instant::now() + timeouts.head.max(PROMPT);
-                self.client.tls().cloned()
+                // For the log, and for what servers are told of the client.
+                self.facts.tls = self.client.tls().cloned();
+                self.facts.tls.clone()
             }
             Side::Server => {
                 let Some((io, lease)) = self.server.take() else { return Err(End::ServerLeft) };

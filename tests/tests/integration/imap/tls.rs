@@ -27,6 +27,8 @@ fn tls_is_started_by_the_client_and_nothing_said_before_counts() {
     assert_eq!(client.log_in("anna"), "one");
     let heard = server.heard().join("\n");
     assert!(!heard.contains("evil") && !heard.contains("forged"), "{heard}");
+    drop(client);
+    assert_eq!(rig.line(|line| line["known_by"] == "login")["tls"], "TLSv1.3");
 }
 
 #[test]
