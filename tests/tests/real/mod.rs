@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use sekisho_tests::{named, program, sekisho, until};
+use sekisho_tests::{folder, named, program, sekisho, until};
 
 use nginx::{Nginx, nginx};
 
@@ -50,9 +50,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sekisho-real-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(folder(&format!("real-{name}")))
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {
