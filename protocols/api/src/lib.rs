@@ -139,5 +139,5 @@ pub use route::{Prefer, Route};
 pub use server::{Failure, Hold, Lease, Observation, Server, TOKEN_LEN, Why};
 pub use service::{
     BoxStream, Core, Local, Marks, Note, Outlook, Record, Reply, RequestLine, Service, Sketch, SpanMark,
-    Stream, Worker,
+    Stream, Try, Worker,
 };

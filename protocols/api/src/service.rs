@@ -282,6 +282,25 @@ pub struct Marks<'a> {
     pub forwarded_for: Option<IpAddr>,
     /// The span of that trace that the request is here, where it is to be reported.
     pub span: Option<SpanMark<'a>>,
+    /// The servers that it was tried on, in order, where that is to be reported: spans below its own.
+    pub tries: &'a [Try],
+}
+
+/// A server that a request was tried on, as a span of its trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Try {
+    /// Its number, 16 hexadecimal digits: what the server was told as that of its parent, if it was told anything.
+    pub id: [u8; 16],
+    /// The server.
+    pub server: Arc<str>,
+    /// How long after the request began it did.
+    pub began: Duration,
+    /// How long after the request began it ended.
+    pub ended: Duration,
+    /// The status that the server answered; 0 if it answered none.
+    pub status: u16,
+    /// Why there is no answer: [`Failure::name`], or how the request ended.
+    pub failure: Option<&'static str>,
 }
 
 /// A request as a span of a trace (W3C *Trace Context*): 16 hexadecimal digits each.

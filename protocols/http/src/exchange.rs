@@ -145,6 +145,11 @@ impl Exchange {
         if self.attempts > 1 {
             self.conn.unlist();
         }
+        if let Some(marked) = self.marked.as_mut().filter(|marked| marked.reports()) {
+            let began = self.conn.now().saturating_duration_since(self.began);
+            marked.end_try(began, self.status, None);
+            marked.begin_try(lease.server().name().clone(), began);
+        }
         self.lease = Some(lease);
     }
 
@@ -180,6 +185,24 @@ impl Exchange {
     pub(crate) fn list_tunnel(&self) -> Local<'static, ()> {
         let listing = self.listing(self.pool as usize, self.user.as_deref());
         listing.unwrap_or_else(|| Box::pin(std::future::pending()))
+    }
+
+    /// The server that is tried gives no answer. `told`: what it may have heard goes to no other.
+    pub(crate) fn try_failed(&mut self, why: &'static str, told: bool) {
+        if let Some(marked) = self.marked.as_mut().filter(|marked| marked.reports()) {
+            let ended = self.conn.now().saturating_duration_since(self.began);
+            marked.end_try(ended, 0, Some(why));
+            if !told {
+                marked.hand_on(&self.conn.worker.ids);
+            }
+        }
+    }
+
+    /// The request may be written again, for another server.
+    pub(crate) fn renew(&mut self) {
+        if let Some(marked) = self.marked.as_mut().filter(|marked| marked.reports()) {
+            marked.renew(&self.conn.worker.ids);
+        }
     }
 
     /// The server is given up without blame.
@@ -338,6 +361,13 @@ impl Drop for Exchange {
                 self.end = End::Kicked;
             } else if self.conn.has_panicked() {
                 self.end = End::Fault(Blame::Gateway, "panic");
+            }
+        }
+        if let Some(marked) = self.marked.as_mut().filter(|marked| marked.reports()) {
+            let ended = now.saturating_duration_since(self.began);
+            match self.answered {
+                Some(_) => marked.end_try(ended, self.status, None),
+                None => marked.end_try(ended, 0, Some(self.end.name())),
             }
         }
         self.record(now);

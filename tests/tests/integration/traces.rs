@@ -49,9 +49,11 @@ fn sampled_request_is_a_span_at_the_collector_and_others_are_not() {
     ask(&format!("traceparent: 00-{trace}-00f067aa0ba902b7-00\r\n"));
     ask(&format!("traceparent: 00-{trace}-00f067aa0ba902b7-01\r\n"));
     let spans = collected(&collector);
-    let [span] = &spans[..] else { panic!("{spans:?}") };
+    let [span, attempt] = &spans[..] else { panic!("{spans:?}") };
     assert_eq!((&span["traceId"], &span["parentSpanId"]), (&trace.into(), &"00f067aa0ba902b7".into()));
     assert_eq!(span["name"], "GET");
+    assert_eq!((&attempt["traceId"], &attempt["parentSpanId"]), (&trace.into(), &span["spanId"]));
+    assert_eq!(attempt["attributes"][0]["value"]["stringValue"], "one");
     let number = |name: &str| span[name].as_str().unwrap().parse::<u64>().unwrap();
     assert!(number("startTimeUnixNano") <= number("endTimeUnixNano"));
     let attribute = |key: &str| {

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_api::{
-    Blame, End, Facts, KeyKind, Marks, Proxy, RequestLine, SpanMark, TlsFacts, Unavailable, Why,
+    Blame, End, Facts, KeyKind, Marks, Proxy, RequestLine, SpanMark, TlsFacts, Try, Unavailable, Why,
 };
 use sekisho_api::{Observation, Record, Server};
 use sekisho_config::{LineFormat, LinePiece, LogField, LogFormat, LogTo};
@@ -87,6 +87,7 @@ const REQUEST: RequestLine<'static> = RequestLine {
         rate_limit: Some("each"),
         forwarded_for: None,
         span: None,
+        tries: &[],
     },
 };
 
@@ -351,6 +352,45 @@ fn span_is_what_collectors_read_and_has_no_query() {
     }
     assert!(line.ends_with("}}],\"status\":{\"code\":2}}\n"), "{line}");
     assert_eq!(formatted(Form::Span, true, Some(REQUEST)), "");
+}
+
+#[test]
+fn servers_that_a_request_was_tried_on_are_spans_below_its_own() {
+    let one = |id: &[u8; 16], began, ended, status, failure| Try {
+        id: *id,
+        server: "www1".into(),
+        began: Duration::from_millis(began),
+        ended: Duration::from_millis(ended),
+        status,
+        failure,
+    };
+    let tries =
+        [one(b"1111111111111111", 1, 3, 0, Some("refused")), one(b"2222222222222222", 3, 1000, 200, None)];
+    let span = Some(SpanMark { id: "00f067aa0ba902b7", parent: None });
+    let marks =
+        Marks { trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"), span, tries: &tries, ..Marks::default() };
+    let text = formatted(Form::Span, true, Some(RequestLine { marks, ..REQUEST }));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].contains("\"spanId\":\"00f067aa0ba902b7\",\"name\""), "{text}");
+    let begin = "{\"traceId\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"spanId\":";
+    let below = ",\"parentSpanId\":\"00f067aa0ba902b7\",\"name\":\"GET\",\"kind\":3,";
+    let server = "\"attributes\":[{\"key\":\"sekisho.server\",\"value\":{\"stringValue\":\"www1\"}},";
+    assert_eq!(
+        lines[1..],
+        [
+            format!(
+                "{begin}\"1111111111111111\"{below}\"startTimeUnixNano\":\"1767323044042598000\",\
+                 \"endTimeUnixNano\":\"1767323044044598000\",{server}\
+                 {{\"key\":\"error.type\",\"value\":{{\"stringValue\":\"refused\"}}}}],\"status\":{{\"code\":2}}}}"
+            ),
+            format!(
+                "{begin}\"2222222222222222\"{below}\"startTimeUnixNano\":\"1767323044044598000\",\
+                 \"endTimeUnixNano\":\"1767323045041598000\",{server}\
+                 {{\"key\":\"http.response.status_code\",\"value\":{{\"intValue\":\"200\"}}}},\
+                 {{\"key\":\"http.request.resend_count\",\"value\":{{\"intValue\":\"1\"}}}}]}}"
+            ),
+        ]
+    );
 }
 
 #[test]

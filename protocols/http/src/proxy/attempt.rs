@@ -66,17 +66,20 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
                 }
                 crowded = Some(why);
                 route.exclude.extend(exchange.lease().map(|lease| lease.server().id()));
+                exchange.try_failed(why.name(), false);
                 exchange.release();
                 chosen = false;
                 continue;
             }
             Ok(Err(NotReached::Failed(failure))) => {
                 last = Some(failure);
+                let server = lease.server().id();
+                exchange.try_failed(failure.name(), false);
                 if exchange.attempts() >= most {
                     return Err(Failed::Told(unavailable(Unavailable::ConnectFailed, last)));
                 }
                 conn.worker.settings.retry.replaced();
-                route.exclude.push(lease.server().id());
+                route.exclude.push(server);
                 chosen = false;
                 continue;
             }
@@ -102,6 +105,9 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
             Ok(head) => {
                 exchange.answered(head.status(), since, moved);
                 let cause = Cause::Status(head.status());
+                if again.is_some() {
+                    exchange.renew();
+                }
                 let Some((outgoing, lease)) = again.and_then(|again| other(again, cause, exchange, route))
                 else {
                     return Ok((head, upstream));
@@ -119,7 +125,7 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
             Broken::Unsent | Broken::Silent if reused && upstream.may_be_old() => {
                 *request = upstream.recall().or_else(|| {
                     let (_, again) = again.filter(|(plan, _)| plan.is_on(Cause::EmptyAnswer))?;
-                    again.request(route.pool, &conn)
+                    again.request(route.pool, exchange)
                 });
             }
             // A server that accepts and hangs up is as good as one that refuses.
@@ -134,7 +140,9 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
             }
             _ => {}
         }
+        exchange.try_failed(word(&broken), request.is_none());
         if request.is_none() {
+            exchange.renew();
             let cause = Cause::of(&broken);
             let failed = give_up(exchange, &broken, since);
             let other = again.zip(cause).and_then(|(again, cause)| other(again, cause, exchange, route));
@@ -158,7 +166,18 @@ fn other(
     route: &mut Route,
 ) -> Option<(Outgoing, Lease)> {
     let lease = exchange.lease()?;
-    again.elsewhere(plan, cause, &**lease.server(), route, exchange.conn())
+    again.elsewhere(plan, cause, &**lease.server(), route, exchange)
+}
+
+/// Why a server gave no answer.
+fn word(broken: &Broken) -> &'static str {
+    match broken {
+        Broken::Unsent | Broken::Silent | Broken::Cut => Failure::Reset.name(),
+        Broken::Malformed => Failure::Malformed.name(),
+        Broken::Expired(deadline) => deadline.name(),
+        Broken::Upload(_) => "request-body",
+        Broken::Unchangeable => "protocol-unchangeable",
+    }
 }
 
 /// The request was sent, or part of it, and there will be no answer. `since`: from when on there could have been one.

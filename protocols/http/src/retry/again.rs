@@ -8,6 +8,7 @@ use sekisho_api::{Lease, Route, Server};
 use super::{Cause, Plan, Recorder};
 use crate::codec::{Outgoing, Upload};
 use crate::conn::Conn;
+use crate::exchange::Exchange;
 use crate::forward::Told;
 
 /// A request that may be tried again: it may be said twice, as far as is known when it comes.
@@ -42,12 +43,17 @@ impl Again {
     }
 
     /// The request once more; none if its body is not all there.
-    pub(crate) fn request(&self, pool: usize, conn: &Rc<Conn>) -> Option<Outgoing> {
+    pub(crate) fn request(&self, pool: usize, exchange: &Exchange) -> Option<Outgoing> {
+        let conn = exchange.conn();
         let body = match &self.body {
             None => Upload::nothing(conn.clone()),
             Some(recorder) => Upload::replayed(conn.clone(), recorder.replay()?),
         };
-        Some(crate::proxy::outgoing(self.head.clone(), body, self.manner, pool, conn))
+        let mut head = self.head.clone();
+        if let Some(marked) = exchange.marked() {
+            marked.tell_again(&mut head.headers);
+        }
+        Some(crate::proxy::outgoing(head, body, self.manner, pool, conn))
     }
 
     /// The request, and another server for it, where this cause is worth another try and there may be one.
@@ -57,14 +63,15 @@ impl Again {
         cause: Cause,
         failed: &dyn Server,
         route: &mut Route,
-        conn: &Rc<Conn>,
+        exchange: &Exchange,
     ) -> Option<(Outgoing, Lease)> {
+        let conn = exchange.conn();
         let worker = &conn.worker;
         let (retry, now) = (&worker.settings.retry, conn.now());
         if !plan.is_on(cause) {
             return None;
         }
-        let request = self.request(route.pool, conn)?;
+        let request = self.request(route.pool, exchange)?;
         if !worker.budget.has(plan.allowance, now) {
             retry.counts().denied(cause);
             return None;

@@ -41,6 +41,8 @@ pub(super) struct Parent {
     passed: bool,
     /// The gateway's span, which `value` has, and the client's, where it has one.
     span: Option<Option<HeaderValue>>,
+    /// What the server that is tried next is told, where each of them is a span below the gateway's.
+    told: Option<HeaderValue>,
 }
 
 impl Context {
@@ -71,10 +73,10 @@ impl Context {
             _ => None,
         };
         match (self.mode, valid) {
-            (Mode::Pass | Mode::Start, Some(value)) => Some(self.go_on(value, ids)),
-            (Mode::Restart, Some(value)) if trusted => Some(self.go_on(value, ids)),
+            (Mode::Pass | Mode::Start, Some(value)) => Some(self.go_on(value, ids).with_tries(ids)),
+            (Mode::Restart, Some(value)) if trusted => Some(self.go_on(value, ids).with_tries(ids)),
             (Mode::Pass, None) => None,
-            (Mode::Start | Mode::Restart, _) => self.begin(ids),
+            (Mode::Start | Mode::Restart, _) => self.begin(ids).map(|parent| parent.with_tries(ids)),
         }
     }
 
@@ -88,8 +90,8 @@ impl Context {
             HeaderValue::from_bytes(&text).ok()
         });
         match own.flatten() {
-            Some(value) => Parent { value, passed: true, span: Some(Some(client.clone())) },
-            None => Parent { value: client.clone(), passed: true, span: None },
+            Some(value) => Parent { value, passed: true, span: Some(Some(client.clone())), told: None },
+            None => Parent { value: client.clone(), passed: true, span: None, told: None },
         }
     }
 
@@ -104,6 +106,7 @@ impl Context {
             value: HeaderValue::from_bytes(&text).ok()?,
             passed: false,
             span: self.spans.then_some(None),
+            told: None,
         })
     }
 }
@@ -112,6 +115,28 @@ impl Parent {
     /// The number of the trace.
     pub(super) fn trace_id(&self) -> Option<&str> {
         self.value.to_str().ok()?.get(TRACE_ID)
+    }
+
+    /// The same, with a number for the first server, where tries are to be reported.
+    fn with_tries(mut self, ids: &Ids) -> Self {
+        if self.span().is_some() {
+            self.renew(ids);
+        }
+        self
+    }
+
+    /// The next server is told a number of its own.
+    pub(super) fn renew(&mut self, ids: &Ids) {
+        let mut text = self.value.as_bytes().to_vec();
+        if let Some(place) = text.get_mut(SPAN_ID) {
+            place.copy_from_slice(&span_id(ids));
+            self.told = HeaderValue::from_bytes(&text).ok();
+        }
+    }
+
+    /// The number that the next server is told, where tries are to be reported.
+    pub(super) fn told(&self) -> Option<[u8; 16]> {
+        self.told.as_ref()?.as_bytes().get(SPAN_ID)?.try_into().ok()
     }
 
     /// The gateway's span, where it is one and the trace is recorded (section 3.2.2.5).
@@ -124,11 +149,23 @@ impl Parent {
     }
 }
 
+/// The number of a new span.
+pub(super) fn span_id(ids: &Ids) -> [u8; 16] {
+    digits::<16>(ids.draw() | 1 << 63)
+}
+
+/// Tells another server its own number.
+pub(super) fn tell_again(headers: &mut HeaderMap, parent: &Parent) {
+    if let Some(told) = &parent.told {
+        headers.insert(TRACEPARENT, told.clone());
+    }
+}
+
 /// Writes the trace of a request; without one both fields go (section 4.3).
 pub(super) fn write(headers: &mut HeaderMap, parent: Option<&Parent>) {
     match parent {
-        Some(Parent { value, passed, .. }) => {
-            headers.insert(TRACEPARENT, value.clone());
+        Some(Parent { value, passed, told, .. }) => {
+            headers.insert(TRACEPARENT, told.as_ref().unwrap_or(value).clone());
             if !passed || !bounded(headers) {
                 headers.remove(TRACESTATE);
             }
@@ -305,7 +342,7 @@ mod tests {
 
     #[test]
     fn trace_is_known_by_its_number() {
-        let parent = Parent { value: HeaderValue::from_static(VALID), passed: true, span: None };
+        let parent = Parent { value: HeaderValue::from_static(VALID), passed: true, span: None, told: None };
         assert_eq!(parent.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     }
 
@@ -317,19 +354,23 @@ mod tests {
             let mut headers = HeaderMap::new();
             let text = VALID.replacen("00-", &format!("{version}-"), 1);
             headers.insert(TRACEPARENT, text.parse().unwrap());
-            let parent = spans.of(&headers, false, &ids).unwrap();
+            let mut parent = spans.of(&headers, false, &ids).unwrap();
             let span = parent.span().unwrap();
             assert_eq!(span.parent, Some("00f067aa0ba902b7"));
             assert_ne!(span.id, "00f067aa0ba902b7");
             write(&mut headers, Some(&parent));
             let told = headers[TRACEPARENT].to_str().unwrap();
-            assert_eq!(told, format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", span.id));
-            assert!(is_valid(told.as_bytes()));
+            let first = parent.told().unwrap();
+            let number = String::from_utf8(first.to_vec()).unwrap();
+            assert_eq!(told, format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{number}-01"));
+            assert!(is_valid(told.as_bytes()) && number != span.id);
+            parent.renew(&ids);
+            assert_ne!(parent.told(), Some(first), "each server has its own");
         }
         let begun = spans.of(&HeaderMap::new(), false, &ids).unwrap();
         assert_eq!(begun.span().unwrap().parent, None);
         let unrecorded = Context { sampled: 0, ..spans }.of(&HeaderMap::new(), false, &ids).unwrap();
-        assert_eq!(unrecorded.span(), None);
+        assert_eq!((unrecorded.span(), unrecorded.told()), (None, None));
         let off = Context { spans: false, ..spans }.of(&HeaderMap::new(), false, &ids).unwrap();
         assert_eq!(off.span(), None);
     }

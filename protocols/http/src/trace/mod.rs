@@ -11,8 +11,10 @@ mod ids;
 mod request_id;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use sekisho_api::Try;
 use sekisho_api::settings::Section;
 
 use context::Context;
@@ -33,6 +35,10 @@ pub(crate) struct Marked {
     context: Option<context::Parent>,
     /// The rate limit that it was beyond.
     pub(crate) limit: Option<Arc<str>>,
+    /// The servers that it was tried on, where they are to be reported.
+    tries: Vec<Try>,
+    /// The last of them is under way.
+    trying: bool,
 }
 
 impl Tracing {
@@ -61,6 +67,8 @@ impl Tracing {
             request_id: self.request_id.as_ref().and_then(|id| id.of(headers, trusted, ids)),
             context: self.context.as_ref().and_then(|context| context.of(headers, trusted, ids)),
             limit: None,
+            tries: Vec::new(),
+            trying: false,
         }))
     }
 
@@ -86,6 +94,44 @@ impl Tracing {
 }
 
 impl Marked {
+    /// Whether the servers that it is tried on are to be reported.
+    pub(crate) fn reports(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.told().is_some())
+    }
+
+    /// It is tried on this server, so long after it began.
+    pub(crate) fn begin_try(&mut self, server: Arc<str>, began: Duration) {
+        let told = self.context.as_ref().and_then(context::Parent::told);
+        if let Some(id) = told.filter(|_| self.tries.len() < TRIES) {
+            self.tries.push(Try { id, server, began, ended: began, status: 0, failure: None });
+            self.trying = true;
+        }
+    }
+
+    /// That has ended, if it has not before.
+    pub(crate) fn end_try(&mut self, ended: Duration, status: u16, failure: Option<&'static str>) {
+        if std::mem::take(&mut self.trying)
+            && let Some(last) = self.tries.last_mut()
+        {
+            (last.ended, last.status, last.failure) = (ended, status, failure);
+        }
+    }
+
+    /// What the last server was to be told another one is: its span has a number that nobody was told.
+    pub(crate) fn hand_on(&mut self, ids: &Ids) {
+        self.tries.last_mut().into_iter().for_each(|last| last.id = context::span_id(ids));
+    }
+
+    /// The request is written again, for another server.
+    pub(crate) fn renew(&mut self, ids: &Ids) {
+        self.context.iter_mut().for_each(|context| context.renew(ids));
+    }
+
+    /// Tells that server its number.
+    pub(crate) fn tell_again(&self, headers: &mut HeaderMap) {
+        self.context.iter().for_each(|context| context::tell_again(headers, context));
+    }
+
     /// For the access log.
     pub(crate) fn marks(&self) -> sekisho_api::Marks<'_> {
         sekisho_api::Marks {
@@ -94,9 +140,13 @@ impl Marked {
             rate_limit: self.limit.as_deref(),
             forwarded_for: None,
             span: self.context.as_ref().and_then(context::Parent::span),
+            tries: &self.tries,
         }
     }
 }
+
+/// Servers of one request that are reported.
+const TRIES: usize = 32;
 
 /// Whether all bytes are digits of a hexadecimal number, in small letters.
 fn hexadecimal(text: &[u8]) -> bool {

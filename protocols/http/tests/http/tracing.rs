@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 
-use super::support::{Origin, Rig, Setup, TwoOrigin, test, two};
+use super::support::{Origin, Reply, Rig, Setup, TwoOrigin, test, two};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -160,5 +160,34 @@ fn facts_about_tls_are_no_clients_to_tell_behind_a_body_of_http_2() {
         let trailers = trailers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         way.send_trailers(HeaderMap::from_iter(trailers)).unwrap();
         assert_eq!(answer.await.unwrap().headers()["x-seen"], "{\"x-sum\": \"1\"}");
+    });
+}
+
+#[test]
+fn each_server_that_is_tried_is_a_span_that_it_was_told_of_as_its_parent() {
+    test(async {
+        let nobody = Origin::named("nobody").await;
+        nobody.stop().await;
+        let busy = Origin::new(|_| Reply::say("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")).await;
+        let good = Origin::named("good").await;
+        let options = "trace-context = \"pass\"\ntrace-spans = true\nretry = { on = [\"503\"] }";
+        for (flags, reported) in [("01", true), ("00", false)] {
+            let rig = Rig::new(options, &[&nobody, &good, &busy]).await;
+            let (mut client, trace) = (rig.client().await, PARENT.replace("-01", &format!("-{flags}")));
+            assert_eq!(client.get("/", &format!("traceparent: {trace}\r\n")).await.text(), "good");
+            let record = rig.booked(1).await.remove(0);
+            let mut tries = record.split(" try=").skip(1);
+            if !reported {
+                assert_eq!(tries.next(), None, "{record}");
+                continue;
+            }
+            assert!(tries.next().is_some_and(|one| one.starts_with("s1:0:refused:")), "{record}");
+            for (origin, begin) in [(&busy, "s3:503:-:"), (&good, "s2:200:-:")] {
+                let id = tries.next().and_then(|one| one.strip_prefix(begin)).unwrap();
+                let seen = origin.take_seen().remove(0);
+                let told = seen.header("traceparent")[0];
+                assert_eq!(told, format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{id}-01"));
+            }
+        }
     });
 }

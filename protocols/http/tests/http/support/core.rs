@@ -243,6 +243,11 @@ impl Core for FakeCore {
         let marks = [("id", marks.request_id), ("trace", marks.trace_id), ("limit", marks.rate_limit)];
         let marks: String =
             marks.iter().filter_map(|(name, mark)| Some(format!(" {name}={}", (*mark)?))).collect();
+        let tries = record.request.map_or(&[][..], |r| r.marks.tries).iter().map(|one| {
+            let id = String::from_utf8_lossy(&one.id);
+            format!(" try={}:{}:{}:{id}", one.server, one.status, one.failure.unwrap_or("-"))
+        });
+        let marks = marks + &tries.collect::<String>();
         let server = record.server.map_or("-", |s| s.name());
         let why = record.why.map_or("-", Why::name);
         self.records.borrow_mut().push(
