@@ -42,7 +42,8 @@ A token that has expired is good for nothing from that second on, and `sekisho c
 
 Exit status:
   0  the token is printed; whoever reads it may use it
-  1  it was not, or no gateway answers
+  1  it is not: the name has one in the file already, or the file cannot be
+     written
   2  the command line is mistaken";
 
 /// The end of `sekisho completions --help`.

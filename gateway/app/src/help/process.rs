@@ -29,8 +29,9 @@ Examples:
   sekisho diff && sekisho save
 
 Exit status:
-  0  it is in the file
-  1  it was not, or no gateway answers
+  0  it is in the file, and in force
+  1  it is not, or it is and could not be brought into force, which is said; or
+     no gateway answers
   2  the command line is mistaken";
 
 /// The end of `sekisho discard --help`.

@@ -10,7 +10,7 @@ Examples:
 Exit status:
   0  all is well
   1  something needs a look: a server is down, a certificate expires soon, a
-     partner is gone
+     partner is gone, the store is not reached
   2  clients are not served: a pool has no server for them, a certificate has
      expired, no gateway answers; or the command line is mistaken";
 
@@ -41,6 +41,7 @@ Examples:
   sekisho tail
   sekisho tail --vip web --client 203.0.113.0/24
   sekisho tail --server mail/m1 --json
+  sekisho tail --user alice               whatever she uses: web, mail, her desktop
 
 Exit status:
   0  so many lines were printed as --count says

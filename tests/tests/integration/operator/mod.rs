@@ -2,6 +2,7 @@
 
 mod address;
 mod connections;
+mod decisions;
 mod door;
 mod http;
 mod servers;
