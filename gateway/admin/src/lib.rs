@@ -44,6 +44,6 @@ mod upgrade;
 
 pub use admin::{Admin, Change};
 pub use doors::{AdminError, Bound, Doors, HandedDoors, bind, take};
-pub use nodes::{Nodes, Peer, PeerTable, Peers, SharedStore, VrrpPeer, VrrpTable};
+pub use nodes::{Nodes, Peer, PeerTable, Peers, SharedStore, TableThere, VrrpPeer, VrrpTable};
 pub use steering::{Done, InForce, Order, Refusal, Steering, Wish};
 pub use upgrade::{Upgrade, Upgraded};

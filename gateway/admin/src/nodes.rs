@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Asked how the tables `[vrrp.NAME]`, the nodes of `[peers]` and `[store]` stand, whenever somebody wants to know.
 #[derive(Clone)]
@@ -46,6 +46,10 @@ pub struct Peer {
     pub error: Option<String>,
     /// What must agree and does not.
     pub differing: Vec<String>,
+    /// By how many milliseconds its clock is ahead of that of this node; none until it has said what time it is.
+    pub clock_ahead: Option<i64>,
+    /// What its tables hold, as it has told.
+    pub tables: Vec<TableThere>,
 }
 
 /// A table that is exchanged.
@@ -57,6 +61,30 @@ pub struct PeerTable {
     pub entries: usize,
     /// The same on nodes that hold the same.
     pub digest: u64,
+    /// When something changed in it last; none: nothing has.
+    pub changed: Option<SystemTime>,
+}
+
+/// A table that is exchanged, on another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableThere {
+    /// The persistence domain.
+    pub domain: String,
+    /// Entries that have not expired there.
+    pub entries: u64,
+    /// The same on nodes that hold the same.
+    pub digest: u64,
+    /// When something changed in it last, as that node knows; none: nothing has.
+    pub changed: Option<SystemTime>,
+    /// How long ago it was last seen to hold the same as here; none: it was not.
+    pub alike: Option<Duration>,
+}
+
+impl TableThere {
+    /// Whether it holds the same as here, as far as can be known of what changes.
+    pub fn is_alike(&self) -> bool {
+        self.alike.is_some_and(|alike| alike <= LATELY)
+    }
 }
 
 impl Peer {
@@ -183,3 +211,6 @@ impl fmt::Debug for Nodes {
         f.write_str("Nodes")
     }
 }
+
+/// Nodes tell each other what they hold a few times in this.
+const LATELY: Duration = Duration::from_secs(30);

@@ -3,11 +3,11 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use sekisho_admin::{Nodes, Peer, PeerTable, Peers, SharedStore, VrrpPeer, VrrpTable};
+use sekisho_admin::{self as admin, Nodes, Peer, PeerTable, Peers, SharedStore, VrrpPeer, VrrpTable};
 use sekisho_config::{Config, LogFormat};
 use sekisho_ha::{
     NodeKind, NodeStatus, PeerCounts, PeerStatus, PeersView, Redundancy, Sharing, Spawn, StoreStatus,
-    TableDigest, TableStatus,
+    TableDigest, TableStatus, TableThere,
 };
 
 use crate::cli::{self, RunOptions};
@@ -57,11 +57,17 @@ fn peer(status: NodeStatus) -> Peer {
         connects: status.connects,
         error: status.error,
         differing: status.differing,
+        clock_ahead: status.clock_ahead,
+        tables: status.tables.into_iter().map(there).collect(),
     }
 }
 
-fn digest(TableDigest { domain, entries, sum }: TableDigest) -> PeerTable {
-    PeerTable { domain: domain.to_string(), entries, digest: sum }
+fn there(TableThere { domain, entries, sum, changed, alike }: TableThere) -> admin::TableThere {
+    admin::TableThere { domain: domain.to_string(), entries, digest: sum, changed, alike }
+}
+
+fn digest(TableDigest { domain, entries, sum, changed }: TableDigest) -> PeerTable {
+    PeerTable { domain: domain.to_string(), entries, digest: sum, changed }
 }
 
 fn store(status: &StoreStatus) -> SharedStore {

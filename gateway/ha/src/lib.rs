@@ -12,7 +12,8 @@ mod vrrp;
 
 pub use peers::peer_messages as peers_oracle;
 pub use peers::{
-    NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, check_peers, start_peers,
+    NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, TableThere, check_peers,
+    start_peers,
 };
 pub use shared::{Sharing, SharingView, StoreStatus, resp_oracle, share};
 

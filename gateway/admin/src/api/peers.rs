@@ -1,8 +1,10 @@
 //! Nodes with which what clients are known is exchanged.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 
-use crate::nodes::{Peer, PeerTable, Peers};
+use crate::nodes::{Peer, PeerTable, Peers, TableThere};
 
 #[derive(Serialize)]
 pub(super) struct Answer {
@@ -26,6 +28,9 @@ pub(super) struct PeerLine {
     connections: u64,
     error: Option<String>,
     differing: Vec<String>,
+    /// By how much its clock is ahead.
+    clock_ahead_seconds: Option<f64>,
+    tables: Vec<ThereLine>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +39,20 @@ struct TableLine {
     entries: usize,
     /// In hexadecimal digits: numbers of JSON are not that long everywhere.
     digest: String,
+    /// Since something changed in it last.
+    changed_seconds_ago: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct ThereLine {
+    domain: String,
+    entries: u64,
+    digest: String,
+    changed_seconds_ago: Option<f64>,
+    /// Whether it holds the same as here.
+    alike: bool,
+    /// How long ago that was seen last.
+    alike_seconds_ago: Option<f64>,
 }
 
 /// All of them.
@@ -43,10 +62,11 @@ pub(super) fn peers(peers: Peers) -> Answer {
         tables: peers
             .tables
             .into_iter()
-            .map(|PeerTable { domain, entries, digest }| TableLine {
+            .map(|PeerTable { domain, entries, digest, changed }| TableLine {
                 domain,
                 entries,
                 digest: format!("{digest:016x}"),
+                changed_seconds_ago: changed.map(ago),
             })
             .collect(),
     }
@@ -69,5 +89,23 @@ pub(super) fn line(peer: Peer) -> PeerLine {
         connections: peer.connects,
         error: peer.error,
         differing: peer.differing,
+        clock_ahead_seconds: peer.clock_ahead.map(|millis| millis as f64 / 1000.0),
+        tables: peer.tables.into_iter().map(there).collect(),
     }
+}
+
+fn there(table: TableThere) -> ThereLine {
+    ThereLine {
+        alike: table.is_alike(),
+        domain: table.domain,
+        entries: table.entries,
+        digest: format!("{:016x}", table.digest),
+        changed_seconds_ago: table.changed.map(ago),
+        alike_seconds_ago: table.alike.map(|alike| alike.as_secs_f64()),
+    }
+}
+
+/// A clock that is ahead has it just now.
+fn ago(time: SystemTime) -> f64 {
+    SystemTime::now().duration_since(time).unwrap_or_default().as_secs_f64()
 }

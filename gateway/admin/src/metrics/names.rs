@@ -137,6 +137,9 @@ families! {
     PEER_UPDATES = Counter "sekisho_peer_updates_total" &["peer", "result"], "Changes that were told (`sent`), and those of the node: `learned`, `known` already, `older` than what is here, `refused` since they mean nothing here.";
     PEER_CONNECTS = Counter "sekisho_peer_connections_total" PEER, "Connections with it.";
     PEER_DIFFERENCES = Gauge "sekisho_peer_differences" PEER, "How much of what must agree on both nodes does not.";
+    PEER_CLOCK = Gauge "sekisho_peer_clock_ahead_seconds" PEER, "By how much the clock of the node is ahead of that of this one; less than nothing: behind.";
+    PEER_THERE = Gauge "sekisho_peer_remote_entries" &["peer", "domain"], "Keys that the node holds of what is exchanged, as it has told.";
+    PEER_ALIKE = Gauge "sekisho_peer_table_alike" &["peer", "domain"], "1 while the node was seen to hold the same as this one within half a minute.";
     PEER_ENTRIES = Gauge "sekisho_peer_table_entries" DOMAIN, "Keys that this node holds of what is exchanged.";
     PEER_DIGEST = Gauge "sekisho_peer_table_digest" DOMAIN, "A number that is the same on nodes that hold the same.";
 

@@ -224,6 +224,15 @@ fn peers(page: &mut Page, peers: &Peers) {
     page.all(&names::PEER_UPDATES, updates);
     page.all(&names::PEER_CONNECTS, nodes.iter().map(|peer| ([&*peer.name], peer.connects)));
     page.all(&names::PEER_DIFFERENCES, nodes.iter().map(|peer| ([&*peer.name], peer.differing.len())));
+    let clocks = nodes.iter().filter_map(|peer| Some(([&*peer.name], peer.clock_ahead? as f64 / 1000.0)));
+    page.all(&names::PEER_CLOCK, clocks);
+    let there = || {
+        nodes
+            .iter()
+            .flat_map(|peer| peer.tables.iter().map(move |table| ([&*peer.name, &*table.domain], table)))
+    };
+    page.all(&names::PEER_THERE, there().map(|(of, table)| (of, table.entries)));
+    page.all(&names::PEER_ALIKE, there().map(|(of, table)| (of, u64::from(table.is_alike()))));
     page.all(&names::PEER_ENTRIES, tables.iter().map(|table| ([&*table.domain], table.entries)));
     // Prometheus keeps 53 bits.
     page.all(&names::PEER_DIGEST, tables.iter().map(|table| ([&*table.domain], table.digest >> 16)));

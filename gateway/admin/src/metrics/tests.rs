@@ -12,7 +12,7 @@ use sekisho_scheduler::{State, TableCounts};
 use super::names::{self, Family, Kind};
 use super::snapshot::{Certificate, Domain, Own, Pool, Process, Server, Snapshot, Vip};
 use super::{Form, render};
-use crate::nodes::{Peer, PeerTable, Peers, SharedStore, VrrpTable};
+use crate::nodes::{Peer, PeerTable, Peers, SharedStore, TableThere, VrrpTable};
 
 fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
@@ -125,8 +125,21 @@ fn snapshot() -> Snapshot {
                 connects: 86,
                 error: None,
                 differing: vec!["secret".to_owned()],
+                clock_ahead: Some(-2500),
+                tables: vec![TableThere {
+                    domain: "default".to_owned(),
+                    entries: 89,
+                    digest: 90,
+                    changed: None,
+                    alike: Some(Duration::from_secs(4)),
+                }],
             }],
-            tables: vec![PeerTable { domain: "default".to_owned(), entries: 87, digest: 88 << 16 }],
+            tables: vec![PeerTable {
+                domain: "default".to_owned(),
+                entries: 87,
+                digest: 88 << 16,
+                changed: None,
+            }],
         },
         logs: vec![LogStatus {
             log: "udp:192.0.2.1:514".to_owned(),

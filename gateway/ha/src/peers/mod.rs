@@ -16,6 +16,7 @@ mod terms;
 mod wire;
 
 pub use node::{
-    NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, check_peers, start_peers,
+    NodeKind, NodeStatus, PeerCounts, Peers, PeersError, PeersView, TableDigest, TableThere, check_peers,
+    start_peers,
 };
 pub use oracle::peer_messages;

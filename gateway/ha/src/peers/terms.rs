@@ -75,6 +75,9 @@ impl Foreign {
     }
 }
 
+/// Begins the name of what is told among the facts and need not agree.
+pub(super) const MARK: char = '@';
+
 /// The name of the table in which nodes tell each other what must agree. A HAProxy has none of this name and passes
 /// over it.
 pub(super) const FACTS: &str = "sekisho";

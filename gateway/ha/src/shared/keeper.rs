@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sekisho_config::{Config, SharedStore};
 use sekisho_runtime::View;
 use sekisho_scheduler::Scheduler;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Board;
 use super::breaker::Breaker;
@@ -47,6 +47,8 @@ pub(super) struct Keeper {
     said: Vec<String>,
     /// The store takes no entries, which was said.
     refuses: bool,
+    /// When it was last said that a clock is wrong.
+    clocks: Option<Instant>,
     /// Since when others may not know what is known here.
     behind: Option<Instant>,
     /// When the gateway began to serve; none once the store has been read.
@@ -81,6 +83,7 @@ impl Keeper {
             failures: 0,
             said: Vec::new(),
             refuses: false,
+            clocks: None,
             behind: None,
             ignorant: Some(SystemTime::now()),
         }
@@ -191,6 +194,14 @@ impl Keeper {
             more = link.receive(|bytes| {
                 Ok::<_, Trouble>(session.receive(bytes, &shared.tables, &mut self.counts, clocks)?)
             })?;
+            let said = |said: Instant| clocks.now.saturating_duration_since(said) < CLOCKS;
+            if shared.tables.met_the_future() && !self.clocks.is_some_and(said) {
+                self.clocks = Some(clocks.now);
+                error!(
+                    address = address(&shared.store),
+                    "Entries of the shared store are dated more than a day ahead and are refused: the clock of another gateway is wrong, or that of this one"
+                );
+            }
             session.tick(clocks.now)?;
             shared.renew(clocks.now);
             if session.is_up() && !std::mem::replace(&mut was_up, true) {
@@ -331,3 +342,5 @@ fn timespec(wait: Duration) -> Timespec {
 const REASONS: usize = 8;
 /// How long a gateway that stops goes on telling what it knows.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How often it is said that a clock is wrong.
+const CLOCKS: Duration = Duration::from_secs(3600);

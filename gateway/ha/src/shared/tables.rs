@@ -1,5 +1,6 @@
 //! Between the tables and what stands in the store.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +38,8 @@ pub(super) struct Tables {
     turn: usize,
     /// Since when this gateway has decided without having read the store; none once it has.
     ignorant: Option<SystemTime>,
+    /// Whether an entry was refused because of its date since somebody asked.
+    ahead: Cell<bool>,
 }
 
 /// A change, taken out of its table: it is sealed once the table's lock is no longer held.
@@ -49,7 +52,15 @@ struct Taken {
 
 impl Tables {
     pub(super) fn new(sealer: Sealer, prefix: &str, kinds: Vec<KeyKind>, followers: Vec<Follower>) -> Self {
-        Self { sealer, prefix: prefix.to_owned(), kinds, followers, turn: 0, ignorant: None }
+        Self {
+            sealer,
+            prefix: prefix.to_owned(),
+            kinds,
+            followers,
+            turn: 0,
+            ignorant: None,
+            ahead: Cell::new(false),
+        }
     }
 
     /// Nothing of the store is known yet: what this gateway decides from `since` on gives way to what it will read.
@@ -60,6 +71,11 @@ impl Tables {
     /// Whether what is decided here gives way.
     pub(super) fn is_ignorant(&self) -> bool {
         self.ignorant.is_some()
+    }
+
+    /// Whether entries were met since that are dated more than a day ahead, and refused.
+    pub(super) fn met_the_future(&self) -> bool {
+        self.ahead.take()
     }
 
     /// The store has been read.
@@ -138,6 +154,7 @@ impl Tables {
         // A table counts such a stamp as less than it is, and would go on telling the store what it does not take.
         let today = wall.duration_since(UNIX_EPOCH).unwrap_or_default() + AHEAD;
         if u128::from(stamp.millis()) > today.as_millis() {
+            self.ahead.set(true);
             return Some(Learned::Refused);
         }
         let renewed = |any| if any { Learned::Moved } else { Learned::Known };

@@ -50,6 +50,26 @@ fn clients_of_each_kind_keep_their_servers_over_failover_and_back() {
 }
 
 #[test]
+fn what_the_other_nodes_hold_is_shown_beside_what_this_one_does() {
+    let folder = Folder::new("peers-compare");
+    let (secret, servers) = (secret(&folder, "the secret of both nodes"), servers("127.0.71.29"));
+    let one = Node::new("gw1", "127.0.71.21", "gw2 = '127.0.71.22:7414'", &secret, &servers, "");
+    let two = Node::new("gw2", "127.0.71.22", "gw1 = '127.0.71.21:7414'", &secret, &servers, "");
+    one.is_joined("gw2");
+    (0..CLIENTS).for_each(|n| _ = one.user(&format!("user{n}")));
+    for (node, other) in [(&one, "gw2"), (&two, "gw1")] {
+        let shows = |name: &str| node.metric(&format!("{name}{{peer=\"{other}\",domain=\"default\"}}"));
+        until("the other one's entries are shown", || {
+            (shows("sekisho_peer_remote_entries")? as usize == CLIENTS).then_some(())
+        });
+        until("they are the same", || (shows("sekisho_peer_table_alike")? > 0.5).then_some(()));
+        let ahead = node.metric(&format!("sekisho_peer_clock_ahead_seconds{{peer=\"{other}\"}}")).unwrap();
+        assert!(ahead.abs() < 60.0, "{ahead}");
+        assert!(!node.log().contains("The clocks"), "{}", node.log());
+    }
+}
+
+#[test]
 fn nodes_that_would_choose_differently_say_so() {
     let folders = [Folder::new("peers-differ-1"), Folder::new("peers-differ-2")];
     let servers = servers("127.0.71.19");

@@ -3,7 +3,7 @@
 mod client;
 mod findings;
 mod layer;
-mod peers;
+pub(crate) mod peers;
 mod show;
 mod stream;
 mod vrrp;

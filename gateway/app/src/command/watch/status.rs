@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::look;
 use super::seen::{Pool, Pools, Server, Status, Vip, Vips};
 use crate::cli::StatusOptions;
+use crate::command::operator::peers::apart;
 use crate::command::operator::{Client, clean, now, number, rows, socket, span, word};
 use crate::failure::Failure;
 use crate::table::Table;
@@ -135,6 +136,20 @@ impl Look {
             }
             for differing in rows(row, "differing").filter_map(Value::as_str) {
                 add(Severity::Warning, format!("peer {name}: {} differs there", clean(differing)));
+            }
+            if let Some(apart) = apart(row) {
+                add(Severity::Warning, format!("peer {name}: {apart}"));
+            }
+            for there in rows(row, "tables").filter(|there| there.get("alike") == Some(&Value::Bool(false))) {
+                let domain = word(there, "domain");
+                let here = rows(&self.peers, "tables").find(|here| word(here, "domain") == domain);
+                let (there, here) =
+                    (number(there, "entries"), here.map_or(0, |here| number(here, "entries")));
+                if there.abs_diff(here) > FEW + there.max(here) / SHARE {
+                    let what =
+                        format!("peer {name}: table {domain} has {there} entries there and {here} here");
+                    add(Severity::Warning, what);
+                }
             }
         }
         if let Some(store) = self.store() {
@@ -285,6 +300,10 @@ fn lag(row: &Value) -> String {
 /// Servers of a pool that are named although they do not serve.
 const NAMED: usize = 4;
 
+/// Entries, and one part of a table in so many, that may be on their way to another node.
+const FEW: u64 = 10;
+const SHARE: u64 = 10;
+
 /// How bad the end of a certificate is.
 fn expiry(at: u64, now: u64, days: u32) -> Option<(Severity, String)> {
     match at.checked_sub(now) {
@@ -407,7 +426,11 @@ warning: server mail/m2 is down: re\u{fffd}fused
     fn peer_that_is_gone_and_an_unfit_node_are_warnings() {
         let mut look = look(&["up"]);
         look.peers = json!({ "peers": [{ "name": "gw2", "up": false, "error": "it does not answer",
-                                         "differing": ["secret"] }] });
+                                         "differing": ["secret"], "clock_ahead_seconds": 7_200.0,
+                                         "tables": [{ "domain": "default", "entries": 20, "alike": false },
+                                                    { "domain": "mail", "entries": 5, "alike": false },
+                                                    { "domain": "web", "entries": 900, "alike": true }] }],
+                              "tables": [{ "domain": "default", "entries": 400 }, { "domain": "mail", "entries": 0 }] });
         look.vrrp = json!({ "tables": [{ "name": "web", "unfit": ["pool `web` has no usable server"] }] });
         let problems = look.problems(0, 14);
         let said: Vec<&str> = problems.iter().map(|problem| problem.what.as_str()).collect();
@@ -417,6 +440,8 @@ warning: server mail/m2 is down: re\u{fffd}fused
                 "vrrp web: pool `web` has no usable server",
                 "peer gw2 is gone: it does not answer",
                 "peer gw2: secret differs there",
+                "peer gw2: its clock is 2 h ahead",
+                "peer gw2: table default has 20 entries there and 400 here",
             ]
         );
         assert_eq!(verdict(&problems), Severity::Warning);

@@ -19,6 +19,7 @@ use super::door::Door;
 use super::facts::facts;
 use super::guest::{Guest, Words};
 use super::neighbour::{Neighbour, Own};
+use super::news::Holdings;
 use crate::link::Link;
 
 /// What the thread has.
@@ -145,6 +146,7 @@ impl Exchange {
                 listen: peers.listen.clone(),
                 tls: peers.tls.clone(),
                 terms,
+                holdings: Holdings::new(now),
             },
             tables: scheduler.tables().to_vec(),
             _memory: remember(scheduler.tables()),
@@ -212,11 +214,12 @@ impl Exchange {
         }
     }
 
-    /// Has entries that are in use told of again, now and then.
+    /// Has entries that are in use told of again, now and then, and looks what tables hold.
     fn renew(&mut self, now: Instant) {
         if now.saturating_duration_since(self.renewed) >= RENEW {
             self.renewed = now;
             self.tables.iter().for_each(|table| table.renew(now));
+            self.own.holdings.look(&self.tables, now);
         }
     }
 }

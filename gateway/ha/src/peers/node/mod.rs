@@ -7,6 +7,7 @@
 //! guest       who has connected and not said yet who it is
 //! dial        connecting to another node
 //! facts       what must agree between nodes
+//! news        what they tell each other now and then
 //! status      how things stand
 //! ```
 
@@ -16,6 +17,7 @@ mod facts;
 mod guest;
 mod keeper;
 mod neighbour;
+mod news;
 mod status;
 
 use std::fmt;
@@ -24,7 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use sekisho_config::Config;
@@ -32,7 +34,7 @@ use sekisho_runtime::View;
 
 use crate::bell::Bell;
 use keeper::Keeper;
-pub use status::{NodeKind, NodeStatus, PeerCounts, TableDigest};
+pub use status::{NodeKind, NodeStatus, PeerCounts, TableDigest, TableThere};
 
 /// Why a node cannot be among others.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +135,8 @@ impl PeersView {
         let now = Instant::now();
         let digest = |table: &Arc<sekisho_scheduler::Table>| {
             let digest = table.digest(now);
-            TableDigest { domain: table.name().clone(), entries: digest.entries, sum: digest.sum }
+            let changed = table.last_change().map(|stamp| UNIX_EPOCH + Duration::from_millis(stamp.millis()));
+            TableDigest { domain: table.name().clone(), entries: digest.entries, sum: digest.sum, changed }
         };
         scheduler.tables().iter().map(digest).collect()
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::PollFlags;
 use sekisho_config::{PeerNode, ServerTls};
@@ -14,7 +14,8 @@ use super::super::session::{Counts, Partner, Session, SessionError};
 use super::super::terms::Terms;
 use super::super::wire::{Hello, Status, Version, WireError};
 use super::dial::dial;
-use super::status::{NodeKind, NodeStatus};
+use super::news::{self, Clock, Held, Holdings, News, Word};
+use super::status::{NodeKind, NodeStatus, TableThere};
 use crate::link::{Link, LinkError};
 
 /// Why another node is not there.
@@ -52,6 +53,7 @@ pub(super) struct Own {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) tls: Option<ServerTls>,
     pub(super) terms: Arc<Terms>,
+    pub(super) holdings: Holdings,
 }
 
 impl Own {
@@ -77,6 +79,11 @@ pub(super) struct Neighbour {
     differing: Vec<String>,
     /// What the session now wants to say may not be all.
     more: bool,
+    clock: Clock,
+    /// What its tables hold, and when they were last seen to hold the same as here.
+    there: Vec<(Held, Option<Instant>)>,
+    /// When it is next told what time it is here, and what tables hold.
+    tell: Instant,
 }
 
 #[derive(Debug)]
@@ -102,6 +109,9 @@ impl Neighbour {
             error: None,
             differing: Vec::new(),
             more: false,
+            clock: Clock::default(),
+            there: Vec::new(),
+            tell: now,
         }
     }
 
@@ -173,6 +183,7 @@ impl Neighbour {
         let heard = session.receive(said, now);
         self.connects += 1;
         self.more = true;
+        self.tell = now;
         self.state = State::Up(link, Box::new(session));
         match heard {
             Ok(()) => {
@@ -197,6 +208,7 @@ impl Neighbour {
             self.lose(&trouble, now);
         }
         self.disagree();
+        self.hear(own, now);
     }
 
     fn step(
@@ -252,6 +264,10 @@ impl Neighbour {
                 let unread = link.receive(|bytes| Ok::<_, Trouble>(session.receive(bytes, now)?))?;
                 link.send()?;
                 self.more = unread;
+                if now >= self.tell {
+                    self.tell = now + news::EVERY;
+                    session.say(&own.holdings.words(SystemTime::now()), &mut link.out);
+                }
                 while link.out.len() < HIGH_WATER {
                     let before = link.out.len();
                     session.produce(complete, now, &mut link.out)?;
@@ -279,8 +295,45 @@ impl Neighbour {
             warn!(node = &*self.node.name, address = %self.node.address, %why, "A peer is not there");
         }
         self.error = Some(why);
+        self.clock.forget();
+        self.there.clear();
         self.state = State::Away(now + pause(self.failed));
         self.failed = self.failed.saturating_add(1);
+    }
+
+    /// Takes note of what it says of itself, and shouts where its clock is wrong, or that of this node.
+    fn hear(&mut self, own: &Own, now: Instant) {
+        let State::Up(_, session) = &mut self.state else { return };
+        for news in session.news().iter().filter_map(|(name, value)| news::read(name, value)) {
+            match news {
+                News::Clock(theirs) => {
+                    let (word, node) = (self.clock.shows(theirs, SystemTime::now(), now), &*self.node.name);
+                    let ahead_seconds = self.clock.ahead().unwrap_or_default() / 1000;
+                    match word {
+                        Word::Nothing => {}
+                        Word::Apart => error!(
+                            node,
+                            ahead_seconds,
+                            "The clocks of two nodes are apart: the later change of an entry may lose, and what is dated more than a day ahead counts as a day ahead, or not at all"
+                        ),
+                        Word::Together => info!(node, "The clocks of two nodes agree again"),
+                    }
+                }
+                News::Table(held) => match self.there.iter_mut().find(|(had, _)| had.domain == held.domain) {
+                    Some((had, _)) => *had = held,
+                    None if own.terms.domains.iter().any(|(domain, _)| *domain == held.domain) => {
+                        self.there.push((held, None));
+                    }
+                    // It has more domains.
+                    None => {}
+                },
+            }
+        }
+        for (held, alike) in &mut self.there {
+            if own.holdings.had(&held.domain, held.sum) {
+                *alike = Some(now);
+            }
+        }
     }
 
     /// Shouts what must agree and does not.
@@ -327,7 +380,20 @@ impl Neighbour {
             connects: self.connects,
             error: self.error.clone(),
             differing: self.differing.clone(),
+            clock_ahead: self.clock.ahead(),
+            tables: self.there.iter().map(|(held, alike)| there(held, *alike, now)).collect(),
         }
+    }
+}
+
+fn there(held: &Held, alike: Option<Instant>, now: Instant) -> TableThere {
+    let changed = (held.changed > 0).then(|| UNIX_EPOCH.checked_add(Duration::from_millis(held.changed)));
+    TableThere {
+        domain: held.domain.clone(),
+        entries: held.entries,
+        sum: held.sum,
+        changed: changed.flatten(),
+        alike: alike.map(|alike| now.saturating_duration_since(alike)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How sharing stands, for whoever wants to know.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use super::super::session::Counts as PeerCounts;
 
@@ -26,6 +26,25 @@ pub struct NodeStatus {
     pub error: Option<String>,
     /// What must agree and does not, by name.
     pub differing: Vec<String>,
+    /// By how many milliseconds its clock is ahead of that of this node; none until it has said what time it is.
+    pub clock_ahead: Option<i64>,
+    /// What its tables hold, of those that are here; as it has told.
+    pub tables: Vec<TableThere>,
+}
+
+/// A persistence table on another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableThere {
+    /// Its domain.
+    pub domain: Arc<str>,
+    /// Entries that have not expired there.
+    pub entries: u64,
+    /// The same on nodes that hold the same.
+    pub sum: u64,
+    /// When something changed in it last, as that node knows; none: nothing has.
+    pub changed: Option<SystemTime>,
+    /// How long ago it was last seen to hold the same as here; none: it was not.
+    pub alike: Option<Duration>,
 }
 
 /// What another node is.
@@ -46,4 +65,6 @@ pub struct TableDigest {
     pub entries: usize,
     /// The same on nodes that hold the same.
     pub sum: u64,
+    /// When something changed in it last; none: nothing has.
+    pub changed: Option<SystemTime>,
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sekisho_scheduler::{Follower, Learned, Lesson, Stamp};
 
-use super::super::terms::{FACTS, Foreign, domain_of, facts_shape, own_shape, read_own_key};
+use super::super::terms::{FACTS, Foreign, MARK, domain_of, facts_shape, own_shape, read_own_key};
 use super::super::wire::{
     Control, Definition, KeyForm, Message, Row, Sent, Shape, Update, WireError, next, types,
 };
@@ -193,10 +193,14 @@ impl Session {
 
     fn fact(&mut self, text: &[u8]) {
         let text = std::str::from_utf8(text).ok();
-        if let Some((name, value)) = text.and_then(|text| text.rsplit_once('='))
-            && self.theirs.len() < MOST_FACTS
-        {
-            self.theirs.insert(name.to_owned(), value.to_owned());
+        let Some((name, value)) = text.and_then(|text| text.rsplit_once('=')) else { return };
+        let (name, value) = (name.to_owned(), value.to_owned());
+        if name.starts_with(MARK) {
+            if self.news.len() < MOST_FACTS {
+                self.news.push((name, value));
+            }
+        } else if self.theirs.len() < MOST_FACTS {
+            self.theirs.insert(name, value);
         }
     }
 

@@ -82,6 +82,8 @@ pub(super) struct Session {
     outbound: Outbound,
     /// What the other node says must agree.
     theirs: BTreeMap<String, String>,
+    /// What it says besides, and nobody has asked for yet.
+    news: Vec<(String, String)>,
     /// The other node has said all of that.
     introduced: bool,
     /// Everything that the other side knows has been told.
@@ -103,6 +105,7 @@ impl Session {
             inbound: Inbound::default(),
             outbound,
             theirs: BTreeMap::new(),
+            news: Vec::new(),
             introduced: false,
             taught: false,
             counts: Counts::default(),
@@ -117,6 +120,11 @@ impl Session {
     /// Whether the other side has told everything it knows.
     pub(super) fn taught(&self) -> bool {
         self.taught
+    }
+
+    /// What the other node has said since that need not agree: names and values.
+    pub(super) fn news(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.news)
     }
 
     /// What was done.

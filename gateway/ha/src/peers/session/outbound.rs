@@ -195,6 +195,16 @@ impl Session {
         self.outbound.lag(now)
     }
 
+    /// Tells another node what need not agree. A HAProxy has no use for it.
+    pub(in super::super) fn say(&mut self, words: &[String], out: &mut Vec<u8>) {
+        if self.partner == Partner::Node {
+            for word in words {
+                let row = NewRow { key: word.as_bytes(), server: None, idle: None, stamp: 0 };
+                self.outbound.update(0, &row, out);
+            }
+        }
+    }
+
     fn introduce(&mut self, out: &mut Vec<u8>) {
         for (name, value) in &self.terms.facts {
             let text = format!("{name}={value}");

@@ -153,6 +153,25 @@ fn a_node_whose_first_word_is_late_is_told_as_a_node() {
 }
 
 #[test]
+fn what_nodes_tell_each_other_besides_is_handed_on_and_no_difference() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.settle();
+    let mut out = Vec::new();
+    let [one, two] = pair.sessions.as_mut().unwrap();
+    one.say(&["@clock=5".to_owned(), "@table/a=b=1 2".to_owned()], &mut out);
+    two.receive(&out, pair.now).unwrap();
+    let word = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(two.news(), [word("@clock", "5"), word("@table/a=b", "1 2")]);
+    assert_eq!((two.news(), two.differing()), (Vec::new(), Vec::new()));
+    // However much is said before anybody asks.
+    out.clear();
+    one.say(&vec!["@clock=5".to_owned(); 5000], &mut out);
+    two.receive(&out, pair.now).unwrap();
+    assert_eq!(two.news().len(), 1024);
+}
+
+#[test]
 fn what_is_forgotten_or_cleared_is_so_on_the_other_node() {
     let mut pair = Pair::new();
     for name in ["alice", "bob", "carol"] {

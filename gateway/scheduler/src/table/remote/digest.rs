@@ -1,12 +1,14 @@
 //! Whether two tables hold the same.
 
 use std::hash::Hasher;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use siphasher::sip::SipHasher13;
 
 use crate::table::Table;
-use crate::table::slab::{Node, Which};
+use crate::table::slab::Node;
+use crate::table::stamp::Stamp;
 
 /// What a table holds, in one number that does not depend on the order. Tables of two nodes that hold the same have
 /// the same.
@@ -19,19 +21,29 @@ pub struct Digest {
 }
 
 impl Table {
-    /// What the table holds.
+    /// What the table holds. It goes over all entries, and holds nobody up for more than a few of them.
     pub fn digest(&self, now: Instant) -> Digest {
         let now = self.clock.moment(now);
         let mut digest = Digest::default();
         for home in &self.shards {
-            let shard = home.shard.lock();
-            let nodes = shard.slab.iter(Which::Open).chain(shard.slab.iter(Which::Closed));
-            for node in nodes.filter(|node| shard.expires(node).is_none_or(|at| at > now)) {
-                digest.entries += 1;
-                digest.sum = digest.sum.wrapping_add(hash(node));
+            let mut next = Some(0_u32);
+            while let Some(from) = next {
+                let shard = home.shard.lock();
+                let (places, end) = (shard.slab.places(), from.saturating_add(AT_ONCE));
+                let nodes = (from..end.min(places)).filter_map(|slot| shard.slab.get(slot));
+                for node in nodes.filter(|node| shard.expires(node).is_none_or(|at| at > now)) {
+                    digest.entries += 1;
+                    digest.sum = digest.sum.wrapping_add(hash(node));
+                }
+                next = (end < places).then_some(end);
             }
         }
         digest
+    }
+
+    /// When something changed last, here or wherever it was learned from; none: nothing has.
+    pub fn last_change(&self) -> Option<Stamp> {
+        Some(self.versions.load(Relaxed)).filter(|version| *version > 0).map(Stamp::from_raw)
     }
 }
 
@@ -47,3 +59,6 @@ fn hash(node: &Node) -> u64 {
     hasher.write(entry.key.expose());
     hasher.finish()
 }
+
+/// Entries that are looked at while a part of the table is held.
+const AT_ONCE: u32 = 4096;
