@@ -35,8 +35,15 @@ pub enum NetworkError {
         "the kernel takes no rules for VIPs with mode = \"l4\": {0}; nftables needs CAP_NET_ADMIN, and the kernel's modules nft_nat, nft_masq, nft_hash, nft_numgen, nft_ct and nft_reject_inet"
     )]
     Rules(String),
+    /// This process may not give rules to the kernel.
+    #[error(
+        "VIP `{0}` has mode = \"l4\", which needs CAP_NET_ADMIN, which this process has not: add it to AmbientCapabilities= of the service"
+    )]
+    NoRight(String),
     /// Another gateway keeps rules for VIPs of its own.
-    #[error("another gateway of this machine has VIPs with mode = \"l4\": one can")]
+    #[error(
+        "another gateway of this machine has VIPs with mode = \"l4\": one can; give this one a network namespace of its own, or serve its VIPs with mode = \"proxy\""
+    )]
     OthersRules,
     /// The kernel forwards no packets.
     #[error("VIP `{vip}` has mode = \"l4\", and the kernel does not forward: sysctl -w net.{}=1", switch.replace('/', "."))]
@@ -295,7 +302,7 @@ fn sweep() {
 }
 
 /// Its number in capabilities(7).
-const NET_ADMIN: u32 = 12;
+pub(crate) const NET_ADMIN: u32 = 12;
 
 /// Rules of one form that are taken out at the most.
 const MOST: usize = 16;

@@ -28,5 +28,5 @@ mod way;
 
 pub use doctor::{Diagnosis, Finding, examine};
 pub use install::{Installed, NetworkError, clean};
-pub use l4::{L4, check as check_l4};
+pub use l4::{L4, check as check_l4, check_first as check_first_l4};
 pub use plan::{PlanError, plan};

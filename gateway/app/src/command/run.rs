@@ -149,7 +149,11 @@ impl Ready {
     ) -> Result<Self, Failure> {
         sekisho_ha::check_rights(&config)?;
         sekisho_ha::check_peers(&config)?;
-        sekisho_net::check_l4(&config)?;
+        if before.is_some() {
+            sekisho_net::check_l4(&config)?
+        } else {
+            sekisho_net::check_first_l4(&config)?
+        }
         let wanted = Doors::of(&config.gateway).with(&config.admin);
         let Some(before) = before else {
             let handed = Handed { sockets: passed, secret: None };

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ use crate::install::NetworkError;
 pub struct L4 {
     stop: Option<Sender<Stop>>,
     thread: Option<JoinHandle<()>>,
+    /// Whether the rules are this process's, or will be in a moment.
+    ours: Arc<AtomicBool>,
 }
 
 /// How it ends.
@@ -62,7 +65,9 @@ impl L4 {
         let left = nft(&["list", "table", "inet", text::TABLE], "")
             .is_ok_and(|rules| !services.is_empty() || needs::in_the_way(&rules, &config));
         let claim = (left && !taken_over).then(claim).transpose()?;
-        let mut keeper = Keeper { view, claim, left, installed: None, read: HashMap::new() };
+        let ours = Arc::new(AtomicBool::new(taken_over || claim.is_some()));
+        let mut keeper =
+            Keeper { view, claim, ours: ours.clone(), left, installed: None, read: HashMap::new() };
         if !left {
             keeper.install(&config, &scheduler, services)?;
         }
@@ -70,7 +75,15 @@ impl L4 {
         let patience = left.then(|| Instant::now() + PATIENCE);
         let thread = std::thread::Builder::new().name("l4".to_owned());
         let thread = thread.spawn(move || keeper.run(&stopped, patience)).map_err(NetworkError::Thread)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop: Some(stop), thread: Some(thread), ours })
+    }
+
+    /// Whether the machine can follow a reload: as [`check`](super::check), and no other gateway has such VIPs.
+    ///
+    /// # Errors
+    /// As [`check_first`](super::check_first).
+    pub fn check(&self, config: &Config) -> Result<(), NetworkError> {
+        if self.ours.load(Relaxed) { needs::check(config) } else { needs::check_first(config) }
     }
 
     /// Ends it with all rules left where they are: for a process that takes this one's place, or that nobody has stopped.
@@ -95,6 +108,7 @@ struct Keeper {
     view: View,
     /// While there are rules of this process.
     claim: Option<UnixListener>,
+    ours: Arc<AtomicBool>,
     /// Whether rules of a gateway before this one are in, which are to become this one's.
     left: bool,
     installed: Option<Installed>,
@@ -198,6 +212,7 @@ impl Keeper {
     ) -> Result<(), NetworkError> {
         if (self.left || !services.is_empty()) && self.claim.is_none() {
             self.claim = Some(claim()?);
+            self.ours.store(true, Relaxed);
         }
         let choices = choose(services.iter().map(|service| (service, [].as_slice())), scheduler);
         let services: Vec<_> = services.into_iter().zip(choices).collect();
@@ -212,6 +227,7 @@ impl Keeper {
                 nft(&["-f", "-"], &text::none())?;
                 info!(nft = text::TABLE, "The kernel serves no VIPs any more");
                 self.claim = None;
+                self.ours.store(false, Relaxed);
             }
             // Another gateway of this machine may have such rules.
             (false, true) => {}

@@ -28,8 +28,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
 pub use keeper::L4;
-pub use needs::check;
 pub(crate) use needs::{alone, examine, serves};
+pub use needs::{check, check_first};
 
 use crate::install::NetworkError;
 use crate::run::run;

@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use sekisho_config::{Config, Vip};
 
 use super::choice::Choice;
-use super::{nft, service, text};
+use super::{claim, nft, service, text};
 use crate::doctor::Diagnosis;
-use crate::install::NetworkError;
+use crate::install::{NET_ADMIN, NetworkError};
 use crate::live;
 use crate::way::Family;
 
@@ -22,11 +22,14 @@ pub(crate) fn alone(config: &Config, pool: &str) -> bool {
     users.peek().is_some() && users.all(|vip| vip.mode.is_l4())
 }
 
-/// Whether the kernel forwards, and takes the rules of a configuration.
+/// Whether the process may give rules to the kernel, and it forwards, and takes those of a configuration.
 ///
 /// # Errors
 /// What is missing, with the remedy.
 pub fn check(config: &Config) -> Result<(), NetworkError> {
+    if let Some(vip) = serves(config).next().filter(|_| live::capabilities() >> NET_ADMIN & 1 == 0) {
+        return Err(NetworkError::NoRight(vip.name.to_string()));
+    }
     if let Some((vip, switch)) = held_back(config).next() {
         return Err(NetworkError::NotForwarding { vip: vip.to_owned(), switch });
     }
@@ -38,6 +41,18 @@ pub fn check(config: &Config) -> Result<(), NetworkError> {
         nft(&["--check", "-f", "-"], &text::all(&served))?;
     }
     Ok(())
+}
+
+/// As [`check`], for a gateway that begins: whether no other one of the machine has such VIPs.
+///
+/// # Errors
+/// As [`check`], and [`NetworkError::OthersRules`].
+pub fn check_first(config: &Config) -> Result<(), NetworkError> {
+    check(config)?;
+    match serves(config).next() {
+        Some(_) => claim().map(drop),
+        None => Ok(()),
+    }
 }
 
 /// VIPs whose packets the kernel does not forward, and the switch that lets it.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use sekisho_tests::until;
+use sekisho_tests::{program, until};
 
 use super::site::Node;
 use super::{Family, Site};
@@ -183,6 +183,62 @@ fn gateway_that_lives_keeps_its_rules_from_others() {
     let said = site.nodes[0].second(&vips("", "", [1, 1, 1]).replace(":80'", ":90'"));
     assert!(said.contains("another gateway of this machine has VIPs with mode"), "{said}");
     assert!(site.who(Family::V4.vip(80)).is_ok());
+}
+
+#[test]
+fn gateway_that_is_not_root_serves_with_one_capability_and_names_it_without() {
+    let mut site = Site::new("l4-user", 1);
+    site.nodes[0].configure(&vips("", "source = 'client'", [1, 1, 1]));
+    let setpriv = program("setpriv");
+    let setpriv = setpriv.to_str().unwrap();
+    let user = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let said = site.nodes[0].refuses_behind(&[&user[..], &["--bounding-set=-all"]].concat());
+    assert!(said.contains("VIP `tcp4` has mode = \"l4\", which needs CAP_NET_ADMIN, which"), "{said}");
+    assert_eq!(site.nodes[0].rules(), "");
+    let one = ["--bounding-set", "--inh-caps", "--ambient-caps"].map(|set| format!("{set}=-all,+net_admin"));
+    let one: Vec<&str> = user.into_iter().chain(one.iter().map(String::as_str)).collect();
+    site.nodes[0].start_behind(&one);
+    for family in Family::BOTH {
+        assert_eq!(site.who(family.vip(80)).unwrap().1, family.client());
+        assert_eq!(site.send(family.vip(53)).unwrap().1, family.client());
+    }
+    // Rules follow servers, and what connection tracking knows is forgotten, with no more than that.
+    let flows: Vec<_> = (0..6).map(|_| site.flow(Family::V4.vip(53))).collect();
+    site.stop_server(2);
+    until("nobody is on a server that is down", || {
+        let now: Vec<_> = flows.iter().map(super::site::Flow::ask).collect();
+        now.iter().all(|answer| answer.is_some() && answer.as_deref() != Some("b")).then_some(())
+    });
+    site.nodes[0].end(Signal::TERM);
+    assert_eq!(site.nodes[0].rules(), "", "{}", site.nodes[0].log());
+}
+
+#[test]
+fn reload_that_would_make_it_the_second_gateway_of_its_machine_is_refused() {
+    let mut site = alone("l4-second", &vips("", "source = 'client'", [1, 1, 1]));
+    let mut second = site.beside("l4-second-beside");
+    let own = |mode: &str| {
+        format!(
+            "[vip.own]\nlisten = '{}'\nprotocol = 'tcp'\npool = 'own'\n{mode}\n[pool.own]\nservers = {{ c = '{}' }}\n",
+            Family::V4.vip(81),
+            Family::V4.server(3)
+        )
+    };
+    second.configure(&own(""));
+    second.start();
+    second.configure(&own("mode = 'l4'"));
+    second.signal(Signal::HUP);
+    until("the reload is refused", || {
+        let log = second.log();
+        (log.contains("Not reloaded") && log.contains("another gateway of this machine has VIPs"))
+            .then_some(())
+    });
+    assert_eq!(site.spread(3, || site.who(Family::V4.vip(81))), counts(&[("c", 3)]), "it serves on");
+    // Once the first one has gone the second may.
+    site.nodes[0].end(Signal::TERM);
+    second.signal(Signal::HUP);
+    until("the kernel serves for it", || second.rules().contains("vip/own/4").then_some(()));
+    second.end(Signal::TERM);
 }
 
 #[test]

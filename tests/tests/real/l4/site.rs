@@ -82,7 +82,7 @@ pub(super) struct Site {
 
 /// A gateway.
 pub(super) struct Node {
-    pub(super) machine: Machine,
+    pub(super) machine: Arc<Machine>,
     folder: Folder,
     program: Option<Program>,
 }
@@ -128,9 +128,18 @@ impl Site {
                     add(&machine, "eth1", family, &family.inside(100));
                 }
             }
-            Node { machine, folder: Folder::new(&format!("{name}-{number}")), program: None }
+            Node {
+                machine: Arc::new(machine),
+                folder: Folder::new(&format!("{name}-{number}")),
+                program: None,
+            }
         });
         Self { nodes: nodes.collect(), servers, client, switch }
+    }
+
+    /// Another gateway on the first one's machine.
+    pub(super) fn beside(&self, name: &str) -> Node {
+        Node { machine: self.nodes[0].machine.clone(), folder: Folder::new(name), program: None }
     }
 
     /// Ends a server, or begins it again.
@@ -274,8 +283,15 @@ impl Node {
 
     /// Starts it, and waits until it serves.
     pub(super) fn start(&mut self) {
+        self.start_behind(&[]);
+    }
+
+    /// The same behind these words, which may make it somebody else's.
+    pub(super) fn start_behind(&mut self, before: &[&str]) {
+        let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(self.folder.path(), anybody).unwrap();
         let (binary, file) = (sekisho(), self.folder.path().join("gateway.toml"));
-        let words = [binary.to_str().unwrap(), "run", file.to_str().unwrap()];
+        let words = [before, &[binary.to_str().unwrap(), "run", file.to_str().unwrap()]].concat();
         self.program = Some(self.machine.run_beside(&self.folder.path().join("log"), &words));
         until("the gateway serves", || {
             let log = self.log();
@@ -345,6 +361,16 @@ impl Node {
         let binary = sekisho();
         let words = ["run", file.to_str().unwrap()];
         let output = self.machine.inside(|| run(binary.to_str().unwrap(), &words));
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// What the gateway says that cannot start behind these words.
+    pub(super) fn refuses_behind(&self, before: &[&str]) -> String {
+        let (binary, file) = (sekisho(), self.folder.path().join("gateway.toml"));
+        let (program, words) = before.split_first().unwrap();
+        let words = [words, &[binary.to_str().unwrap(), "run", file.to_str().unwrap()]].concat();
+        let output = self.machine.inside(|| run(program, &words));
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     }

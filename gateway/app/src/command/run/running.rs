@@ -233,7 +233,11 @@ impl Running<'_> {
         };
         let doors = Doors::of(&config.gateway).with(&config.admin);
         let change = self.admin.prepare(&doors).map_err(|error| failed(error.to_string()))?;
-        sekisho_net::check_l4(&config).map_err(|error| failed(error.to_string()))?;
+        let fits = match &self.l4 {
+            Some(l4) => l4.check(&config),
+            None => sekisho_net::check_l4(&config),
+        };
+        fits.map_err(|error| failed(error.to_string()))?;
         self.network.change(&config).map_err(|error| failed(error.to_string()))?;
         // The gateway logs the outcome itself.
         let summary = match self.gateway.reload(config) {
