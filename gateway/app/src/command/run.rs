@@ -150,9 +150,9 @@ impl Ready {
         sekisho_ha::check_rights(&config)?;
         sekisho_ha::check_peers(&config)?;
         if before.is_some() {
-            sekisho_net::check_l4(&config)?
+            sekisho_net::check_l4(&config)?;
         } else {
-            sekisho_net::check_first_l4(&config)?
+            sekisho_net::check_first_l4(&config)?;
         }
         let wanted = Doors::of(&config.gateway).with(&config.admin);
         let Some(before) = before else {
