@@ -1,7 +1,7 @@
 //! What must hold of all bytes: shared by tests and the fuzz target.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use sekisho_api::KeyKind;
@@ -45,9 +45,13 @@ pub fn peer_messages(data: &[u8]) {
     assert_eq!(whole, cut, "what is understood does not depend on how it was cut");
 }
 
+/// What no input changes is made once: a fuzzer asks thousands of times a second.
+static TERMS: LazyLock<Arc<Terms>> = LazyLock::new(|| Arc::new(terms()));
+static SECRET: LazyLock<Option<Secret>> = LazyLock::new(|| Secret::new(&[7; 16]));
+
 fn heard<'a>(pieces: impl Iterator<Item = &'a [u8]>, now: Instant) -> Option<(Digest, Counts, bool)> {
     let table = table(now)?;
-    let mut session = Session::new(Arc::new(terms()), vec![table.follow(|| {})], Version::V2_1, now);
+    let mut session = Session::new(Arc::clone(&TERMS), vec![table.follow(|| {})], Version::V2_1, now);
     let understood = pieces.map(|piece| session.receive(piece, now)).all(|result| result.is_ok());
     Some((table.digest(now), session.counts(), understood))
 }
@@ -55,7 +59,7 @@ fn heard<'a>(pieces: impl Iterator<Item = &'a [u8]>, now: Instant) -> Option<(Di
 fn table(now: Instant) -> Option<Arc<Table>> {
     let name = Arc::from("default");
     let spec = TableSpec { name, max_entries: 64, max_bytes: 4096, expire: Duration::from_secs(600) };
-    let scheduler = Scheduler::build(Vec::new(), vec![spec], &Secret::new(&[7; 16])?, 1, None, now);
+    let scheduler = Scheduler::build(Vec::new(), vec![spec], SECRET.as_ref()?, 1, None, now);
     scheduler.table("default").cloned()
 }
 
