@@ -38,7 +38,7 @@ fn both_logs_reach_syslog_the_journal_and_a_file_that_is_opened_anew() {
     let remote = UdpSocket::bind("127.0.4.67:7474").unwrap();
     remote.set_read_timeout(PATIENCE).unwrap();
     let configuration = format!(
-        "[gateway]\nmax-connections = 15000\nlog-to = {{ syslog = 'unix:{syslog_path}', tag = 'lb1' }}\n\
+        "[gateway]\nmetrics = '127.0.4.67:7475'\nmax-connections = 15000\nlog-to = {{ syslog = 'unix:{syslog_path}', tag = 'lb1' }}\n\
          access-log = [\n{{ path = 'access.log', format = '{{method}} {{target}} {{status}} {{server}}' }},\n\
          {{ journald = '{journal_path}' }},\n\
          {{ syslog = 'udp:127.0.4.67:7474', facility = 'local3', format = 'json' }} ]\n\
@@ -65,4 +65,22 @@ fn both_logs_reach_syslog_the_journal_and_a_file_that_is_opened_anew() {
     assert!(fetch("/two").status.success());
     until("a line in the new file", || (file("access.log") == "GET /two 200 www1\n").then_some(()));
     assert_eq!(file("access.log.1"), "GET /one 200 www1\n");
+
+    let lost = || {
+        let page = run("curl", &["--silent", "http://127.0.4.67:7475/metrics"]).stdout;
+        let page = String::from_utf8(page).unwrap();
+        let number = |name: &str| {
+            let line =
+                page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{page}"));
+            line.trim().parse::<u64>().unwrap()
+        };
+        assert!(number("sekisho_log_messages_total ") > 0);
+        number("sekisho_log_messages_lost_total{reason=\"failed\"}")
+    };
+    assert_eq!(lost(), 0);
+    // The receiver goes away, and the gateway has something to say.
+    drop(syslog);
+    std::fs::remove_file(syslog_path).unwrap();
+    sekisho.running.signal(Signal::HUP);
+    until("a lost message is counted", || (lost() > 0).then_some(()));
 }

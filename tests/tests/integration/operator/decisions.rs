@@ -33,40 +33,42 @@ fn decisions_of_a_user_of_http_are_found_by_the_name_in_any_spelling() {
 
 #[test]
 fn what_becomes_of_clients_in_the_queue_is_among_the_decisions() {
-    let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let rig = Rig::start(&format!(
-        "[vip.raw]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = 'raw'\n\
-         [pool.raw]\nqueue = {{ capacity = 1, timeout = '1s' }}\n\
-         servers = {{ a = {{ address = '{}', max-connections = 1 }} }}\n",
-        server.local_addr().unwrap()
-    ));
+    let servers = ["patient", "hasty"].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let site = |name: &str, server: &TcpListener, timeout: &str| {
+        format!(
+            "[vip.{name}]\nlisten = '127.0.0.1:0'\nprotocol = 'tcp'\npool = '{name}'\n\
+             [pool.{name}]\nqueue = {{ capacity = 1, timeout = '{timeout}' }}\n\
+             servers = {{ a = {{ address = '{}', max-connections = 1 }} }}\n",
+            server.local_addr().unwrap()
+        )
+    };
+    let rig = Rig::start(&(site("patient", &servers[0], "1h") + &site("hasty", &servers[1], "100ms")));
     let door = Door::of(&rig);
-    let told = |what: &str| -> Option<Value> {
-        let all = door.rows("/v1/decisions?vip=raw", "decisions");
+    let told = |vip: &str, what: &str| -> Option<Value> {
+        let all = door.rows(&format!("/v1/decisions?vip={vip}"), "decisions");
         all.into_iter().find(|decision| decision["queue"] == what)
     };
-    assert_eq!(told("served"), None);
-    let come = || {
-        let mut client = connect_from("127.0.0.1", rig.address("raw"));
+    assert_eq!((told("patient", "served"), told("hasty", "served")), (None, None));
+    let come = |vip: &str| {
+        let mut client = connect_from("127.0.0.1", rig.address(vip));
         client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         client.write_all(b"x").unwrap();
         client
     };
-    let first = come();
-    until("it has the server", || server.accept().ok());
-    let queued = || rig.gateway().scheduler().pool("raw").unwrap().queued();
-    let mut late = come();
+    let [first, _other] = ["patient", "hasty"].map(come);
+    let mut theirs = servers.each_ref().map(|server| Some(server.accept().unwrap()));
+    let _late = come("patient");
+    let queued = || rig.gateway().scheduler().pool("patient").unwrap().queued();
     until("it waits", || (queued() == 1).then_some(()));
-    let mut many = come();
+    let mut many = come("patient");
     assert_eq!(many.read(&mut [0]).unwrap_or(0), 0, "there is no room for it");
-    let full = until("that the queue was full", || told("full"));
+    let full = until("that the queue was full", || told("patient", "full"));
     assert_eq!(full["server"], Value::Null, "{full}");
-    assert_eq!(late.read(&mut [0]).unwrap_or(0), 0, "its time is over");
-    let timeout = until("that it waited in vain", || told("timeout"));
-    assert!(timeout["waited_seconds"].as_f64().is_some_and(|waited| waited >= 1.0), "{timeout}");
-    let _next = come();
-    until("it waits", || (queued() == 1).then_some(()));
-    drop(first);
-    let served = until("that it was served", || told("served"));
+    drop((first, theirs[0].take()));
+    let served = until("that it was served", || told("patient", "served"));
     assert_eq!(served["server"], "a", "{served}");
+
+    assert_eq!(come("hasty").read(&mut [0]).unwrap_or(0), 0, "its time is over");
+    let timeout = until("that it waited in vain", || told("hasty", "timeout"));
+    assert!(timeout["waited_seconds"].as_f64().is_some_and(|waited| waited > 0.0), "{timeout}");
 }
