@@ -265,6 +265,8 @@ impl Exchange {
         if upstream.rest(&worker.buffers) && self.conn.upload().done && lease.server().reusable() {
             match upstream.shareable() {
                 true => worker.pool.put(lease.server().id(), upstream, now),
+                // Nobody else can have it: whoever waits for one is served only by its end.
+                false if worker.pool.is_wanted(lease.server().id()) => {}
                 false => self.conn.keep(lease.server().id(), upstream),
             }
         }

@@ -61,6 +61,11 @@ impl Pool {
         self.gates.borrow_mut().entry(server).or_insert_with(|| gate.clone());
     }
 
+    /// Whether somebody waits for a connection to this server.
+    pub(crate) fn is_wanted(&self, server: u64) -> bool {
+        self.gated.get() && self.gates.borrow().get(&server).is_some_and(|gate| gate.is_wanted())
+    }
+
     /// Whether a connection to this server is worth more to another worker.
     fn is_wanted_elsewhere(&self, server: u64) -> bool {
         if !self.gated.get() {

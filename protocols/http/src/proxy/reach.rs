@@ -103,11 +103,13 @@ async fn share(
     let agreed = stream.tls().map(|tls| tls.alpn.as_deref() == Some(b"h2"));
     let opened = match (options.version, agreed) {
         (_, Some(true)) | (Spoken::Two, None) => {
+            // One that takes a single client's requests serves nobody who waits, of whichever worker.
+            let number = if core.shareable(lease) { conn.worker.pool.number() } else { NOBODY };
             let terms = Terms {
                 most: options.max_streams,
                 max_head: max_head(conn),
                 rhythm: options.rhythm,
-                gate: options.gates.as_ref().map(|gates| (gates.of(server.id()), conn.worker.pool.number())),
+                gate: options.gates.as_ref().map(|gates| (gates.of(server.id()), number)),
             };
             Connection::open(stream, core, server, terms).await
         }
@@ -159,6 +161,8 @@ fn max_head(conn: &Conn) -> usize {
     conn.worker.settings.options.max_header_size.max(ANSWER_HEAD)
 }
 
+/// No worker has this number.
+const NOBODY: usize = 0;
 /// Servers close idle connections after five seconds at the earliest, as far as is known.
 const FRESH: Duration = Duration::from_secs(3);
 /// The largest head of an answer, whatever requests are held to.

@@ -107,3 +107,29 @@ fn connections_of_http_2_are_limited_alike() {
         assert_eq!(origin.connections.get(), 1);
     });
 }
+
+#[test]
+fn connection_of_a_single_client_is_not_his_as_long_as_another_one_waits() {
+    test(async {
+        let (one, two) = (origin("a").await, TwoOrigin::named("a").await);
+        let alone = "max-connections = 1\npending-timeout = \"20s\"";
+        let shared = "version = \"2\"\nmax-connections = 1\npending-timeout = \"20s\"";
+        for (pool, address) in [(alone, one.address), (shared, two.address)] {
+            let rig = Rig::with(Setup { pool, servers: vec![address], ..Setup::default() }).await;
+            rig.core.telling.set(true);
+            let (mut busy, mut other) = (rig.client().await, rig.client().await);
+            assert_eq!(busy.get("/", "").await.text(), "a");
+            other.send("GET /other HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            // It asks again and again, and is never idle for long.
+            let asks = async {
+                loop {
+                    busy.get("/busy", "").await;
+                }
+            };
+            tokio::select! {
+                answer = other.answer("GET") => assert_eq!(answer.text(), "a", "{pool}"),
+                () = asks => {}
+            }
+        }
+    });
+}
