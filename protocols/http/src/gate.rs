@@ -71,16 +71,17 @@ impl Gates {
     /// The gate of a server ([`sekisho_api::Server::id`]).
     pub(crate) fn of(&self, server: u64) -> Arc<Gate> {
         let mut known = lock(&self.known);
-        let gate = known.entry(server).or_insert_with(|| {
-            let mut all = lock(&self.registry.0);
-            all.retain(|_, gate| gate.strong_count() > 0);
-            all.get(&server).and_then(Weak::upgrade).unwrap_or_else(|| {
-                let gate = Arc::<Gate>::default();
-                all.insert(server, Arc::downgrade(&gate));
-                gate
-            })
-        });
-        gate.clone()
+        if let Some(gate) = known.get(&server) {
+            return gate.clone();
+        }
+        // Servers come and go without a reload.
+        known.retain(|_, gate| Arc::strong_count(gate) > 1);
+        let mut all = lock(&self.registry.0);
+        all.retain(|_, gate| gate.strong_count() > 0);
+        let gate = all.get(&server).and_then(Weak::upgrade).unwrap_or_default();
+        all.insert(server, Arc::downgrade(&gate));
+        known.insert(server, gate.clone());
+        gate
     }
 
     /// A place in the line of those who want to open a connection; `worker` is the number of the pool of connections
@@ -135,6 +136,12 @@ impl Gate {
             }
             None => true,
         }
+    }
+
+    /// Whether a connection is open, or somebody waits for one.
+    pub(crate) fn is_used(&self) -> bool {
+        let state = lock(&self.state);
+        state.open > 0 || !state.line.is_empty()
     }
 
     fn leave(&self, number: u64) {
@@ -354,6 +361,16 @@ mod tests {
         let mut waiting = gates.queue(1, 2);
         assert!(poll(&mut waiting).is_pending() && gate.is_wanted());
         assert!(gate.offer(2) && !gate.offer(1));
+    }
+
+    #[test]
+    fn server_that_nobody_has_a_connection_to_is_forgotten() {
+        let gates = gates(1, 9);
+        let held = open(&gates, 1).unwrap();
+        (2..100).for_each(|server| drop(open(&gates, server)));
+        assert!(lock(&gates.known).len() <= 2 && lock(&gates.registry.0).len() <= 2);
+        assert!(open(&gates, 1).is_none(), "what is open is not");
+        drop(held);
     }
 
     #[test]

@@ -118,7 +118,6 @@ impl Pool {
     /// Forgets the connections to a server that is not to be used any more.
     pub(crate) fn forget(&self, server: u64) {
         self.idle.borrow_mut().remove(&server);
-        self.gates.borrow_mut().remove(&server);
         self.shared.forget(server);
     }
 
@@ -134,5 +133,10 @@ impl Pool {
             !connections.is_empty()
         });
         self.shared.sweep(now);
+        if self.gated.get() {
+            let mut gates = self.gates.borrow_mut();
+            gates.retain(|_, gate| gate.is_used());
+            self.gated.set(!gates.is_empty());
+        }
     }
 }
