@@ -43,14 +43,16 @@ pub(crate) struct Related {
 }
 
 /// Runs a conversation until it relays or ends. `facts` learn of TLS that begins in mid-stream.
-pub(crate) async fn run(
-    worker: &Rc<Worker>,
-    serving: &Rc<Serving>,
+///
+/// What it is given goes into the driver before the future begins: an argument would be held beside it.
+pub(crate) fn run<'a>(
+    worker: &'a Rc<Worker>,
+    serving: &'a Rc<Serving>,
     conversation: Box<dyn Conversation>,
     client: Io,
-    facts: &mut Facts,
+    facts: &'a mut Facts,
     began: Instant,
-) -> Front {
+) -> impl Future<Output = Front> + use<'a> {
     let limits = EngineLimits { buffer: serving.live.vip.limits.buffer, ..EngineLimits::default() };
     let engine = Engine::new(conversation, facts, limits);
     let mut driver = Driver {
@@ -79,9 +81,11 @@ pub(crate) async fn run(
         owes: None,
         heard: false,
     };
-    match driver.run().await {
-        Ok(first) => driver.relay(first),
-        Err(end) => driver.over(end),
+    async move {
+        match driver.run().await {
+            Ok(first) => driver.relay(first),
+            Err(end) => driver.over(end),
+        }
     }
 }
 
