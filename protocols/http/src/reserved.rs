@@ -12,13 +12,19 @@ pub(crate) fn read(section: &Section<'_>, text: Found<&str>, purpose: &str) -> O
     let name = HeaderName::from_bytes(text.value.as_bytes()).ok();
     let reason = match &name {
         None => "letters, digits and hyphens are expected",
-        Some(name) if rules::is_framing(name) => "it frames the message, or belongs to one connection",
+        Some(name) if is_framing(name) => "it frames the message, or belongs to one connection",
         Some(name) if is_written(name.as_str()) => "the gateway writes it itself: it would stand there twice",
         Some(_) => return name,
     };
     let problem = Problem::new(text.span, format!("`{}` can be no field for {purpose}", text.value), reason);
     section.problem(problem.help("a name of your own, such as \"x-correlation-id\""));
     None
+}
+
+/// Whether a field of this name frames a message, also for a server that reads `_` as `-`.
+fn is_framing(name: &HeaderName) -> bool {
+    let read = HeaderName::try_from(name.as_str().replace('_', "-"));
+    rules::is_framing(name) || read.is_ok_and(|name| rules::is_framing(&name))
 }
 
 /// Whether the gateway has words of its own to say in a field of this name, in a request or in an answer, or a server
@@ -28,24 +34,30 @@ fn is_written(name: &str) -> bool {
 }
 
 /// Fields that are written, changed or understood somewhere in this crate.
-const WRITTEN: [&str; 30] = [
+const WRITTEN: [&str; 36] = [
+    "accept-encoding",
     "accept-ranges",
     "allow",
+    "authorization",
     "cache-control",
+    "content-digest",
     "content-encoding",
     "content-md5",
     "content-type",
     "cookie",
     "date",
+    "digest",
     "etag",
     "expect",
     "forwarded",
     "grpc-message",
     "grpc-status",
     "host",
+    "if-none-match",
     "location",
     "max-forwards",
     "proxy-authenticate",
+    "repr-digest",
     "retry-after",
     "sec-websocket-accept",
     "sec-websocket-key",
@@ -91,6 +103,10 @@ mod tests {
             "Cookie",
             "connection",
             "content-length",
+            "Content_Length",
+            "transfer_encoding",
+            "Authorization",
+            "content-digest",
             "sec-websocket-key",
             "no field",
             "",
