@@ -40,6 +40,8 @@ pub(crate) struct Exchange {
     /// Which of the VIP's pools its server is one of, and whose it is: known once it is answered.
     pool: u32,
     user: Option<Box<Key>>,
+    /// Since when it has had its server, but for the moment that choosing takes.
+    since: Instant,
     /// What it is until something else is known: only a client that leaves makes the codec drop a request.
     end: End,
 }
@@ -93,6 +95,7 @@ impl Exchange {
             call: grpc::is_call(head),
             pool: 0,
             user: None,
+            since: began,
             end: End::ClientLeft,
         }
     }
@@ -144,6 +147,7 @@ impl Exchange {
         self.attempts += 1;
         if self.attempts > 1 {
             self.conn.unlist();
+            self.since = self.conn.now();
         }
         if let Some(marked) = self.marked.as_mut().filter(|marked| marked.reports()) {
             let began = self.conn.now().saturating_duration_since(self.began);
@@ -151,6 +155,11 @@ impl Exchange {
             marked.begin_try(lease.server().name().clone(), began);
         }
         self.lease = Some(lease);
+    }
+
+    /// It has waited in the queue: what the operator ended meanwhile was not it.
+    pub(crate) fn queued(&mut self) {
+        self.since = self.conn.now();
     }
 
     /// It is answered: what is still needed of its route is kept.
@@ -164,7 +173,7 @@ impl Exchange {
         let lease = self.lease.as_ref()?;
         let user = lease.key(KeyKind::USER).or(user).cloned();
         let route = Route { pool, ..Route::new() }.with_key(user);
-        Some(self.conn.worker.core.list(&self.conn.facts, self.began, &route, lease.server()))
+        Some(self.conn.worker.core.list(&self.conn.facts, self.since, &route, lease.server()))
     }
 
     /// Shows it to the operator as long as it goes on; it is not answered yet.
@@ -375,7 +384,7 @@ impl Drop for Exchange {
         self.record(now);
         self.conn.unlist();
         if let (Some(user), Some(lease)) = (self.user.take(), &self.lease) {
-            self.conn.remember(*user, self.pool as usize, lease.server(), self.began);
+            self.conn.remember(*user, self.pool as usize, lease.server(), self.since);
         } else {
             self.conn.forget_user();
         }

@@ -44,7 +44,10 @@ pub(super) async fn attempt(asked: &mut Asked) -> Result<(Response<()>, Box<Upst
         if !chosen {
             let lease = match core.choose(route, &conn.facts) {
                 Err(Unavailable::Full) => match conn.in_time(core.queue(route, &conn.facts).as_mut()).await {
-                    Ok(waited) => waited,
+                    Ok(waited) => {
+                        exchange.queued();
+                        waited
+                    }
                     Err(_) => return Err(Failed::Told(Answer::OVERDUE)),
                 },
                 chosen => chosen,

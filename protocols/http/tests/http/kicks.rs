@@ -97,3 +97,20 @@ fn request_that_is_over_in_a_moment_is_not_listed_and_nor_is_a_connection_of_nob
         assert!(rig.core.listed.borrow().is_empty());
     });
 }
+
+#[test]
+fn what_the_operator_ended_while_a_request_was_in_the_queue_was_not_that_request() {
+    test(async {
+        let origin = endless().await;
+        let rig = Rig::new(OFTEN, &[&origin]).await;
+        rig.core.full.set(true);
+        let mut client = rig.client().await;
+        client.send("GET /silence HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let kicked = std::time::Instant::now();
+        rig.core.full.set(false);
+        rig.core.room.notify_one();
+        rig.listed(1).await;
+        assert!(rig.core.had.get().unwrap() >= kicked);
+    });
+}

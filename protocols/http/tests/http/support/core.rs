@@ -104,6 +104,8 @@ pub(crate) struct FakeCore {
     pub(crate) two: RefCell<Vec<u64>>,
     /// Who was shown to the operator: the server and the user, and what ends it.
     pub(crate) listed: RefCell<Vec<(String, Rc<Notify>)>>,
+    /// Since when the last of them had the server.
+    pub(crate) had: Cell<Option<Instant>>,
     /// Where something panics the next time.
     pub(crate) panics: Cell<Option<&'static str>>,
 }
@@ -218,7 +220,8 @@ impl Core for FakeCore {
         self.response
     }
 
-    fn list(&self, _: &Facts, _: Instant, route: &Route, server: &Arc<dyn Server>) -> Local<'static, ()> {
+    fn list(&self, _: &Facts, since: Instant, route: &Route, server: &Arc<dyn Server>) -> Local<'static, ()> {
+        self.had.set(Some(since));
         let user = route.key(KeyKind::USER).map_or(&b"-"[..], Key::expose);
         let (who, kicked) =
             (format!("{} {}", server.name(), String::from_utf8_lossy(user)), Rc::<Notify>::default());
