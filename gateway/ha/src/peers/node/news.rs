@@ -156,7 +156,7 @@ const TABLE: &str = "table/";
 /// How often tables are gone over, and what they hold is told.
 pub(super) const EVERY: Duration = Duration::from_secs(5);
 /// One part of the time in this many is spent on that at the most.
-const SHARE: u32 = 100;
+pub(super) const SHARE: u32 = 100;
 /// How many numbers of a table are remembered: those of half a minute.
 const BEFORE: usize = 6;
 /// How far clocks may be apart before it is said.
