@@ -31,12 +31,13 @@ pub(crate) fn end_connections(addresses: Vec<IpAddr>) {
     let end = move || {
         for address in addresses {
             match end_all(address) {
-                Ok(0) => {}
-                Ok(connections) => {
-                    tracing::info!(%address, connections, "Connections of an address that leaves were reset");
+                Ok(Ended { connections, left: None }) => {
+                    if connections > 0 {
+                        tracing::info!(%address, connections, "Connections of an address that leaves were reset");
+                    }
                 }
-                Err(error) => {
-                    tracing::warn!(%address, %error, "Connections of an address that leaves cannot be reset (it needs CAP_NET_ADMIN, and a kernel with CONFIG_INET_DIAG_DESTROY): their clients may wait");
+                Ok(Ended { left: Some(error), .. }) | Err(error) => {
+                    tracing::warn!(%address, %error, "Not all connections of an address that leaves can be reset (it needs CAP_NET_ADMIN, and a kernel with CONFIG_INET_DIAG_DESTROY): their clients may wait");
                 }
             }
         }
@@ -47,13 +48,39 @@ pub(crate) fn end_connections(addresses: Vec<IpAddr>) {
     }
 }
 
-/// Ends the connections of an address; how many there were.
+/// What became of connections.
+#[derive(Debug, Default)]
+struct Ended {
+    connections: usize,
+    /// Why one of them goes on, if any does.
+    left: Option<io::Error>,
+}
+
+impl Ended {
+    /// Takes note of one. Whether the others are worth trying.
+    fn one(&mut self, done: io::Result<()>) -> bool {
+        match done {
+            Ok(()) => self.connections += 1,
+            // It has ended by itself.
+            Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => {}
+            Err(error) => {
+                // The kernel is silent, and would be for each of them.
+                let silent = error.kind() == io::ErrorKind::WouldBlock;
+                self.left = Some(error);
+                return !silent;
+            }
+        }
+        true
+    }
+}
+
+/// Ends the connections of an address.
 ///
 /// # Errors
-/// What the kernel says.
-fn end_all(address: IpAddr) -> io::Result<usize> {
+/// What the kernel says where it does not even list them.
+fn end_all(address: IpAddr) -> io::Result<Ended> {
     let socket = socket()?;
-    let (mut sequence, mut count) = (0, 0);
+    let (mut sequence, mut ended) = (0, Ended::default());
     // Sockets of version 6 may have the address of version 4 as well.
     for v6 in [false, true].into_iter().filter(|v6| *v6 || address.is_ipv4()) {
         sequence += 1;
@@ -61,15 +88,14 @@ fn end_all(address: IpAddr) -> io::Result<usize> {
         ask(&socket, &diag::list(sequence, v6, address), sequence, &mut found)?;
         for connection in found.iter().filter(|found| found.address() == Some(address)) {
             sequence += 1;
-            match ask(&socket, &diag::destroy(sequence, connection), sequence, &mut Vec::new()) {
-                Ok(()) => count += 1,
-                // It has ended by itself.
-                Err(error) if error.raw_os_error() == Some(Errno::NOENT.raw_os_error()) => {}
-                Err(error) => return Err(error),
+            // One that cannot be ended, since it waits to be forgotten by now (older kernels refuse that), is none of the
+            // others' business.
+            if !ended.one(ask(&socket, &diag::destroy(sequence, connection), sequence, &mut Vec::new())) {
+                return Ok(ended);
             }
         }
     }
-    Ok(count)
+    Ok(ended)
 }
 
 /// Asks, and collects the connections of the answer.
@@ -126,6 +152,20 @@ mod tests {
         let _served = [listener.accept().unwrap(), other.accept().unwrap()];
         let found = of(address, false);
         assert_eq!(found.iter().map(Connection::address).collect::<Vec<_>>(), [Some(address)]);
+    }
+
+    #[test]
+    fn connection_that_cannot_be_ended_does_not_spare_the_others() {
+        let mut ended = Ended::default();
+        for done in [Ok(()), Err(Errno::NOENT), Err(Errno::OPNOTSUPP), Ok(())] {
+            assert!(ended.one(done.map_err(Into::into)));
+        }
+        assert_eq!(ended.connections, 2);
+        assert_eq!(
+            ended.left.as_ref().and_then(io::Error::raw_os_error),
+            Some(Errno::OPNOTSUPP.raw_os_error())
+        );
+        assert!(!ended.one(Err(Errno::AGAIN.into())), "nobody waits for each of many");
     }
 
     #[test]
