@@ -109,3 +109,48 @@ fn there(table: TableThere) -> ThereLine {
 fn ago(time: SystemTime) -> f64 {
     SystemTime::now().duration_since(time).unwrap_or_default().as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::Value;
+
+    use super::super::openapi;
+    use super::*;
+
+    #[test]
+    fn all_that_is_told_of_nodes_and_tables_stands_in_the_description() {
+        let table = |domain: &str| domain.to_owned();
+        let there = TableThere {
+            domain: table("a"),
+            entries: 1,
+            digest: 1,
+            changed: None,
+            alike: Some(Duration::ZERO),
+        };
+        let node = Peer {
+            name: "gw2".to_owned(),
+            up: true,
+            kind: None,
+            taught: true,
+            lag: Duration::ZERO,
+            updates: [0; 5],
+            connects: 1,
+            error: None,
+            differing: Vec::new(),
+            clock_ahead: Some(-5),
+            tables: vec![there],
+        };
+        let here = PeerTable { domain: table("a"), entries: 1, digest: 1, changed: None };
+        let told = serde_json::to_value(peers(Peers { nodes: vec![node], tables: vec![here] })).unwrap();
+        let document = openapi::document();
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        for (at, schema) in
+            [("/peers/0", "PeerNode"), ("/peers/0/tables/0", "PeerTableThere"), ("/tables/0", "PeerTable")]
+        {
+            let described = &document["components"]["schemas"][schema]["properties"];
+            assert_eq!(names(told.pointer(at).unwrap()), names(described), "{schema}");
+        }
+    }
+}

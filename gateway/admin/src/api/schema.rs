@@ -140,7 +140,10 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("Entries", more("entries", "Entry")),
         ("Certificates", rows("certificates", "Certificate")),
         ("Vrrp", rows("tables", "Object")),
-        ("Peers", object(&[("peers", list(&reference("PeerNode"))), ("tables", list(&reference("Object")))])),
+        (
+            "Peers",
+            object(&[("peers", list(&reference("PeerNode"))), ("tables", list(&reference("PeerTable")))]),
+        ),
         ("Store", object(&[("store", maybe(reference("SharedStore")))])),
         (
             "History",
@@ -198,6 +201,28 @@ fn common() -> Vec<(&'static str, Value)> {
                 ("connections", count()),
                 ("error", maybe(text())),
                 ("differing", list(&text())),
+                ("clock_ahead_seconds", maybe(json!({ "type": "number" }))),
+                ("tables", list(&reference("PeerTableThere"))),
+            ]),
+        ),
+        (
+            "PeerTable",
+            object(&[
+                ("domain", text()),
+                ("entries", count()),
+                ("digest", text()),
+                ("changed_seconds_ago", maybe(seconds())),
+            ]),
+        ),
+        (
+            "PeerTableThere",
+            object(&[
+                ("domain", text()),
+                ("entries", count()),
+                ("digest", text()),
+                ("changed_seconds_ago", maybe(seconds())),
+                ("alike", flag()),
+                ("alike_seconds_ago", maybe(seconds())),
             ]),
         ),
         (
