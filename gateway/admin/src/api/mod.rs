@@ -58,8 +58,8 @@ use routes::{Action, NotFound, Route};
 const BODY_MAX: usize = 8 * 1024;
 /// A definition of a pool with a thousand servers.
 const DEFINITION_MAX: usize = 256 * 1024;
-/// Of a path where there is nothing, as much is written down.
-const PATH_MAX: usize = 200;
+/// Of what somebody else chose, as many bytes are written down.
+const WRITTEN_MAX: usize = 200;
 /// A whole configuration, whose every byte may be escaped.
 const CANDIDATE_MAX: usize = 9 * 1024 * 1024;
 
@@ -149,7 +149,7 @@ impl Api {
             Ok((route, _)) if !route.changes() => return,
             Ok((route, names)) => (route.path, names.join("/")),
             Err(_) if matches!(method, Method::Get | Method::Head) => return,
-            Err(_) => (path.get(..PATH_MAX).unwrap_or(path), String::new()),
+            Err(_) => (beginning(path), String::new()),
         };
         let (status, why) = refused.told();
         let from = peer.address().map_or_else(|| "socket".to_owned(), |address| address.to_string());
@@ -157,7 +157,7 @@ impl Api {
             who: caller.filter(|caller| caller.known).map(|caller| caller.who.as_str()),
             from: &from,
             action: &format!("{} {template}", method.name()),
-            target: &names,
+            target: beginning(&names),
             status,
             why,
         };
@@ -298,6 +298,11 @@ fn admitted_as(caller: Caller, head: &Head, peer: &Peer) -> Result<Admitted, Ref
     Ok(Admitted { route, names, caller, peer: peer.clone() })
 }
 
+/// As much of it as is written down, however it is spelled.
+fn beginning(text: &str) -> &str {
+    text.split_at(text.floor_char_boundary(WRITTEN_MAX)).0
+}
+
 /// The answer to what was not understood.
 pub(crate) fn refuse(why: Unread) -> Answer {
     unread(why).answer()
@@ -359,4 +364,19 @@ fn json(status: Status, mut body: String, head_only: bool) -> Answer {
 /// The scopes' names, for whoever lacks one.
 fn scope(scope: Scope) -> &'static str {
     scope.name()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_than_the_beginning_of_what_a_stranger_chose_is_written_down() {
+        assert_eq!(beginning("/v1/x"), "/v1/x");
+        let long = format!("/{}", "ö".repeat(4000));
+        assert!(
+            Head::read(format!("POST {long} HTTP/1.1\r\n\r\n").as_bytes()).unwrap().unwrap().path == long
+        );
+        assert_eq!(beginning(&long).len(), WRITTEN_MAX - 1);
+    }
 }
