@@ -228,7 +228,6 @@ fn domain<'n>(section: &mut Section<'_>, names: &Names<'n>, context: &Context<'_
     found
 }
 
-/// Whether any entry inserts a cookie.
 /// Warns of a limit of connections per user where nobody's user is known.
 fn users(section: &Section<'_>, persist: &[Persist], context: &Context<'_>) {
     if persist.iter().any(|entry| matches!(entry, Persist::Key(kind) if *kind == KeyKind::USER)) {
@@ -239,6 +238,7 @@ fn users(section: &Section<'_>, persist: &[Persist], context: &Context<'_>) {
     context.warn(problem.help("add \"user\" to `persist`, or to that of the protocol's rules"));
 }
 
+/// Whether any entry inserts a cookie.
 fn inserts_cookie(persist: &Persist) -> bool {
     matches!(persist, Persist::Cookie(_))
 }
