@@ -1,5 +1,6 @@
 //! What the operator has set, in a file of its own.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,10 +28,10 @@ impl Wishes {
     pub(super) fn read(&self) -> Vec<Wish> {
         let mut bytes = Vec::new();
         let read = File::open(&self.path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
-        let path = self.path.display();
         match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-            Err(error) => tracing::error!(%path, %error, "What the operator had set cannot be read"),
+            // Unread, it would be replaced by what this process knows: nothing.
+            Err(error) => self.put_aside(&error),
             Ok(_) => match serde_json::from_slice(&bytes) {
                 Ok(wishes) => return wishes,
                 Err(error) => self.put_aside(&error),
@@ -39,17 +40,17 @@ impl Wishes {
         Vec::new()
     }
 
-    /// Keeps what is not understood, a newer version's most likely: this process writes a file of its own.
-    fn put_aside(&self, why: &serde_json::Error) {
+    /// Keeps what cannot be read or is not understood, a newer version's most likely: this process writes a file of its own.
+    fn put_aside(&self, why: &dyn fmt::Display) {
         let aside = self.path.with_extension("json.unread");
         let path = self.path.display();
         match fs::rename(&self.path, &aside) {
             Ok(()) => {
                 let kept = aside.display();
-                tracing::error!(%path, error = %why, %kept, "What the operator had set is not understood: it does not hold, and is kept aside");
+                tracing::error!(%path, error = %why, %kept, "What the operator had set cannot be read: it does not hold, and is kept aside");
             }
             Err(error) => {
-                tracing::error!(%path, %why, %error, "What the operator had set is not understood, and cannot be kept aside");
+                tracing::error!(%path, %why, %error, "What the operator had set cannot be read, and cannot be kept aside");
             }
         }
     }
@@ -132,5 +133,15 @@ mod tests {
             let kept = fs::read_to_string(scratch.path().join("operator.json.unread")).unwrap();
             assert_eq!(kept, text);
         }
+    }
+    #[test]
+    fn what_cannot_be_read_is_kept_aside_and_not_replaced() {
+        let scratch = Scratch::new();
+        fs::create_dir(scratch.path().join("operator.json")).unwrap();
+        let mut wishes = Wishes::new(scratch.path());
+        assert_eq!(wishes.read(), []);
+        wishes.write(&[wish("m1")], Instant::now());
+        assert_eq!(Wishes::new(scratch.path()).read(), [wish("m1")]);
+        assert!(scratch.path().join("operator.json.unread").is_dir());
     }
 }
