@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sekisho_runtime::{Event, Happening, View};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::query::Query;
@@ -21,6 +22,24 @@ use crate::moment;
 
 /// Streams at once.
 pub(super) const FOLLOWERS: usize = 16;
+/// Of them, those for whoever has shown nothing: they keep no operator out.
+pub(super) const UNKNOWN_FOLLOWERS: usize = 8;
+
+/// A place among those who follow, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_the_unknown: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// None: there is none for them.
+    pub(super) fn take(all: &Arc<Semaphore>, unknown: &Arc<Semaphore>, known: bool) -> Option<Self> {
+        let take = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
+        let of_the_unknown = if known { None } else { Some(take(unknown)?) };
+        Some(Self { _of_all: take(all)?, _of_the_unknown: of_the_unknown })
+    }
+}
 
 /// A stream of events.
 #[derive(Debug)]
@@ -38,7 +57,7 @@ pub(crate) struct Follow {
     rows: HashMap<String, Value>,
     /// Whoever follows, as long as they may.
     stay: Stay,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +83,7 @@ impl Follow {
         query: &Query,
         last: Option<u64>,
         stay: Stay,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Result<Self, Refused> {
         let topics = match query.get("topics") {
             None => {
@@ -248,3 +267,21 @@ async fn send(stream: &mut dyn Stream, bytes: &[u8]) -> io::Result<()> {
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Something is said so often, so that nobody in between takes the stream for dead.
 const SILENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_shown_nothing_keeps_no_operator_from_following() {
+        let all = Arc::new(Semaphore::new(FOLLOWERS));
+        let unknown = Arc::new(Semaphore::new(UNKNOWN_FOLLOWERS));
+        let take = |known| Place::take(&all, &unknown, known);
+        let mut strangers: Vec<Place> = (0..100).map_while(|_| take(false)).collect();
+        assert_eq!(strangers.len(), UNKNOWN_FOLLOWERS);
+        let operators: Vec<Place> = (0..100).map_while(|_| take(true)).collect();
+        assert_eq!(operators.len(), FOLLOWERS - UNKNOWN_FOLLOWERS);
+        strangers.clear();
+        assert!(take(true).is_some() && take(false).is_some());
+    }
+}

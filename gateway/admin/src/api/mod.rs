@@ -40,6 +40,7 @@ use sekisho_config::Scope;
 use sekisho_runtime::View;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::answer::{Answer, GUARDS, Status};
 use crate::audit::{Attempt, Audit};
@@ -73,7 +74,9 @@ pub(crate) struct Api {
     policy: Arc<Policy>,
     audit: Audit,
     started: Instant,
-    followers: Arc<tokio::sync::Semaphore>,
+    followers: Arc<Semaphore>,
+    /// Of them, those who have shown nothing.
+    unknown_followers: Arc<Semaphore>,
 }
 
 /// A request that may be carried out once its body is there.
@@ -103,8 +106,9 @@ impl Api {
         started: Instant,
     ) -> Self {
         let audit = Audit::new(view.clone(), policy.clone());
-        let followers = Arc::new(tokio::sync::Semaphore::new(follow::FOLLOWERS));
-        Self { view, nodes, upgrade, steering, policy, audit, started, followers }
+        let followers = Arc::new(Semaphore::new(follow::FOLLOWERS));
+        let unknown_followers = Arc::new(Semaphore::new(follow::UNKNOWN_FOLLOWERS));
+        Self { view, nodes, upgrade, steering, policy, audit, started, followers, unknown_followers }
     }
 
     /// Whether a request may be carried out: by its head alone, so that strangers send nothing that is kept.
@@ -168,7 +172,7 @@ impl Api {
     pub(crate) async fn answer(&self, admitted: &Admitted, head: &Head, body: &[u8]) -> Reply {
         let Admitted { route, caller, peer, .. } = admitted;
         if route.action == Action::Events {
-            return match self.follow(head, peer) {
+            return match self.follow(head, caller, peer) {
                 Ok(follow) if head.method == Method::Get => Reply::Follow(Box::new(follow)),
                 Ok(_) => Reply::Answer(json(Status::Ok, String::new(), true)),
                 Err(refused) => Reply::Answer(not_done(&refused, head)),
@@ -183,10 +187,10 @@ impl Api {
         })
     }
 
-    fn follow(&self, head: &Head, peer: &Peer) -> Result<Follow, Refused> {
+    fn follow(&self, head: &Head, caller: &Caller, peer: &Peer) -> Result<Follow, Refused> {
         let stay = self.policy.stay(peer, &head.sender, SystemTime::now())?;
-        let place = self.followers.clone().try_acquire_owned();
-        let place = place.map_err(|_| {
+        let place = follow::Place::take(&self.followers, &self.unknown_followers, caller.known);
+        let place = place.ok_or_else(|| {
             Refused::new(Status::Unavailable, "too many follow already", "close another stream first")
         })?;
         let known: Vec<&str> = vec!["topics", "vip", "after", "user"];
