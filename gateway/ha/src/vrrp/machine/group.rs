@@ -211,7 +211,7 @@ impl Group {
         actions: &mut Vec<Action>,
     ) {
         let lost = self.lost;
-        let wins = self.wins_before(place, now);
+        let head_start = self.head_start(place);
         let Some(voice) = self.voices.get_mut(place) else { return };
         let Some(address) = voice.own else { return };
         voice.heard = Some(Heard { from, priority, at: now });
@@ -236,15 +236,21 @@ impl Group {
                     self.until = self.until.min(now + LINGER);
                 }
             }
-            (State::Active, _) if (priority, from) > (own, address) && !wins => {
-                voice.yield_to(interval, lost, now);
-                self.give_up(place, now, actions);
+            (State::Active, _) if (priority, from) > (own, address) => {
+                if voice.outdone(interval, now) >= head_start {
+                    voice.yield_to(interval, lost, now);
+                    self.give_up(place, now, actions);
+                } else {
+                    // Whoever loses on an earlier voice is to know it before this one counts.
+                    (0..place).for_each(|earlier| self.assert(earlier, now, actions));
+                }
             }
             (State::Active, _) => {
-                // Somebody believes to be active, or was until now: it, switches and hosts learn better (section 6.4.3).
-                if voice.asserts(now) {
-                    self.advertise(place, now, actions);
+                if priority == 0 {
+                    voice.unrivalled();
                 }
+                // Somebody believes to be active, or was until now: it, switches and hosts learn better (section 6.4.3).
+                self.assert(place, now, actions);
                 if let Some(series) = self.series.as_mut().filter(|_| priority > 0) {
                     series.again(now);
                 }
@@ -252,11 +258,12 @@ impl Group {
         }
     }
 
-    /// Whether an earlier voice has heard a moment ago that this node is the better one. That decides: if each of two
-    /// nodes were better on another voice, both would give up, and again.
-    fn wins_before(&self, place: usize, now: Moment) -> bool {
-        let mut earlier = self.voices.iter().take(place);
-        earlier.find_map(|voice| voice.is_better(self.lost, now)).unwrap_or(false)
+    /// How long a better router must go on being active before this voice gives up to it: two adverts of every earlier
+    /// voice. The first decides at once. If each of two nodes were better on another voice and both gave up at once,
+    /// they would take over together and do so again: here the loser on the earlier voice has left before the winner
+    /// would. Who stays cannot be heard there, and the next voice decides.
+    fn head_start(&self, place: usize) -> Duration {
+        self.voices.iter().take(place).map(|voice| voice.rules.interval.duration() * 2).sum()
     }
 
     /// A better router is active where `voice` listens.
@@ -314,6 +321,13 @@ impl Group {
 
     fn advertise_all(&mut self, now: Moment, actions: &mut Vec<Action>) {
         for place in 0..self.voices.len() {
+            self.advertise(place, now, actions);
+        }
+    }
+
+    /// Advertises in answer to what is heard.
+    fn assert(&mut self, place: usize, now: Moment, actions: &mut Vec<Action>) {
+        if self.voices.get_mut(place).is_some_and(|voice| voice.asserts(now)) {
             self.advertise(place, now, actions);
         }
     }

@@ -12,7 +12,8 @@
 //! - **Groups.** Voices of one group (IPv4 and IPv6 of one table, or several tables) are active together or not at
 //!   all. A group takes over when *all* of its voices have lost the active router, and gives up when one of them hears
 //!   a better one. Otherwise a link that is broken one way would make both nodes take over in turns. If each node is
-//!   better on another voice (of two equal ones, by their addresses), the first voice that hears both decides.
+//!   better on another voice (of two equal ones, by their addresses), the first voice that both hear decides: a later
+//!   one only once the earlier ones have had time to.
 //! - **Make before break.** Who gives up to a better router keeps its addresses for `LINGER`: what is on its way to
 //!   it is still served. Who stops says so (priority 0), and serves until the other has taken over.
 //! - **Priority 1** says *take it from me*: the node is there but not fit to serve. Whoever is fit takes over

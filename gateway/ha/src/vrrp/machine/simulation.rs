@@ -238,8 +238,11 @@ fn settles(
     voices: usize,
     mischief: &[(Mischief, u64)],
 ) -> Result<World, TestCaseError> {
-    let mut world = World::new(seed, rules, priorities, voices);
-    for node in 0..priorities.len() {
+    settled(World::new(seed, rules, priorities, voices), mischief)
+}
+
+fn settled(mut world: World, mischief: &[(Mischief, u64)]) -> Result<World, TestCaseError> {
+    for node in 0..world.nodes.len() {
         world.start(node);
     }
     for (what, millis) in mischief {
@@ -261,6 +264,82 @@ fn settles(
 
 const PREEMPT: Rules = Rules { preempt: true, delay: Duration::ZERO };
 const STAY: Rules = Rules { preempt: false, delay: Duration::ZERO };
+
+/// Histories at whose end all three nodes are equal and wake together. Each of two heard first the voice on which the
+/// other is better; both gave up, and again.
+#[test]
+fn equal_nodes_do_not_give_up_to_each_other_again_and_again() {
+    use Mischief::{Cut, Kill, Link, Loss, Lost, Start, Stop};
+    let lost = |node, points| Lost { node, points };
+    let cut = |from, to, cut| Cut { from, to, voice: 0, cut };
+    let down = |node, voice| Link { node, voice, up: false };
+    let together = vec![
+        (down(0, 0), 56),
+        (Kill(0), 129),
+        (lost(0, 0), 433),
+        (cut(0, 0, false), 693),
+        (cut(2, 2, false), 634),
+        (down(0, 0), 381),
+        (lost(1, 255), 298),
+        (Stop(2), 500),
+        (Stop(1), 0),
+        (cut(0, 0, false), 0),
+        (cut(0, 0, false), 0),
+        (lost(0, 255), 436),
+        (cut(0, 0, false), 66),
+        (lost(2, 255), 48),
+    ];
+    let cut_one_way = vec![
+        (Kill(0), 542),
+        (Start(0), 282),
+        (lost(2, 255), 345),
+        (cut(0, 1, true), 141),
+        (Kill(2), 378),
+        (lost(1, 255), 401),
+        (Stop(1), 67),
+        (Loss(15), 300),
+        (lost(0, 20), 106),
+        (Loss(30), 594),
+        (lost(0, 255), 414),
+        (Stop(1), 86),
+        (Stop(0), 237),
+        (cut(0, 0, false), 313),
+    ];
+    let after_loss = vec![
+        (lost(1, 255), 322),
+        (Loss(39), 229),
+        (Kill(0), 538),
+        (Stop(0), 39),
+        (Kill(0), 595),
+        (Kill(0), 151),
+        (Stop(0), 656),
+        (Loss(66), 438),
+        (Start(0), 30),
+        (cut(2, 2, false), 607),
+        (Kill(0), 233),
+        (Stop(0), 178),
+        (Kill(0), 392),
+        (Kill(0), 235),
+        (Kill(0), 491),
+        (Start(0), 338),
+        (Stop(1), 184),
+        (Kill(2), 393),
+        (Kill(1), 112),
+        (lost(2, 255), 424),
+        (lost(0, 255), 128),
+        (Stop(1), 272),
+        (Stop(0), 0),
+        (cut(0, 0, false), 3),
+    ];
+    let histories = [
+        (17_608_557_124_712_209_242, together),
+        (12_623_487_560_051_923_604, cut_one_way),
+        (17_891_160_172_141_517_474, after_loss),
+    ];
+    for (seed, mischief) in histories {
+        settles(seed, PREEMPT, &[100, 100, 200], 2, &mischief).unwrap();
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
@@ -286,6 +365,32 @@ proptest! {
     }
 
     #[test]
+    fn equal_nodes_that_wake_together_settle_whichever_voice_is_heard_first(
+        seed: u64,
+        nodes in 2_usize..5,
+        voices in 1_usize..5,
+        lost in prop_oneof![Just(0_u8), Just(255)],
+    ) {
+        let started: Vec<_> = (0..nodes).map(|node| (Mischief::Lost { node, points: lost }, 0)).collect();
+        settles(seed, PREEMPT, &vec![100; nodes], voices, &started)?;
+    }
+
+    #[test]
+    fn nodes_that_are_each_better_on_another_voice_settle(
+        seed: u64,
+        priorities in prop::collection::vec(prop::collection::vec(100_u8..104, 3), 2..4),
+        mischief in mischief(2, 3),
+    ) {
+        let mut world = World::new(seed, PREEMPT, &vec![100; priorities.len()], 3);
+        for (node, priorities) in world.nodes.iter_mut().zip(&priorities) {
+            for (voice, priority) in node.rules.1.iter_mut().zip(priorities) {
+                voice.priority = *priority;
+            }
+        }
+        settled(world, &mischief)?;
+    }
+
+    #[test]
     fn split_of_two_equal_nodes_heals_without_a_gap(seed: u64, millis in 0_u64..1000) {
         let mut world = World::new(seed, PREEMPT, &[100, 100], 2);
         world.in_order = true;
@@ -298,6 +403,26 @@ proptest! {
         prop_assert_eq!(world.active(), [0, 1]);
         let before = world.changes.len();
         world.heal();
+        world.pass(Duration::from_secs(5));
+        prop_assert_eq!(world.active().len(), 1);
+        prop_assert_eq!(world.changes.len(), before + 1, "one gives up: {:?}", &world.changes[before..]);
+    }
+
+    #[test]
+    fn one_of_two_equal_nodes_gives_up_though_the_first_voice_is_cut_one_way(
+        seed: u64,
+        millis in 0_u64..1000,
+        (from, to) in prop_oneof![Just((0_usize, 1_usize)), Just((1, 0))],
+    ) {
+        let mut world = World::new(seed, PREEMPT, &[100, 100], 2);
+        world.cut.extend([(0, 1, 0), (1, 0, 0), (0, 1, 1), (1, 0, 1)]);
+        world.start(0);
+        world.pass(Duration::from_millis(millis));
+        world.start(1);
+        world.pass(Duration::from_secs(3));
+        prop_assert_eq!(world.active(), [0, 1]);
+        world.cut = vec![(from, to, 0)];
+        let before = world.changes.len();
         world.pass(Duration::from_secs(5));
         prop_assert_eq!(world.active().len(), 1);
         prop_assert_eq!(world.changes.len(), before + 1, "one gives up: {:?}", &world.changes[before..]);

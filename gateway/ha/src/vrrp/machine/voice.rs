@@ -43,14 +43,16 @@ pub(super) struct Voice {
     /// The moment from which on lower adverts are ignored, once one was heard.
     preempt: Option<Moment>,
     asserted: Option<Moment>,
+    /// While active: since when a better router is too, and until when it is believed to be.
+    rival: Option<(Moment, Moment)>,
 }
 
 impl Voice {
     pub(super) fn new(rules: VoiceRules) -> Self {
         let advert = Moment::ZERO;
-        let (own, heard, down, preempt, asserted) = (None, None, None, None, None);
+        let (own, heard, down, preempt, asserted, rival) = (None, None, None, None, None, None);
         let learned = rules.interval;
-        Self { rules, own, heard, learned, down, why: Why::Silence, advert, preempt, asserted }
+        Self { rules, own, heard, learned, down, why: Why::Silence, advert, preempt, asserted, rival }
     }
 
     /// The priority when so many points are lost. Never 0, which means that one stops.
@@ -73,6 +75,7 @@ impl Voice {
     fn wait(&mut self, lost: u8, now: Moment) {
         self.down = Some(now + self.learned.duration() * 3 + self.skew(lost));
         self.why = Why::Silence;
+        self.rival = None;
     }
 
     /// An active router that is as good or better, or is not to be preempted.
@@ -127,10 +130,16 @@ impl Voice {
         may
     }
 
-    /// Whether it is better than who was active a moment ago; none: nobody was.
-    pub(super) fn is_better(&self, lost: u8, now: Moment) -> Option<bool> {
-        let heard = self.heard.filter(|heard| heard.priority > 0 && now < heard.at + self.patience())?;
-        Some((self.priority(lost), self.own?) > (heard.priority, heard.from))
+    /// A better router is active as well: for how long by now, without a silence of three of its adverts.
+    pub(super) fn outdone(&mut self, interval: Centiseconds, now: Moment) -> Duration {
+        let since = self.rival.filter(|(_, until)| now < *until).map_or(now, |(since, _)| since);
+        self.rival = Some((since, now + interval.duration() * 3));
+        now.saturating_sub(since)
+    }
+
+    /// Who was active beside this one has given up.
+    pub(super) fn unrivalled(&mut self) {
+        self.rival = None;
     }
 
     /// The longest that another node may need to notice that this one is silent.
