@@ -40,8 +40,8 @@ pub(crate) struct Exchange {
     /// Which of the VIP's pools its server is one of, and whose it is: known once it is answered.
     pool: u32,
     user: Option<Box<Key>>,
-    /// Since when it has had its server, but for the moment that choosing takes.
-    since: Instant,
+    /// Milliseconds after it began it got its server, but for the moment that choosing takes.
+    waited: u32,
     /// What it is until something else is known: only a client that leaves makes the codec drop a request.
     end: End,
 }
@@ -95,7 +95,7 @@ impl Exchange {
             call: grpc::is_call(head),
             pool: 0,
             user: None,
-            since: began,
+            waited: 0,
             end: End::ClientLeft,
         }
     }
@@ -147,7 +147,7 @@ impl Exchange {
         self.attempts += 1;
         if self.attempts > 1 {
             self.conn.unlist();
-            self.since = self.conn.now();
+            self.queued();
         }
         if let Some(marked) = self.marked.as_mut().filter(|marked| marked.reports()) {
             let began = self.conn.now().saturating_duration_since(self.began);
@@ -159,7 +159,12 @@ impl Exchange {
 
     /// It has waited in the queue: what the operator ended meanwhile was not it.
     pub(crate) fn queued(&mut self) {
-        self.since = self.conn.now();
+        let waited = self.conn.now().saturating_duration_since(self.began).as_millis() + 1;
+        self.waited = u32::try_from(waited).unwrap_or(u32::MAX);
+    }
+
+    fn since(&self) -> Instant {
+        self.began + Duration::from_millis(self.waited.into())
     }
 
     /// It is answered: what is still needed of its route is kept.
@@ -173,7 +178,7 @@ impl Exchange {
         let lease = self.lease.as_ref()?;
         let user = lease.key(KeyKind::USER).or(user).cloned();
         let route = Route { pool, ..Route::new() }.with_key(user);
-        Some(self.conn.worker.core.list(&self.conn.facts, self.since, &route, lease.server()))
+        Some(self.conn.worker.core.list(&self.conn.facts, self.since(), &route, lease.server()))
     }
 
     /// Shows it to the operator as long as it goes on; it is not answered yet.
@@ -384,7 +389,7 @@ impl Drop for Exchange {
         self.record(now);
         self.conn.unlist();
         if let (Some(user), Some(lease)) = (self.user.take(), &self.lease) {
-            self.conn.remember(*user, self.pool as usize, lease.server(), self.since);
+            self.conn.remember(*user, self.pool as usize, lease.server(), self.since());
         } else {
             self.conn.forget_user();
         }
