@@ -107,7 +107,7 @@ impl Audit {
         if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
             line.extend(more);
         }
-        if let Err(error) = append(path, &format!("{line}\n")) {
+        if let Err(error) = append(path, &visible(&line)) {
             tracing::error!(path = %path.display(), %error, "The audit log cannot be written");
         }
     }
@@ -141,6 +141,25 @@ impl Strangers {
 const EACH_MINUTE: u32 = 60;
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// A line of the file. What terminals obey, or have letters change places, is spelled out: strangers choose paths.
+fn visible(line: &Value) -> String {
+    let mut text = String::new();
+    for letter in line.to_string().chars() {
+        match letter {
+            // JSON leaves these as they are, and they are nowhere but in its strings.
+            '\u{7f}'..='\u{9f}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
+                text.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            }
+            letter => text.push(letter),
+        }
+    }
+    text.push('\n');
+    text
+}
+
 /// Opened each time: changes are few, and whoever rotates the file has nobody to tell.
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
@@ -150,6 +169,15 @@ fn append(path: &Path, line: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_in_a_line_is_obeyed_by_whatever_shows_it_and_it_says_the_same() {
+        let line = json!({ "action": "POST /v1/\u{9b}2J\u{202e}\n\u{1b}\u{7f}\u{2028}", "who": "Jörg" });
+        let written = visible(&line);
+        assert!(!written.trim_end_matches('\n').chars().any(char::is_control), "{written}");
+        assert!(written.contains("\\u009b2J\\u202e") && written.contains("Jörg"), "{written}");
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), line);
+    }
 
     #[test]
     fn what_strangers_are_refused_is_written_so_often_a_minute_and_counted_beyond() {
