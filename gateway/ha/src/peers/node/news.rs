@@ -127,7 +127,12 @@ impl Clock {
         self.apart = Some(apart);
         let tolerated = i64::try_from(TOLERATED.as_millis()).unwrap_or(i64::MAX).unsigned_abs();
         if apart.unsigned_abs() < tolerated {
-            return if self.said.take().is_some() { Word::Together } else { Word::Nothing };
+            // Well below: at the limit itself it would be said with every word.
+            let together = self.said.is_some() && apart.unsigned_abs() < tolerated / 2;
+            if together {
+                self.said = None;
+            }
+            return if together { Word::Together } else { Word::Nothing };
         }
         if self.said.is_some_and(|said| now.saturating_duration_since(said) < AGAIN) {
             return Word::Nothing;
@@ -205,6 +210,9 @@ mod tests {
         assert_eq!(clock.ahead(), Some(-172_800_000));
         assert_eq!(clock.shows(two_days_ago, wall, now + Duration::from_secs(3599)), Word::Nothing);
         assert_eq!(clock.shows(u64::MAX, wall, now + AGAIN), Word::Apart);
+        for around_the_limit in [1_000_059_000, 1_000_061_000, 1_000_059_000] {
+            assert_eq!(clock.shows(around_the_limit, wall, now + AGAIN), Word::Nothing);
+        }
         assert_eq!(clock.shows(1_000_000_000, wall, now + AGAIN), Word::Together);
         assert_eq!(clock.shows(1_000_000_000, wall, now + AGAIN), Word::Nothing);
     }
