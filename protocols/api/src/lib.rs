@@ -112,6 +112,7 @@ mod route;
 mod server;
 mod service;
 pub mod settings;
+mod write_through;
 
 pub use bytes;
 pub use smallvec;
