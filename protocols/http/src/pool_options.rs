@@ -102,7 +102,7 @@ const MAX_STREAMS: u64 = 100;
 /// clients ask more than thrice within five minutes of silence.
 const PING: Rhythm = Rhythm {
     interval: Duration::from_secs(10),
-    timeout: Duration::from_secs(5),
+    timeout: Duration::from_secs(20),
     repeat: Duration::from_secs(300),
 };
 /// As Envoy's `max_pending_requests`.
